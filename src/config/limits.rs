@@ -1,0 +1,149 @@
+//! Rate limits, written `N/period`: N at once, refilled evenly over the period.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::source::boolean;
+use super::{Setting, Source};
+
+const ALLOWED: &str = "N/period such as 300/1m (periods in s, m, h, d), or off";
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "RATE_LIMIT_ENABLED",
+        default: Some("true"),
+        allowed: "true or false",
+        help: "Whether any of the limits below is in force.",
+        secret: false,
+    },
+    Setting {
+        name: "RATE_LIMIT_IP",
+        default: Some("300/1m"),
+        allowed: ALLOWED,
+        help: "Requests by one client address (IPv6: by its /64).",
+        secret: false,
+    },
+    Setting {
+        name: "RATE_LIMIT_LOGIN_IP",
+        default: Some("30/1m"),
+        allowed: ALLOWED,
+        help: "Password checks asked for by one client address.",
+        secret: false,
+    },
+    Setting {
+        name: "RATE_LIMIT_LOGIN_ACCOUNT",
+        default: Some("10/15m"),
+        allowed: ALLOWED,
+        help: "Failed password checks of one account, from any address. A success clears them.",
+        secret: false,
+    },
+    Setting {
+        name: "RATE_LIMIT_REGISTER_IP",
+        default: Some("20/1h"),
+        allowed: ALLOWED,
+        help: "Registrations by one client address.",
+        secret: false,
+    },
+];
+
+/// A limit: `burst` at once, refilled evenly over `period`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    pub burst: NonZeroU32,
+    pub period: Duration,
+}
+
+impl Limit {
+    /// Parses `30/1m`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (burst, period) = text.split_once('/')?;
+        let (count, unit) = period.split_at_checked(period.len().checked_sub(1)?)?;
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            "d" => 86_400,
+            _ => return None,
+        };
+        let count = if count.is_empty() {
+            1
+        } else {
+            count.parse::<u32>().ok()?
+        };
+        let period = Duration::from_secs(u64::from(count) * seconds);
+        let burst: NonZeroU32 = burst.parse().ok()?;
+        // Below a microsecond an attempt the interval is nothing, and no limit at all.
+        (period / burst.get() >= Duration::from_micros(1)).then_some(Self { burst, period })
+    }
+
+    /// Time in which one of the `burst` comes back.
+    pub fn interval(self) -> Duration {
+        self.period / self.burst.get()
+    }
+}
+
+/// The rate limits section. `None`: off.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    pub enabled: bool,
+    pub ip: Option<Limit>,
+    pub login_ip: Option<Limit>,
+    pub login_account: Option<Limit>,
+    pub register_ip: Option<Limit>,
+}
+
+impl Limits {
+    pub(super) fn read(source: &mut Source) -> Self {
+        let enabled = source.required(&SETTINGS[0], boolean);
+        let mut limit = |index: usize| {
+            source
+                .required(&SETTINGS[index], |text| match text {
+                    "off" => Some(None),
+                    _ => Limit::parse(text).map(Some),
+                })
+                .filter(|_| enabled)
+        };
+        Self {
+            enabled,
+            ip: limit(1),
+            login_ip: limit(2),
+            login_account: limit(3),
+            register_ip: limit(4),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_what_the_documentation_shows_and_no_more() {
+        let limit = Limit::parse("10/15m").expect("valid");
+        assert_eq!(
+            (limit.burst.get(), limit.period),
+            (10, Duration::from_secs(900))
+        );
+        assert_eq!(limit.interval(), Duration::from_secs(90));
+        assert_eq!(
+            Limit::parse("5/s").map(|limit| limit.period),
+            Some(Duration::from_secs(1))
+        );
+        for bad in [
+            "",
+            "10",
+            "0/1m",
+            "10/",
+            "10/0m",
+            "-1/1m",
+            "10/1w",
+            "10/1",
+            "a/1m",
+            "10/m1",
+            "9999999999/1s",
+            "10/1µ",
+        ] {
+            assert_eq!(Limit::parse(bad), None, "{bad}");
+        }
+    }
+}

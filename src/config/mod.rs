@@ -1,0 +1,186 @@
+//! Settings: one file a section, each with its table of settings and a `read` that validates them.
+//! Reads flags, the environment and `.env`; touches nothing else.
+
+mod accounts;
+mod database;
+mod limits;
+mod logging;
+mod mail;
+mod passwords;
+mod secret;
+mod secrets;
+mod server;
+mod source;
+mod tokens;
+
+pub use accounts::Accounts;
+pub use database::{Database, DatabaseUrl};
+pub use limits::{Limit, Limits};
+pub use logging::{LogFormat, Logging};
+pub use mail::Mail;
+pub use passwords::Passwords;
+pub use secret::Secret;
+pub use secrets::{Secrets, is_placeholder};
+pub use server::{CorsOrigins, Server, Tls};
+pub use source::{Effective, Problem, Source};
+pub use tokens::{Algorithm, Tokens};
+
+/// One setting: how it is spelled, what it means and what it may be.
+#[derive(Debug)]
+pub struct Setting {
+    /// Name in the environment and in `.env`; `--like-this` on the command line.
+    pub name: &'static str,
+    /// Value when nothing is given. `None`: off, or found out at start as `help` says.
+    pub default: Option<&'static str>,
+    /// What a value may be, for error messages.
+    pub allowed: &'static str,
+    /// What it is for, in one or two sentences.
+    pub help: &'static str,
+    /// Never shown.
+    pub secret: bool,
+}
+
+/// The settings by section, in the order in which they are documented.
+pub const SECTIONS: &[(&str, &[Setting])] = &[
+    ("Database", database::SETTINGS),
+    ("Secrets", secrets::SETTINGS),
+    ("Server", server::SETTINGS),
+    ("Tokens", tokens::SETTINGS),
+    ("Passwords", passwords::SETTINGS),
+    ("Accounts", accounts::SETTINGS),
+    ("Rate limits", limits::SETTINGS),
+    ("Mail", mail::SETTINGS),
+    ("Logging", logging::SETTINGS),
+];
+
+/// Every setting there is.
+pub fn catalogue() -> impl Iterator<Item = &'static Setting> {
+    SECTIONS.iter().flat_map(|(_, settings)| settings.iter())
+}
+
+/// All settings, validated.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub database: Database,
+    pub secrets: Secrets,
+    pub server: Server,
+    pub tokens: Tokens,
+    pub passwords: Passwords,
+    pub accounts: Accounts,
+    pub limits: Limits,
+    pub mail: Mail,
+    pub logging: Logging,
+}
+
+impl Settings {
+    /// Validates what `source` holds. Everything wrong is reported at once.
+    pub fn read(source: &mut Source) -> Result<Self, Vec<Problem>> {
+        let settings = Self {
+            database: Database::read(source),
+            secrets: Secrets::read(source),
+            server: Server::read(source),
+            tokens: Tokens::read(source),
+            passwords: Passwords::read(source),
+            accounts: Accounts::read(source),
+            limits: Limits::read(source),
+            mail: Mail::read(source),
+            logging: Logging::read(source),
+        };
+        match source.take_problems() {
+            problems if problems.is_empty() => Ok(settings),
+            problems => Err(problems),
+        }
+    }
+
+    /// What an operator should know of these settings, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.passwords.cost < passwords::WEAK_BELOW {
+            warnings.push(format!(
+                "BCRYPT_COST={} is for tests: use {} or more for people's passwords",
+                self.passwords.cost,
+                passwords::WEAK_BELOW
+            ));
+        }
+        if self.mail.smtp_url.is_some() {
+            warnings.push("SMTP_URL is set, but this version sends no mail yet".to_owned());
+        }
+        if self.server.metrics_addr.is_some() {
+            warnings.push("METRICS_ADDR is set, but this version serves no metrics yet".to_owned());
+        }
+        if !self.limits.enabled {
+            warnings
+                .push("RATE_LIMIT_ENABLED=false: nothing slows down password guessing".to_owned());
+        }
+        warnings
+    }
+}
+
+/// `.env.example`: every setting with its default and a comment.
+pub fn env_example() -> String {
+    let mut text = String::from(
+        "# Every setting of Vestibule with its default. Copy to .env and uncomment what you change.\n\
+         # Each is also an environment variable and a flag: PORT=8000, VESTIBULE_PORT=8000, --port 8000.\n\
+         # A flag wins over the environment, the environment over .env.\n",
+    );
+    for (section, settings) in SECTIONS {
+        text.push_str(&format!("\n# --- {section}\n"));
+        for setting in *settings {
+            text.push_str(&format!(
+                "\n# {}\n# Allowed: {}.\n#{}={}\n",
+                setting.help,
+                setting.allowed,
+                setting.name,
+                setting.default.unwrap_or("")
+            ));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        Settings::read(&mut Source::empty()).expect("defaults are valid");
+    }
+
+    #[test]
+    fn every_problem_is_found_and_names_setting_value_and_what_is_allowed() {
+        let mut source = Source::of(&[
+            ("PORT", "http"),
+            ("BCRYPT_COST", "3"),
+            ("RATE_LIMIT_IP", "many"),
+        ]);
+        let problems = Settings::read(&mut source).expect_err("three bad values");
+        let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
+        assert_eq!(
+            lines,
+            [
+                "PORT: found \"http\"; allowed: a port from 0 to 65535 (0 takes a free one)",
+                "BCRYPT_COST: found \"3\"; allowed: a whole number from 4 to 31",
+                "RATE_LIMIT_IP: found \"many\"; allowed: N/period such as 300/1m (periods in s, m, h, d), or off",
+            ]
+        );
+    }
+
+    #[test]
+    fn env_example_is_true() {
+        let committed = include_str!("../../.env.example");
+        if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+            std::fs::write(
+                concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example"),
+                env_example(),
+            )
+            .expect("writes .env.example");
+        } else {
+            assert_eq!(
+                committed,
+                env_example(),
+                "run the tests with UPDATE_SNAPSHOTS=1"
+            );
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Where the service listens, who stands in front of it and what it is called from outside.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use poem::http::Uri;
+
+use super::{Setting, Source};
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "HOST",
+        default: Some("127.0.0.1"),
+        allowed: "an IP address such as 127.0.0.1, 0.0.0.0 or ::",
+        help: "Address to listen on.",
+        secret: false,
+    },
+    Setting {
+        name: "PORT",
+        default: Some("8000"),
+        allowed: "a port from 0 to 65535 (0 takes a free one)",
+        help: "Port to listen on.",
+        secret: false,
+    },
+    Setting {
+        name: "PUBLIC_URL",
+        default: None,
+        allowed: "http:// or https:// with a host and without query, such as https://accounts.example.com",
+        help: "What the service is called from outside: the issuer of its tokens and the start of every link it sends.",
+        secret: false,
+    },
+    Setting {
+        name: "CORS_ORIGINS",
+        default: None,
+        allowed: "origins such as https://app.example.com, separated by commas, or *",
+        help: "Web pages that may call the API from a browser.",
+        secret: false,
+    },
+    Setting {
+        name: "TRUSTED_PROXIES",
+        default: None,
+        allowed: "addresses or CIDR ranges such as 10.0.0.0/8, separated by commas",
+        help: "Proxies whose X-Forwarded-For is believed, read from right to left.",
+        secret: false,
+    },
+    Setting {
+        name: "MAX_CONNECTIONS",
+        default: Some("10000"),
+        allowed: "a whole number from 1 to 1000000",
+        help: "Connections held at one time; more wait to be accepted.",
+        secret: false,
+    },
+    Setting {
+        name: "TLS_CERT",
+        default: None,
+        allowed: "the path of a PEM file with the certificate chain; needs TLS_KEY",
+        help: "Serve HTTPS with this certificate.",
+        secret: false,
+    },
+    Setting {
+        name: "TLS_KEY",
+        default: None,
+        allowed: "the path of a PEM file with the private key; needs TLS_CERT",
+        help: "Private key of TLS_CERT.",
+        secret: false,
+    },
+    Setting {
+        name: "METRICS_ADDR",
+        default: None,
+        allowed: "an address and port such as 127.0.0.1:9000",
+        help: "Where to serve metrics. Not used by this version yet.",
+        secret: false,
+    },
+    Setting {
+        name: "SHUTDOWN_TIMEOUT_SECONDS",
+        default: Some("30"),
+        allowed: "a whole number of seconds from 0 to 3600",
+        help: "How long a stop waits for requests under way.",
+        secret: false,
+    },
+];
+
+/// Which web origins (RFC 6454) may call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CorsOrigins {
+    /// Just these; none by default.
+    These(Vec<String>),
+    /// Any.
+    Any,
+}
+
+/// Certificate chain and key, as PEM files.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// The server section.
+#[derive(Debug, Clone)]
+pub struct Server {
+    pub host: IpAddr,
+    pub port: u16,
+    /// Without a slash at its end.
+    pub public_url: Option<String>,
+    pub cors_origins: CorsOrigins,
+    pub trusted_proxies: Vec<IpNet>,
+    pub max_connections: usize,
+    pub tls: Option<Tls>,
+    pub metrics_addr: Option<SocketAddr>,
+    pub shutdown_timeout: Duration,
+}
+
+impl Server {
+    pub(super) fn read(source: &mut Source) -> Self {
+        let path = |text: &str| Some(PathBuf::from(text));
+        let host = source.required(&SETTINGS[0], |text| text.parse().ok());
+        let port = source.required(&SETTINGS[1], |text| text.parse().ok());
+        let public_url = source.optional(&SETTINGS[2], public_url);
+        let cors_origins = source
+            .optional(&SETTINGS[3], cors_origins)
+            .unwrap_or(CorsOrigins::These(Vec::new()));
+        let trusted_proxies = source.optional(&SETTINGS[4], networks).unwrap_or_default();
+        let max_connections = source.required(&SETTINGS[5], |text| {
+            text.parse()
+                .ok()
+                .filter(|count| (1..=1_000_000).contains(count))
+        });
+        let tls = match (
+            source.optional(&SETTINGS[6], path),
+            source.optional(&SETTINGS[7], path),
+        ) {
+            (Some(certificate), Some(key)) => Some(Tls { certificate, key }),
+            (None, None) => None,
+            (Some(_), None) => {
+                source.refuse(&SETTINGS[7], "nothing while TLS_CERT is set".to_owned());
+                None
+            }
+            (None, Some(_)) => {
+                source.refuse(&SETTINGS[6], "nothing while TLS_KEY is set".to_owned());
+                None
+            }
+        };
+        Self {
+            host,
+            port,
+            public_url,
+            cors_origins,
+            trusted_proxies,
+            max_connections,
+            tls,
+            metrics_addr: source.optional(&SETTINGS[8], |text| text.parse().ok()),
+            shutdown_timeout: source.required(&SETTINGS[9], |text| {
+                text.parse()
+                    .ok()
+                    .filter(|seconds| *seconds <= 3600)
+                    .map(Duration::from_secs)
+            }),
+        }
+    }
+}
+
+/// An absolute HTTP URL whose authority is a host and perhaps a port.
+fn http_url(text: &str) -> Option<Uri> {
+    let uri: Uri = text.parse().ok()?;
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    let authority = uri.authority()?;
+    (is_http && !authority.host().is_empty() && !authority.as_str().contains('@')).then_some(uri)
+}
+
+fn public_url(text: &str) -> Option<String> {
+    let uri = http_url(text)?;
+    let plain = uri.query().is_none() && !text.contains('#');
+    plain.then(|| text.trim_end_matches('/').to_owned())
+}
+
+fn cors_origins(text: &str) -> Option<CorsOrigins> {
+    if text.trim() == "*" {
+        return Some(CorsOrigins::Any);
+    }
+    let origins = text.split(',').map(|origin| {
+        let origin = origin.trim().trim_end_matches('/');
+        let uri = http_url(origin)?;
+        let is_origin = uri.path() == "/" && uri.query().is_none() && !origin.contains('#');
+        is_origin.then(|| origin.to_ascii_lowercase())
+    });
+    origins.collect::<Option<Vec<_>>>().map(CorsOrigins::These)
+}
+
+fn networks(text: &str) -> Option<Vec<IpNet>> {
+    text.split(',')
+        .map(str::trim)
+        .map(|part| {
+            part.parse()
+                .ok()
+                .or_else(|| part.parse::<IpAddr>().ok().map(IpNet::from))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Settings;
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Settings, Vec<super::super::Problem>> {
+        Settings::read(&mut Source::of(pairs))
+    }
+
+    #[test]
+    fn urls_and_origins_are_normalised() {
+        let settings = read(&[
+            ("PUBLIC_URL", "https://accounts.example.com/"),
+            (
+                "CORS_ORIGINS",
+                "https://App.example.com, http://localhost:3000/",
+            ),
+            ("TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.1,::1"),
+        ])
+        .expect("valid");
+        assert_eq!(
+            settings.server.public_url.as_deref(),
+            Some("https://accounts.example.com")
+        );
+        assert_eq!(
+            settings.server.cors_origins,
+            CorsOrigins::These(vec![
+                "https://app.example.com".into(),
+                "http://localhost:3000".into()
+            ])
+        );
+        assert_eq!(settings.server.trusted_proxies.len(), 3);
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused() {
+        for (name, value) in [
+            ("HOST", "localhost"),
+            ("PORT", "65536"),
+            ("PUBLIC_URL", "accounts.example.com"),
+            ("PUBLIC_URL", "https://user@example.com"),
+            ("PUBLIC_URL", "https://example.com/?a=b"),
+            ("CORS_ORIGINS", "https://app.example.com/path"),
+            ("CORS_ORIGINS", "*.example.com"),
+            ("TRUSTED_PROXIES", "10.0.0.0/33"),
+            ("TLS_CERT", "cert.pem"),
+            ("TLS_KEY", "key.pem"),
+            ("MAX_CONNECTIONS", "0"),
+            ("METRICS_ADDR", "9000"),
+        ] {
+            assert!(read(&[(name, value)]).is_err(), "{name}={value}");
+        }
+    }
+}

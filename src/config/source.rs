@@ -1,0 +1,260 @@
+//! Where raw values come from and which wins: a flag, then the environment, then `.env`, then the default.
+//! In each place `VESTIBULE_NAME` is taken before `NAME`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use super::{Setting, catalogue};
+
+/// Environment variables with our prefix that are no settings: scripts name the binary by them.
+const NOT_SETTINGS: &[&str] = &["VESTIBULE_BIN"];
+
+const PREFIX: &str = "VESTIBULE_";
+
+/// A setting with a value that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub setting: String,
+    /// What was found, quoted, or described when it is a secret.
+    pub found: String,
+    pub allowed: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: found {}; allowed: {}",
+            self.setting, self.found, self.allowed
+        )
+    }
+}
+
+/// The value in force for one setting, as it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effective {
+    pub name: &'static str,
+    /// Masked when the setting is a secret.
+    pub value: String,
+    /// `flag`, `environment`, `.env` or `default`.
+    pub origin: &'static str,
+}
+
+/// Raw values by setting, the problems found so far and what is in force.
+pub struct Source {
+    values: BTreeMap<&'static str, (String, &'static str)>,
+    problems: Vec<Problem>,
+    effective: Vec<Effective>,
+}
+
+impl Source {
+    /// No values: every setting has its default.
+    pub fn empty() -> Self {
+        Self {
+            values: BTreeMap::new(),
+            problems: Vec::new(),
+            effective: Vec::new(),
+        }
+    }
+
+    /// Just these values. A name that is no setting is a mistake of the caller's and is left out.
+    pub fn of(pairs: &[(&str, &str)]) -> Self {
+        let mut source = Self::empty();
+        source.add(
+            "flag",
+            pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
+        source
+    }
+
+    /// Flags, then the environment, then the file `env_file` when there is one.
+    pub fn gather(flags: Vec<(String, String)>, env_file: &Path) -> Self {
+        let mut source = Self::empty();
+        source.add("flag", flags.into_iter());
+        source.add(
+            "environment",
+            std::env::vars_os().filter_map(|(name, value)| {
+                Some((name.into_string().ok()?, value.into_string().ok()?))
+            }),
+        );
+        source.add_file(env_file);
+        source
+    }
+
+    fn add_file(&mut self, path: &Path) {
+        let lines = match dotenvy::from_path_iter(path) {
+            Ok(lines) => lines,
+            Err(error) if error.not_found() => return,
+            Err(_) => return self.refuse_file(path, "a file that cannot be read"),
+        };
+        match lines.collect::<Result<Vec<_>, _>>() {
+            Ok(pairs) => self.add(".env", pairs.into_iter()),
+            // The library's message quotes the line, which may hold a secret.
+            Err(_) => self.refuse_file(path, "a line that is not NAME=value"),
+        }
+    }
+
+    fn refuse_file(&mut self, path: &Path, found: &str) {
+        self.problems.push(Problem {
+            setting: path.display().to_string(),
+            found: found.to_owned(),
+            allowed: "lines of the form NAME=value".to_owned(),
+        });
+    }
+
+    fn add(&mut self, origin: &'static str, pairs: impl Iterator<Item = (String, String)>) {
+        let pairs: BTreeMap<String, String> = pairs.collect();
+        for setting in catalogue() {
+            let value = pairs
+                .get(&format!("{PREFIX}{}", setting.name))
+                .or_else(|| pairs.get(setting.name))
+                .filter(|value| !value.is_empty());
+            if let Some(value) = value {
+                self.values
+                    .entry(setting.name)
+                    .or_insert_with(|| (value.clone(), origin));
+            }
+        }
+        for name in pairs.keys().filter(|name| is_unknown(name)) {
+            self.problems.push(Problem {
+                setting: name.clone(),
+                found: "a setting that does not exist".to_owned(),
+                allowed: "the settings that `vestibule serve --help` lists".to_owned(),
+            });
+        }
+    }
+
+    /// The value of a setting that has a default.
+    pub(super) fn required<T>(
+        &mut self,
+        setting: &'static Setting,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> T {
+        let value = self.optional(setting, &parse);
+        value
+            .or_else(|| setting.default.and_then(&parse))
+            .expect("the default of every setting is valid: a test reads them all")
+    }
+
+    /// The value of a setting that may be absent.
+    pub(super) fn optional<T>(
+        &mut self,
+        setting: &'static Setting,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let Some((raw, origin)) = self.values.get(setting.name).cloned() else {
+            self.show(setting, setting.default.unwrap_or(""), "default");
+            return setting.default.and_then(parse);
+        };
+        self.show(setting, &raw, origin);
+        let parsed = parse(&raw);
+        if parsed.is_none() {
+            let found = if setting.secret {
+                format!("{} characters (not shown)", raw.chars().count())
+            } else {
+                format!("{raw:?}")
+            };
+            self.refuse(setting, found);
+        }
+        parsed
+    }
+
+    /// Records that what `found` describes cannot be used for `setting`.
+    pub(super) fn refuse(&mut self, setting: &'static Setting, found: String) {
+        self.problems.push(Problem {
+            setting: setting.name.to_owned(),
+            found,
+            allowed: setting.allowed.to_owned(),
+        });
+    }
+
+    fn show(&mut self, setting: &'static Setting, raw: &str, origin: &'static str) {
+        let value = if setting.secret && !raw.is_empty() {
+            "********"
+        } else {
+            raw
+        };
+        self.effective.push(Effective {
+            name: setting.name,
+            value: value.to_owned(),
+            origin,
+        });
+    }
+
+    pub(super) fn take_problems(&mut self) -> Vec<Problem> {
+        std::mem::take(&mut self.problems)
+    }
+
+    /// Every setting that was read, in the order of the sections.
+    pub fn effective(&self) -> &[Effective] {
+        &self.effective
+    }
+}
+
+fn is_unknown(name: &str) -> bool {
+    name.strip_prefix(PREFIX).is_some_and(|rest| {
+        !NOT_SETTINGS.contains(&name) && catalogue().all(|setting| setting.name != rest)
+    })
+}
+
+/// Parses `true`/`false` and the spellings that people use for them.
+pub(super) fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Settings;
+    use super::*;
+
+    #[test]
+    fn a_prefixed_name_is_taken_and_an_unknown_one_refused() {
+        let mut source = Source::of(&[("VESTIBULE_PORT", "9000"), ("VESTIBULE_PROT", "1")]);
+        let problems = Settings::read(&mut source).expect_err("one unknown");
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].setting, "VESTIBULE_PROT");
+        let port = source
+            .effective()
+            .iter()
+            .find(|e| e.name == "PORT")
+            .expect("listed");
+        assert_eq!(port.value, "9000");
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(".env");
+        std::fs::write(&file, "PORT=1111\nHOST=0.0.0.0\n# comment\nUNRELATED=x\n").expect("writes");
+        let mut source = Source::empty();
+        source.add("flag", [("PORT".to_owned(), "2222".to_owned())].into_iter());
+        source.add_file(&file);
+        let settings = Settings::read(&mut source).expect("valid");
+        assert_eq!(settings.server.port, 2222);
+        assert_eq!(settings.server.host.to_string(), "0.0.0.0");
+    }
+
+    #[test]
+    fn secrets_are_masked_and_not_quoted_in_problems() {
+        let mut source = Source::of(&[("SECRET_KEY", "tooshort-but-secret")]);
+        let problems = Settings::read(&mut source).expect_err("too short");
+        assert!(
+            !problems[0].to_string().contains("tooshort"),
+            "{}",
+            problems[0]
+        );
+        assert!(
+            source
+                .effective()
+                .iter()
+                .all(|e| !e.value.contains("tooshort"))
+        );
+    }
+}

@@ -1,0 +1,6 @@
+pub mod clock;
+pub mod config;
+pub mod ids;
+pub mod password;
+pub mod store;
+pub mod token;

@@ -1,0 +1,151 @@
+//! Passwords: hashing and checking by way of the engine, the stored forms, the strength policy.
+//! Knows no accounts.
+
+pub mod engine;
+mod hash;
+mod strength;
+
+use std::time::Duration;
+
+pub use self::engine::{ClientKey, Priority};
+use self::engine::{Engine, EngineError, EngineSettings, Job};
+use self::hash::{PasswordHash, Scheme};
+pub use self::strength::weakness;
+use crate::config::{self, Secret};
+use crate::ids::Ids;
+
+/// Why a password was neither hashed nor checked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// It would have waited too long.
+    #[error("too many passwords are waiting to be hashed")]
+    Overloaded { retry_after: Duration },
+    /// The engine has stopped or broke down over it.
+    #[error("the password engine failed: {0}")]
+    Failed(String),
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Wrong,
+    Right,
+    /// Right, but stored at another cost or under an old prefix: to be hashed anew.
+    RightButOutdated,
+}
+
+/// Hashes and checks passwords.
+pub struct Passwords {
+    engine: Engine,
+    ids: Ids,
+    cost: u32,
+    max_cost: u32,
+    /// Stands in for the hash of an account that is not there, so that the check takes the same work.
+    dummy: PasswordHash,
+}
+
+impl Passwords {
+    /// Starts the engine.
+    pub fn start(settings: &config::Passwords, ids: Ids) -> std::io::Result<Self> {
+        let engine = Engine::start(EngineSettings {
+            threads: settings.threads,
+            lanes: settings.lanes,
+            max_wait: settings.max_wait,
+            max_cost: settings.max_cost,
+            reference_cost: settings.cost,
+        })?;
+        let dummy = PasswordHash {
+            scheme: Scheme::Bcrypt { current: true },
+            cost: settings.cost,
+            salt: ids.bytes(),
+            digest: ids.bytes(),
+        };
+        Ok(Self {
+            engine,
+            ids,
+            cost: settings.cost,
+            max_cost: settings.max_cost,
+            dummy,
+        })
+    }
+
+    /// The engine, for its figures.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Hashes a new password at the configured cost.
+    pub async fn hash(
+        &self,
+        password: &Secret,
+        client: ClientKey,
+        priority: Priority,
+    ) -> Result<String, Error> {
+        let scheme = Scheme::for_password(password.reveal());
+        let salt = self.ids.bytes();
+        let digest = self
+            .digest(scheme, password, salt, self.cost, client, priority)
+            .await?;
+        let hash = PasswordHash {
+            scheme,
+            cost: self.cost,
+            salt,
+            digest: *digest.as_bytes(),
+        };
+        Ok(hash.to_string())
+    }
+
+    /// Checks `password` against a stored hash. Without one, or with one that cannot be checked, the same work is done
+    /// and the verdict is [`Verdict::Wrong`].
+    pub async fn verify(
+        &self,
+        password: &Secret,
+        stored: Option<&str>,
+        client: ClientKey,
+    ) -> Result<Verdict, Error> {
+        let known = stored
+            .and_then(|stored| stored.parse::<PasswordHash>().ok())
+            .filter(|hash| hash.cost <= self.max_cost);
+        let hash = known.as_ref().unwrap_or(&self.dummy);
+        let digest = self
+            .digest(
+                hash.scheme,
+                password,
+                hash.salt,
+                hash.cost,
+                client,
+                Priority::Interactive,
+            )
+            .await?;
+        let right = digest.matches(&hash.digest) & known.is_some();
+        let current =
+            hash.cost == self.cost && hash.scheme == Scheme::for_password(password.reveal());
+        Ok(match (right, current) {
+            (false, _) => Verdict::Wrong,
+            (true, true) => Verdict::Right,
+            (true, false) => Verdict::RightButOutdated,
+        })
+    }
+
+    async fn digest(
+        &self,
+        scheme: Scheme,
+        password: &Secret,
+        salt: [u8; 16],
+        cost: u32,
+        client: ClientKey,
+        priority: Priority,
+    ) -> Result<engine::Digest, Error> {
+        let job = Job {
+            password: scheme.input(password.reveal(), &salt),
+            salt,
+            cost,
+            client,
+            priority,
+        };
+        self.engine.digest(job).await.map_err(|error| match error {
+            EngineError::Overloaded { retry_after } => Error::Overloaded { retry_after },
+            other => Error::Failed(other.to_string()),
+        })
+    }
+}

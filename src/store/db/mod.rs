@@ -1,0 +1,149 @@
+//! The engine room's door: `Db` with its three verbs, the transaction `Tx`, values and rows.
+//! Only files of this folder name an engine.
+//!
+//! - [`Db::read`]: a point look-up, done in place.
+//! - [`Db::scan`]: anything that may touch many rows, off the async threads.
+//! - [`Db::write`]: one unit of work. It may be run again, so it must have no effect but on its `Tx`.
+
+mod error;
+mod sqlite;
+mod value;
+
+use std::ops::AsyncFnMut;
+
+pub use error::{Constraint, Error};
+pub use sqlite::Migration;
+pub use value::{FromValue, Value};
+
+use crate::config::DatabaseUrl;
+
+/// What a statement gives.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    engine: Engine,
+}
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite(sqlite::Sqlite),
+}
+
+/// What a start did to the schema.
+#[derive(Debug, Default)]
+pub struct Migrated {
+    /// Migrations that were run now.
+    pub applied: Vec<Migration>,
+}
+
+impl Db {
+    /// Brings the schema up to date, creating the database where there is none. Refuses a schema that is newer than
+    /// this program knows.
+    pub fn migrate(url: &DatabaseUrl) -> Result<Migrated> {
+        sqlite::migrate(url)
+    }
+
+    /// The migrations that [`Db::migrate`] would run.
+    pub fn pending(url: &DatabaseUrl) -> Result<Vec<Migration>> {
+        sqlite::pending(url)
+    }
+
+    /// Opens a database whose schema is up to date.
+    pub fn open(url: &DatabaseUrl) -> Result<Self> {
+        Ok(Self {
+            engine: Engine::Sqlite(sqlite::Sqlite::open(url)?),
+        })
+    }
+
+    /// A connection for a point look-up. Drop it before waiting for anything but the database.
+    pub async fn read(&self) -> Result<Tx<'static>> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => Ok(Tx(Kind::Sqlite(sqlite.read()?))),
+        }
+    }
+
+    /// Runs `query` where it may take long without holding up other requests.
+    pub async fn scan<T, F>(&self, query: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.scan(query).await,
+        }
+    }
+
+    /// Runs `unit` as one transaction: all of it is on disk when this returns `Ok`, none of it when it returns `Err`.
+    ///
+    /// # Errors
+    /// The unit's own; [`Error::Overloaded`] when too many units are waiting; [`Error::Unavailable`] when the database
+    /// cannot be written.
+    pub async fn write<T, E, F>(&self, unit: F) -> std::result::Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: AsyncFnMut(&mut Tx<'_>) -> std::result::Result<T, E> + Send + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.write(unit).await,
+        }
+    }
+}
+
+/// An open transaction or read connection.
+pub struct Tx<'a>(Kind<'a>);
+
+enum Kind<'a> {
+    Sqlite(sqlite::Tx<'a>),
+}
+
+/// One row of an answer; columns are counted from 0.
+pub struct Row<'a>(RowKind<'a>);
+
+enum RowKind<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+}
+
+impl Tx<'_> {
+    /// Runs a statement and says how many rows it changed.
+    pub async fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
+        match &mut self.0 {
+            Kind::Sqlite(tx) => tx.execute(sql, values),
+        }
+    }
+
+    /// The first row of an answer, if there is one.
+    pub async fn query_opt<T>(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+        map_row: impl Fn(&Row<'_>) -> Result<T> + Send,
+    ) -> Result<Option<T>> {
+        match &mut self.0 {
+            Kind::Sqlite(tx) => tx.query_opt(sql, values, map_row),
+        }
+    }
+
+    /// All rows of an answer. The statement bounds their number.
+    pub async fn query_all<T>(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+        map_row: impl Fn(&Row<'_>) -> Result<T> + Send,
+    ) -> Result<Vec<T>> {
+        match &mut self.0 {
+            Kind::Sqlite(tx) => tx.query_all(sql, values, map_row),
+        }
+    }
+}
+
+impl Row<'_> {
+    /// The value of column `index`.
+    pub fn get<T: FromValue>(&self, index: usize) -> Result<T> {
+        match &self.0 {
+            RowKind::Sqlite(row) => sqlite::column(row, index),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Opening connections, and SQLite's errors told apart.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+
+use super::super::{Constraint, Error, Result};
+use crate::config::DatabaseUrl;
+
+/// How long a statement waits for another process (a migration, `create-admin`, a backup) to let go of the file.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Prepared statements kept by a connection; there are fewer in the whole program.
+const STATEMENTS: usize = 128;
+
+/// Where the database is, as SQLite is told.
+#[derive(Debug, Clone)]
+pub struct Location {
+    path: PathBuf,
+    in_memory: bool,
+}
+
+impl Location {
+    pub fn of(url: &DatabaseUrl) -> Self {
+        match url {
+            DatabaseUrl::File(path) => Self {
+                path: path.clone(),
+                in_memory: false,
+            },
+            // SQLite's own in-memory file system, shared between the connections of this process by its name.
+            DatabaseUrl::Memory => Self {
+                path: PathBuf::from("file:/vestibule?vfs=memdb"),
+                in_memory: true,
+            },
+        }
+    }
+
+    fn flags(&self, access: OpenFlags) -> OpenFlags {
+        let uri = if self.in_memory {
+            OpenFlags::SQLITE_OPEN_URI
+        } else {
+            OpenFlags::empty()
+        };
+        access | uri | OpenFlags::SQLITE_OPEN_NO_MUTEX
+    }
+
+    /// A connection that may write; creates the file where there is none.
+    pub fn open_writer(&self) -> Result<Connection> {
+        let access = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let connection = Connection::open_with_flags(&self.path, self.flags(access))
+            .map_err(|error| self.explain(&error))?;
+        configure(&connection).map_err(|error| self.explain(&error))?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        Ok(connection)
+    }
+
+    /// Connections that may not write. In memory there is no read-only access to a file made by another connection, so
+    /// `query_only` stands in for it.
+    pub fn reader_manager(&self) -> SqliteConnectionManager {
+        let access = if self.in_memory {
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+        } else {
+            OpenFlags::SQLITE_OPEN_READ_ONLY
+        };
+        SqliteConnectionManager::file(&self.path)
+            .with_flags(self.flags(access))
+            .with_init(|connection| {
+                configure(connection)?;
+                connection.pragma_update(None, "query_only", true)
+            })
+    }
+
+    fn explain(&self, error: &rusqlite::Error) -> Error {
+        Error::Unavailable(format!("{}: {error}", self.path.display()))
+    }
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}
+
+/// Whether the connection is worth keeping after this error.
+pub fn is_lost(error: &Error) -> bool {
+    matches!(error, Error::Unavailable(_))
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let rusqlite::Error::SqliteFailure(failure, message) = &error else {
+            return Self::Defect(error.to_string());
+        };
+        let message = message.clone().unwrap_or_else(|| failure.to_string());
+        match failure.code {
+            ErrorCode::ConstraintViolation => {
+                Self::Constraint(constraint(failure.extended_code, message))
+            }
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::DiskFull
+            | ErrorCode::ReadOnly
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::PermissionDenied
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::OutOfMemory
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase => Self::Unavailable(message),
+            _ => Self::Defect(message),
+        }
+    }
+}
+
+fn constraint(code: i32, message: String) -> Constraint {
+    match code {
+        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => {
+            // "UNIQUE constraint failed: users.email_key"; of several columns the first names the constraint.
+            let columns = message.rsplit(": ").next().unwrap_or_default();
+            Constraint::Unique(
+                columns
+                    .split(',')
+                    .next()
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned(),
+            )
+        }
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Constraint::ForeignKey,
+        _ => Constraint::Other(message),
+    }
+}

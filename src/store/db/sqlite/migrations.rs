@@ -1,0 +1,100 @@
+//! Schema migrations, embedded from `sql/sqlite/`.
+
+use super::super::{Error, Migrated, Result};
+use super::connection::Location;
+use crate::config::DatabaseUrl;
+
+mod embedded {
+    refinery::embed_migrations!("sql/sqlite");
+}
+
+/// One step of the schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    pub version: i64,
+    pub name: String,
+}
+
+impl From<&refinery::Migration> for Migration {
+    fn from(migration: &refinery::Migration) -> Self {
+        Self {
+            version: i64::from(migration.version()),
+            name: migration.name().to_owned(),
+        }
+    }
+}
+
+/// Runs what is missing. A memory database lives as long as a connection to it, so there the opener migrates.
+pub fn migrate(url: &DatabaseUrl) -> Result<Migrated> {
+    run(&mut Location::of(url).open_writer()?)
+}
+
+/// The migrations that are missing, without running them.
+pub fn pending(url: &DatabaseUrl) -> Result<Vec<Migration>> {
+    if matches!(url, DatabaseUrl::File(path) if !path.exists()) {
+        return Ok(embedded::migrations::runner()
+            .get_migrations()
+            .iter()
+            .map(Migration::from)
+            .collect());
+    }
+    missing(&mut Location::of(url).open_writer()?)
+}
+
+pub fn run(connection: &mut rusqlite::Connection) -> Result<Migrated> {
+    // At an ordinary start nothing is missing, and looking is far cheaper than refinery's own transaction.
+    if missing(connection)?.is_empty() {
+        return Ok(Migrated::default());
+    }
+    let report = embedded::migrations::runner()
+        .run(connection)
+        .map_err(failed)?;
+    Ok(Migrated {
+        applied: report
+            .applied_migrations()
+            .iter()
+            .map(Migration::from)
+            .collect(),
+    })
+}
+
+fn missing(connection: &mut rusqlite::Connection) -> Result<Vec<Migration>> {
+    let mut known: Vec<Migration> = embedded::migrations::runner()
+        .get_migrations()
+        .iter()
+        .map(Migration::from)
+        .collect();
+    known.sort_by_key(|migration| migration.version);
+    let applied = applied(connection)?;
+    if let Some(newer) = applied
+        .iter()
+        .find(|version| known.iter().all(|migration| migration.version != **version))
+    {
+        let newest = known.last().map_or(0, |migration| migration.version);
+        return Err(Error::Schema(format!(
+            "the database has migration {newer}, this program knows up to {newest}: use a newer vestibule"
+        )));
+    }
+    known.retain(|migration| !applied.contains(&migration.version));
+    Ok(known)
+}
+
+fn applied(connection: &rusqlite::Connection) -> Result<Vec<i64>> {
+    let has_history: bool = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history')",
+        [],
+        |row| row.get(0),
+    )?;
+    if !has_history {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare("SELECT version FROM refinery_schema_history")?;
+    let versions = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(versions)
+}
+
+fn failed(error: refinery::Error) -> Error {
+    Error::Schema(format!("migration failed: {error}"))
+}

@@ -1,0 +1,195 @@
+//! SQLite: one writer thread with group commit, a pool of read-only connections, WAL, `synchronous=FULL`.
+
+mod connection;
+mod migrations;
+mod writer;
+
+use std::future::Future;
+use std::ops::{AsyncFnMut, AsyncFnOnce};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ToSql};
+use tokio::sync::Semaphore;
+
+use self::connection::Location;
+use super::value::Column;
+use super::{Error, FromValue, Kind, Result, Row, RowKind, Value};
+use crate::config::DatabaseUrl;
+
+pub use migrations::{Migration, migrate, pending};
+
+type Reader = r2d2::PooledConnection<SqliteConnectionManager>;
+
+/// Scans running at one time; more wait their turn without holding a thread.
+const MAX_SCANS: usize = 4;
+
+/// Read connections besides those of scans: one look-up is under way on each async thread at most, as look-ups never
+/// wait; the rest is slack.
+const SPARE_READERS: usize = 4;
+
+/// An open SQLite database.
+#[derive(Clone)]
+pub struct Sqlite {
+    readers: r2d2::Pool<SqliteConnectionManager>,
+    scans: Arc<Semaphore>,
+    writer: writer::Handle,
+}
+
+impl Sqlite {
+    pub fn open(url: &DatabaseUrl) -> Result<Self> {
+        let location = Location::of(url);
+        let writer = writer::start(location.clone())?;
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let readers = r2d2::Pool::builder()
+            .max_size(u32::try_from(threads + MAX_SCANS + SPARE_READERS).unwrap_or(u32::MAX))
+            .min_idle(Some(1))
+            .test_on_check_out(false)
+            .connection_timeout(connection::BUSY_TIMEOUT)
+            .error_handler(Box::new(r2d2::NopErrorHandler))
+            .build_unchecked(location.reader_manager());
+        Ok(Self {
+            readers,
+            scans: Arc::new(Semaphore::new(MAX_SCANS)),
+            writer,
+        })
+    }
+
+    pub fn read(&self) -> Result<Tx<'static>> {
+        reader(&self.readers)
+    }
+
+    pub async fn scan<T, F>(&self, query: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: AsyncFnOnce(&mut super::Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        let defect = |error: &dyn std::fmt::Display| Error::Defect(format!("scan: {error}"));
+        let permit = self
+            .scans
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|error| defect(&error))?;
+        let readers = self.readers.clone();
+        let scanned = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let mut tx = super::Tx(Kind::Sqlite(reader(&readers)?));
+            in_place(query(&mut tx))?
+        });
+        scanned.await.map_err(|error| defect(&error))?
+    }
+
+    pub async fn write<T, E, F>(&self, unit: F) -> std::result::Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: AsyncFnMut(&mut super::Tx<'_>) -> std::result::Result<T, E> + Send + 'static,
+    {
+        self.writer.run(unit).await
+    }
+}
+
+fn reader(readers: &r2d2::Pool<SqliteConnectionManager>) -> Result<Tx<'static>> {
+    let connection = readers
+        .get()
+        .map_err(|error| Error::Unavailable(format!("no connection to read with: {error}")))?;
+    Ok(Tx::Reader(connection))
+}
+
+/// Polls a future that never waits to its end: over SQLite, no statement does.
+fn in_place<F: Future>(future: F) -> Result<F::Output> {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Ok(output),
+        Poll::Pending => Err(Error::Defect(
+            "a unit of work waited for something other than the database".to_owned(),
+        )),
+    }
+}
+
+/// A connection in use.
+pub enum Tx<'a> {
+    /// The writer's, inside the savepoint of a unit.
+    Writer(&'a mut Connection),
+    /// One of the pool.
+    Reader(Reader),
+}
+
+impl Tx<'_> {
+    fn connection(&self) -> &Connection {
+        match self {
+            Self::Writer(connection) => connection,
+            Self::Reader(connection) => connection,
+        }
+    }
+
+    pub fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
+        let mut statement = self.connection().prepare_cached(sql)?;
+        let changed = statement.execute(rusqlite::params_from_iter(values))?;
+        Ok(changed as u64)
+    }
+
+    pub fn query_opt<T>(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+        map_row: impl Fn(&Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let mut statement = self.connection().prepare_cached(sql)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+        let first = rows
+            .next()?
+            .map(|row| map_row(&Row(RowKind::Sqlite(row))))
+            .transpose()?;
+        // A statement that writes is only whole once it has been stepped to its end.
+        while rows.next()?.is_some() {}
+        Ok(first)
+    }
+
+    pub fn query_all<T>(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+        map_row: impl Fn(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut statement = self.connection().prepare_cached(sql)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push(map_row(&Row(RowKind::Sqlite(row)))?);
+        }
+        Ok(all)
+    }
+}
+
+/// Column `index` of a row.
+pub fn column<T: FromValue>(row: &rusqlite::Row<'_>, index: usize) -> Result<T> {
+    let value = match row.get_ref(index)? {
+        ValueRef::Null => Some(Column::Null),
+        ValueRef::Integer(value) => Some(Column::Integer(value)),
+        ValueRef::Text(value) => std::str::from_utf8(value).ok().map(Column::Text),
+        ValueRef::Blob(value) => Some(Column::Bytes(value)),
+        ValueRef::Real(_) => None,
+    };
+    value.and_then(T::from_column).ok_or_else(|| {
+        Error::Defect(format!(
+            "column {index} is no {}",
+            std::any::type_name::<T>()
+        ))
+    })
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(value) => ValueRef::Integer(*value),
+            Self::Boolean(value) => ValueRef::Integer(i64::from(*value)),
+            Self::Text(value) => ValueRef::Text(value.as_bytes()),
+            Self::Bytes(value) => ValueRef::Blob(value),
+            Self::Uuid(value) => ValueRef::Blob(value.as_bytes()),
+        }))
+    }
+}

@@ -1,0 +1,201 @@
+//! The writer thread. It runs every unit of work that is waiting in one transaction, each in a savepoint of its own,
+//! commits once, and only then answers: a commit costs one flush to disk however many units share it.
+
+use std::future::Future;
+use std::ops::AsyncFnMut;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::connection::{Location, is_lost};
+use super::{Tx, in_place, migrations};
+use crate::store::db::{self, Error, Kind, Result};
+
+/// Units that may wait. At a tenth of the measured speed they are through in half a second.
+const QUEUE: usize = 4096;
+
+/// Units in one transaction at most, so that the first of them does not wait long for its answer.
+const MAX_BATCH: usize = 512;
+
+/// Sends units to the writer thread.
+#[derive(Clone)]
+pub struct Handle {
+    queue: mpsc::Sender<Box<dyn Job>>,
+}
+
+impl Handle {
+    pub async fn run<T, E, F>(&self, unit: F) -> std::result::Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: AsyncFnMut(&mut db::Tx<'_>) -> std::result::Result<T, E> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let unit = Unit {
+            unit,
+            outcome: None,
+            answer,
+        };
+        self.queue
+            .try_send(Box::new(unit))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Error::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => {
+                    Error::Unavailable("the writer has stopped".to_owned())
+                }
+            })?;
+        answered
+            .await
+            .unwrap_or_else(|_| Err(Error::Unavailable("the writer has stopped".to_owned()).into()))
+    }
+}
+
+/// A unit of work whose types are forgotten.
+trait Job: Send {
+    /// Runs the unit; true when its savepoint is to be kept.
+    fn run(&mut self, connection: &mut Connection) -> bool;
+    /// Sends the outcome, or `failed` where the unit had none or its commit failed.
+    fn answer(self: Box<Self>, failed: Option<Error>);
+}
+
+struct Unit<T, E, F> {
+    unit: F,
+    outcome: Option<std::result::Result<T, E>>,
+    answer: oneshot::Sender<std::result::Result<T, E>>,
+}
+
+impl<T, E, F> Job for Unit<T, E, F>
+where
+    T: Send,
+    E: From<Error> + Send,
+    F: AsyncFnMut(&mut db::Tx<'_>) -> std::result::Result<T, E> + Send,
+{
+    fn run(&mut self, connection: &mut Connection) -> bool {
+        let mut tx = db::Tx(Kind::Sqlite(Tx::Writer(connection)));
+        let future: Pin<Box<dyn Future<Output = _>>> = Box::pin((self.unit)(&mut tx));
+        // The savepoint is rolled back after a panic, so nothing half-done is left to be seen.
+        let polled = catch_unwind(AssertUnwindSafe(|| in_place(future)))
+            .unwrap_or_else(|_| Err(Error::Defect("a unit of work panicked".to_owned())));
+        let outcome = polled.unwrap_or_else(|error| Err(error.into()));
+        let keep = outcome.is_ok();
+        self.outcome = Some(outcome);
+        keep
+    }
+
+    fn answer(self: Box<Self>, failed: Option<Error>) {
+        let outcome = match (failed, self.outcome) {
+            // What the unit itself found wrong stays true even though the commit failed.
+            (_, Some(Err(error))) => Err(error),
+            (Some(failed), _) => Err(failed.into()),
+            (None, Some(outcome)) => outcome,
+            (None, None) => Err(Error::Defect("a unit of work was not run".to_owned()).into()),
+        };
+        // A client that has gone does not undo what was done.
+        let _ = self.answer.send(outcome);
+    }
+}
+
+/// Opens the connection that writes, brings a memory database's schema up to date and starts the thread.
+pub fn start(location: Location) -> Result<Handle> {
+    let mut connection = location.open_writer()?;
+    migrations::run(&mut connection)?;
+    let (queue, waiting) = mpsc::channel(QUEUE);
+    let writer = Writer {
+        location,
+        connection: Some(connection),
+        waiting,
+    };
+    std::thread::Builder::new()
+        .name("sqlite-writer".to_owned())
+        .spawn(move || writer.work())
+        .map_err(|error| Error::Unavailable(format!("no thread to write with: {error}")))?;
+    Ok(Handle { queue })
+}
+
+struct Writer {
+    location: Location,
+    /// `None` after it was lost; opened again for the next batch.
+    connection: Option<Connection>,
+    waiting: mpsc::Receiver<Box<dyn Job>>,
+}
+
+impl Writer {
+    /// Works until every [`Handle`] is gone and the queue is empty.
+    fn work(mut self) {
+        while let Some(first) = self.waiting.blocking_recv() {
+            let mut batch = Vec::new();
+            let outcome = self.transact(first, &mut batch);
+            let failed = outcome.err();
+            if let Some(error) = &failed {
+                tracing::error!(error = %error, units = batch.len(), "commit failed");
+                if is_lost(error) {
+                    self.connection = None;
+                }
+            }
+            for job in batch {
+                job.answer(failed.clone());
+            }
+        }
+    }
+
+    /// Runs `first` and all that waits; every unit that was taken is in `batch` afterwards.
+    fn transact(&mut self, first: Box<dyn Job>, batch: &mut Vec<Box<dyn Job>>) -> Result<()> {
+        let opened = match &mut self.connection {
+            Some(connection) => Ok(connection),
+            lost @ None => self
+                .location
+                .open_writer()
+                .map(|connection| lost.insert(connection)),
+        };
+        let connection = match opened.and_then(|connection| {
+            statement(connection, "BEGIN IMMEDIATE")?;
+            Ok(connection)
+        }) {
+            Ok(connection) => connection,
+            Err(error) => {
+                batch.push(first);
+                return Err(error);
+            }
+        };
+        let mut next = Some(first);
+        while let Some(mut job) = next {
+            let ran = run_in_savepoint(connection, job.as_mut());
+            batch.push(job);
+            if let Err(error) = ran {
+                // Without the outer transaction the units before this one are undone, too.
+                let _ = statement(connection, "ROLLBACK");
+                return Err(error);
+            }
+            next = if batch.len() < MAX_BATCH {
+                self.waiting.try_recv().ok()
+            } else {
+                None
+            };
+        }
+        statement(connection, "COMMIT").inspect_err(|_| {
+            let _ = statement(connection, "ROLLBACK");
+        })
+    }
+}
+
+fn run_in_savepoint(connection: &mut Connection, job: &mut dyn Job) -> Result<()> {
+    statement(connection, "SAVEPOINT unit")?;
+    let keep = job.run(connection);
+    // A full disk or an I/O error ends the whole transaction by itself (https://sqlite.org/lang_transaction.html §3).
+    if connection.is_autocommit() {
+        return Err(Error::Unavailable(
+            "the transaction was undone by the database".to_owned(),
+        ));
+    }
+    if !keep {
+        statement(connection, "ROLLBACK TO unit")?;
+    }
+    statement(connection, "RELEASE unit")
+}
+
+fn statement(connection: &Connection, sql: &str) -> Result<()> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}

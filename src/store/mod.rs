@@ -1,0 +1,9 @@
+//! The repository: raw SQL, one file an aggregate, one statement each in the SQL that the engines share.
+//! Look-ups return `Option`; writes say how many rows they changed. Knows no rules of the service.
+
+pub mod audit;
+pub mod db;
+pub mod login_throttles;
+pub mod roles;
+pub mod sessions;
+pub mod users;

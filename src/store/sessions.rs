@@ -1,0 +1,213 @@
+//! Sessions: one row a login. The refresh token's number is the only thing that a refresh changes.
+
+use super::db::{Result, Row, Tx};
+use super::users::{USER_COLUMNS, User, map_user, user_columns, words};
+use crate::clock::Timestamp;
+use crate::ids::{SessionId, UserId};
+
+/// A session as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    pub id: SessionId,
+    pub user_id: UserId,
+    /// Number of the newest refresh token.
+    pub refresh_counter: i64,
+    /// When that number was last raised.
+    pub rotated_at: Timestamp,
+    /// The scope asked for at login (RFC 6749 §3.3); empty for all that the user may do.
+    pub scope: String,
+    /// When the user last proved to be there with a password.
+    pub authenticated_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A session about to be stored.
+#[derive(Debug)]
+pub struct NewSession<'a> {
+    pub id: SessionId,
+    pub user_id: UserId,
+    pub scope: &'a str,
+    pub at: Timestamp,
+    pub expires_at: Timestamp,
+    pub ip: &'a str,
+    pub user_agent: Option<&'a str>,
+}
+
+/// A live session with its user and what he may do.
+#[derive(Debug, Clone)]
+pub struct Authenticated {
+    pub session: Session,
+    pub user: User,
+    /// By way of roles, before the session's scope narrows them.
+    pub permissions: Vec<String>,
+}
+
+/// Which sessions of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    All,
+    Just(SessionId),
+    AllBut(SessionId),
+}
+
+macro_rules! session_columns {
+    () => {
+        "sessions.id, sessions.user_id, sessions.refresh_counter, sessions.rotated_at, sessions.scope, \
+         sessions.authenticated_at, sessions.expires_at, sessions.revoked_at"
+    };
+}
+
+fn map_session(row: &Row<'_>, start: usize) -> Result<Session> {
+    Ok(Session {
+        id: row.get(start)?,
+        user_id: row.get(start + 1)?,
+        refresh_counter: row.get(start + 2)?,
+        rotated_at: row.get(start + 3)?,
+        scope: row.get(start + 4)?,
+        authenticated_at: row.get(start + 5)?,
+        expires_at: row.get(start + 6)?,
+        revoked_at: row.get(start + 7)?,
+    })
+}
+
+const SESSION_COLUMNS: usize = 8;
+
+/// Stores a new session whose first refresh token has the number 0.
+pub async fn insert(tx: &mut Tx<'_>, session: &NewSession<'_>) -> Result<()> {
+    tx.execute(
+        "INSERT INTO sessions (id, user_id, refresh_counter, rotated_at, scope, authenticated_at, created_at, \
+         last_used_at, expires_at, ip, user_agent) VALUES (?1, ?2, 0, ?4, ?3, ?4, ?4, ?4, ?5, ?6, ?7)",
+        &[
+            session.id.into(),
+            session.user_id.into(),
+            session.scope.into(),
+            session.at.into(),
+            session.expires_at.into(),
+            session.ip.into(),
+            session.user_agent.into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The session with this id, whatever its state.
+pub async fn find(tx: &mut Tx<'_>, id: SessionId) -> Result<Option<Session>> {
+    tx.query_opt(
+        concat!(
+            "SELECT ",
+            session_columns!(),
+            " FROM sessions WHERE id = ?1"
+        ),
+        &[id.into()],
+        |row| map_session(row, 0),
+    )
+    .await
+}
+
+/// A session that is neither revoked nor expired, with its active user and his permissions.
+pub async fn authenticate(
+    tx: &mut Tx<'_>,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<Option<Authenticated>> {
+    tx.query_opt(
+        concat!(
+            "SELECT ",
+            user_columns!(),
+            ", ",
+            session_columns!(),
+            ", (SELECT string_agg(permission, ' ') FROM user_roles \
+                JOIN role_permissions ON role_permissions.role_name = user_roles.role_name \
+                WHERE user_id = users.id) \
+             FROM sessions JOIN users ON users.id = sessions.user_id \
+             WHERE sessions.id = ?1 AND sessions.revoked_at IS NULL AND sessions.expires_at > ?2 AND users.is_active"
+        ),
+        &[id.into(), now.into()],
+        |row| {
+            Ok(Authenticated {
+                user: map_user(row)?,
+                session: map_session(row, USER_COLUMNS)?,
+                permissions: words(row.get(USER_COLUMNS + SESSION_COLUMNS)?),
+            })
+        },
+    )
+    .await
+}
+
+/// Raises the refresh counter from `counter`, which must be the newest, of a live session of an active user. `None`
+/// when any of that does not hold: the caller looks at the row to say why.
+pub async fn rotate(
+    tx: &mut Tx<'_>,
+    id: SessionId,
+    counter: i64,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<Option<Session>> {
+    tx.query_opt(
+        concat!(
+            "UPDATE sessions SET refresh_counter = refresh_counter + 1, rotated_at = ?3, last_used_at = ?3, \
+             expires_at = ?4 WHERE id = ?1 AND refresh_counter = ?2 AND revoked_at IS NULL AND expires_at > ?3 \
+             AND EXISTS (SELECT 1 FROM users WHERE users.id = sessions.user_id AND is_active) RETURNING ",
+            session_columns!()
+        ),
+        &[id.into(), counter.into(), now.into(), expires_at.into()],
+        |row| map_session(row, 0),
+    )
+    .await
+}
+
+/// Notes that the user has just proved to be there again; `None` when the session is not alive.
+pub async fn reauthenticate(
+    tx: &mut Tx<'_>,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<Option<Session>> {
+    tx.query_opt(
+        concat!(
+            "UPDATE sessions SET authenticated_at = ?2, last_used_at = ?2 \
+             WHERE id = ?1 AND revoked_at IS NULL AND expires_at > ?2 RETURNING ",
+            session_columns!()
+        ),
+        &[id.into(), now.into()],
+        |row| map_session(row, 0),
+    )
+    .await
+}
+
+/// Ends live sessions of a user and says how many.
+pub async fn revoke(tx: &mut Tx<'_>, user_id: UserId, which: Which, now: Timestamp) -> Result<u64> {
+    match which {
+        Which::All => {
+            tx.execute(
+                "UPDATE sessions SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL",
+                &[user_id.into(), now.into()],
+            )
+            .await
+        }
+        Which::Just(id) => {
+            tx.execute(
+                "UPDATE sessions SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL AND id = ?3",
+                &[user_id.into(), now.into(), id.into()],
+            )
+            .await
+        }
+        Which::AllBut(id) => {
+            tx.execute(
+                "UPDATE sessions SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL AND id <> ?3",
+                &[user_id.into(), now.into(), id.into()],
+            )
+            .await
+        }
+    }
+}
+
+/// Deletes up to `limit` sessions that expired before `before` and says how many.
+pub async fn delete_expired(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<u64> {
+    tx.execute(
+        "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)",
+        &[before.into(), limit.into()],
+    )
+    .await
+}

@@ -1,0 +1,309 @@
+//! Users.
+
+use super::db::{Result, Row, Tx, Value};
+use crate::clock::Timestamp;
+use crate::ids::UserId;
+
+/// An account as it is shown: everything but its password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    pub id: UserId,
+    /// As its owner spells it, the domain in ASCII.
+    pub email: String,
+    pub username: String,
+    pub full_name: Option<String>,
+    pub email_verified: bool,
+    pub is_active: bool,
+    /// Names of roles, in alphabetical order.
+    pub roles: Vec<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub last_login_at: Option<Timestamp>,
+}
+
+/// A user about to be stored.
+#[derive(Debug)]
+pub struct NewUser<'a> {
+    pub id: UserId,
+    pub email: &'a str,
+    pub email_key: &'a str,
+    pub username: &'a str,
+    pub username_key: &'a str,
+    pub full_name: Option<&'a str>,
+    pub password_hash: Option<&'a str>,
+    pub email_verified: bool,
+    pub at: Timestamp,
+}
+
+/// What a login needs to know of an account.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    pub id: UserId,
+    pub password_hash: Option<String>,
+    pub is_active: bool,
+}
+
+/// What is to change; `None` leaves a field as it is.
+#[derive(Debug, Default)]
+pub struct Changes<'a> {
+    /// Spelling and key.
+    pub email: Option<(&'a str, &'a str)>,
+    /// Spelling and key.
+    pub username: Option<(&'a str, &'a str)>,
+    pub full_name: Option<Option<&'a str>>,
+    pub is_active: Option<bool>,
+    pub email_verified: Option<bool>,
+}
+
+/// Which users a page lists; `None` lets any pass.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Start of the key of e-mail or username.
+    pub prefix: Option<String>,
+    pub role: Option<String>,
+    pub is_active: Option<bool>,
+}
+
+/// The column whose uniqueness an e-mail is caught by.
+pub const EMAIL_KEY: &str = "users.email_key";
+/// The column whose uniqueness a username is caught by.
+pub const USERNAME_KEY: &str = "users.username_key";
+
+/// The columns of [`User`], for a table or alias `users`.
+macro_rules! user_columns {
+    () => {
+        "users.id, users.email, users.username, users.full_name, users.email_verified, users.is_active, \
+         users.created_at, users.updated_at, users.last_login_at, \
+         (SELECT string_agg(role_name, ' ' ORDER BY role_name) FROM user_roles WHERE user_id = users.id)"
+    };
+}
+pub(super) use user_columns;
+
+/// How many columns `user_columns!` has.
+pub(super) const USER_COLUMNS: usize = 10;
+
+/// Reads `user_columns!` from the start of a row.
+pub(super) fn map_user(row: &Row<'_>) -> Result<User> {
+    Ok(User {
+        id: row.get(0)?,
+        email: row.get(1)?,
+        username: row.get(2)?,
+        full_name: row.get(3)?,
+        email_verified: row.get(4)?,
+        is_active: row.get(5)?,
+        created_at: row.get(6)?,
+        updated_at: row.get(7)?,
+        last_login_at: row.get(8)?,
+        roles: words(row.get(9)?),
+    })
+}
+
+/// Splits what `string_agg(…, ' ')` joined.
+pub(super) fn words(joined: Option<String>) -> Vec<String> {
+    let joined = joined.unwrap_or_default();
+    joined.split_ascii_whitespace().map(str::to_owned).collect()
+}
+
+/// Stores a new, active user. Fails on [`EMAIL_KEY`] or [`USERNAME_KEY`] when taken.
+pub async fn insert(tx: &mut Tx<'_>, user: &NewUser<'_>) -> Result<()> {
+    tx.execute(
+        "INSERT INTO users (id, email, email_key, username, username_key, full_name, password_hash, \
+         email_verified, is_active, created_at, updated_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, TRUE, ?9, ?9)",
+        &[
+            user.id.into(),
+            user.email.into(),
+            user.email_key.into(),
+            user.username.into(),
+            user.username_key.into(),
+            user.full_name.into(),
+            user.password_hash.into(),
+            user.email_verified.into(),
+            user.at.into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The user with this id.
+pub async fn find(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>> {
+    tx.query_opt(
+        concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM users WHERE users.id = ?1"
+        ),
+        &[id.into()],
+        map_user,
+    )
+    .await
+}
+
+/// Whether an account has this e-mail key, and whether one has this username key.
+pub async fn taken(tx: &mut Tx<'_>, email_key: &str, username_key: &str) -> Result<(bool, bool)> {
+    let found = tx
+        .query_opt(
+            "SELECT EXISTS (SELECT 1 FROM users WHERE email_key = ?1), \
+             EXISTS (SELECT 1 FROM users WHERE username_key = ?2)",
+            &[email_key.into(), username_key.into()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .await?;
+    Ok(found.unwrap_or_default())
+}
+
+fn map_credentials(row: &Row<'_>) -> Result<Credentials> {
+    Ok(Credentials {
+        id: row.get(0)?,
+        password_hash: row.get(1)?,
+        is_active: row.get(2)?,
+    })
+}
+
+/// Credentials by e-mail key.
+pub async fn credentials_by_email(tx: &mut Tx<'_>, email_key: &str) -> Result<Option<Credentials>> {
+    tx.query_opt(
+        "SELECT id, password_hash, is_active FROM users WHERE email_key = ?1",
+        &[email_key.into()],
+        map_credentials,
+    )
+    .await
+}
+
+/// Credentials by username key.
+pub async fn credentials_by_username(
+    tx: &mut Tx<'_>,
+    username_key: &str,
+) -> Result<Option<Credentials>> {
+    tx.query_opt(
+        "SELECT id, password_hash, is_active FROM users WHERE username_key = ?1",
+        &[username_key.into()],
+        map_credentials,
+    )
+    .await
+}
+
+/// Credentials by id.
+pub async fn credentials(tx: &mut Tx<'_>, id: UserId) -> Result<Option<Credentials>> {
+    tx.query_opt(
+        "SELECT id, password_hash, is_active FROM users WHERE id = ?1",
+        &[id.into()],
+        map_credentials,
+    )
+    .await
+}
+
+/// Notes a login, provided that the account is active and its password still the one that was checked.
+pub async fn record_login(
+    tx: &mut Tx<'_>,
+    id: UserId,
+    checked_hash: &str,
+    at: Timestamp,
+) -> Result<bool> {
+    let changed = tx
+        .execute(
+            "UPDATE users SET last_login_at = ?3 WHERE id = ?1 AND password_hash = ?2 AND is_active",
+            &[id.into(), checked_hash.into(), at.into()],
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
+/// Puts `new_hash` in the place of `old_hash`; false when the password has been changed meanwhile.
+pub async fn replace_password_hash(
+    tx: &mut Tx<'_>,
+    id: UserId,
+    old_hash: &str,
+    new_hash: &str,
+) -> Result<bool> {
+    let changed = tx
+        .execute(
+            "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2",
+            &[id.into(), old_hash.into(), new_hash.into()],
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
+/// Changes a user; false when there is none. Fails on [`EMAIL_KEY`] or [`USERNAME_KEY`] when taken.
+pub async fn update(
+    tx: &mut Tx<'_>,
+    id: UserId,
+    changes: &Changes<'_>,
+    at: Timestamp,
+) -> Result<bool> {
+    let changed = tx
+        .execute(
+            "UPDATE users SET \
+             email = coalesce(?2, email), email_key = coalesce(?3, email_key), \
+             username = coalesce(?4, username), username_key = coalesce(?5, username_key), \
+             full_name = CASE WHEN ?6 THEN ?7 ELSE full_name END, \
+             is_active = coalesce(?8, is_active), email_verified = coalesce(?9, email_verified), \
+             updated_at = ?10 WHERE id = ?1",
+            &[
+                id.into(),
+                changes.email.map(|(spelling, _)| spelling).into(),
+                changes.email.map(|(_, key)| key).into(),
+                changes.username.map(|(spelling, _)| spelling).into(),
+                changes.username.map(|(_, key)| key).into(),
+                changes.full_name.is_some().into(),
+                changes.full_name.flatten().into(),
+                changes.is_active.into(),
+                changes.email_verified.into(),
+                at.into(),
+            ],
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
+/// Deletes a user with roles and sessions; false when there is none.
+pub async fn delete(tx: &mut Tx<'_>, id: UserId) -> Result<bool> {
+    let changed = tx
+        .execute("DELETE FROM users WHERE id = ?1", &[id.into()])
+        .await?;
+    Ok(changed == 1)
+}
+
+/// Up to `limit` users that `filter` lets pass, newest first, starting after the user `after`.
+pub async fn page(
+    tx: &mut Tx<'_>,
+    filter: &Filter,
+    after: Option<UserId>,
+    limit: i64,
+) -> Result<Vec<User>> {
+    let prefix_end = filter
+        .prefix
+        .as_ref()
+        .map(|prefix| format!("{prefix}{}", char::MAX));
+    let matching = match &filter.prefix {
+        // Two ranges over the unique indexes, told apart from the plain list so that neither plan suffers.
+        Some(_) => {
+            "users.id IN (SELECT id FROM users WHERE email_key >= ?5 AND email_key < ?6 \
+             UNION SELECT id FROM users WHERE username_key >= ?5 AND username_key < ?6)"
+        }
+        None => "?5 IS NULL AND ?6 IS NULL",
+    };
+    // With no cursor the list starts at the highest id there can be.
+    let start = after.map_or(UserId(uuid::Uuid::max()), |id| id);
+    let sql = format!(
+        concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM users WHERE users.id < ?1 AND (?3 IS NULL OR users.is_active = ?3) \
+             AND (?4 IS NULL OR EXISTS (SELECT 1 FROM user_roles WHERE user_id = users.id AND role_name = ?4)) \
+             AND {} ORDER BY users.id DESC LIMIT ?2"
+        ),
+        matching
+    );
+    let values: [Value<'_>; 6] = [
+        start.into(),
+        limit.into(),
+        filter.is_active.into(),
+        filter.role.as_deref().into(),
+        filter.prefix.as_deref().into(),
+        prefix_end.as_deref().into(),
+    ];
+    tx.query_all(&sql, &values, map_user).await
+}

@@ -1,0 +1,297 @@
+//! Access tokens: JWTs in the profile of RFC 9068, signed with HS256.
+
+use std::time::Duration;
+
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Keys;
+use crate::clock::Timestamp;
+use crate::ids::{SessionId, UserId};
+
+/// The media type of an access token in its header (RFC 9068 §2.1): keeps tokens of other kinds from passing.
+const TYPE: &str = "at+jwt";
+
+/// Longest token that is looked at; ours have about 500 characters.
+const MAX_LENGTH: usize = 4096;
+
+/// The claims of an access token (RFC 9068 §2.2, RFC 7519 §4.1). Times are seconds since the epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    pub iss: String,
+    pub aud: String,
+    /// The user.
+    pub sub: Uuid,
+    /// The session.
+    pub sid: Uuid,
+    pub jti: Uuid,
+    pub iat: i64,
+    pub nbf: i64,
+    pub exp: i64,
+    /// When the user last gave the password.
+    pub auth_time: i64,
+    /// Permissions in force when it was made, separated by spaces.
+    pub scope: String,
+}
+
+impl Claims {
+    pub fn user_id(&self) -> UserId {
+        UserId(self.sub)
+    }
+
+    pub fn session_id(&self) -> SessionId {
+        SessionId(self.sid)
+    }
+}
+
+/// Makes and checks access tokens.
+pub struct AccessTokens {
+    header: Header,
+    encoding: EncodingKey,
+    /// By `kid`; the current key first.
+    decoding: Vec<(String, DecodingKey)>,
+    validation: Validation,
+    issuer: String,
+    lifetime: Duration,
+}
+
+impl AccessTokens {
+    /// `issuer` is also the audience: the tokens are for this service and the application behind it.
+    pub fn new(keys: &Keys, previous: Option<&Keys>, issuer: &str, lifetime: Duration) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[issuer]);
+        validation.set_audience(&[issuer]);
+        validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
+        // Times are checked below against the injected clock.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        let decoding = |keys: &Keys| {
+            let key = DecodingKey::from_secret(keys.access_token.as_slice());
+            (keys.access_token_id.clone(), key)
+        };
+        Self {
+            header: Header {
+                typ: Some(TYPE.to_owned()),
+                kid: Some(keys.access_token_id.clone()),
+                ..Header::new(Algorithm::HS256)
+            },
+            encoding: EncodingKey::from_secret(keys.access_token.as_slice()),
+            decoding: std::iter::once(keys)
+                .chain(previous)
+                .map(decoding)
+                .collect(),
+            validation,
+            issuer: issuer.to_owned(),
+            lifetime,
+        }
+    }
+
+    /// How long a token lives.
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    /// Makes a token for a session.
+    pub fn issue(
+        &self,
+        user_id: UserId,
+        session_id: SessionId,
+        jti: Uuid,
+        scope: String,
+        authenticated_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: self.issuer.clone(),
+            sub: user_id.0,
+            sid: session_id.0,
+            jti,
+            iat: now.seconds(),
+            nbf: now.seconds(),
+            exp: now.plus(self.lifetime).seconds(),
+            auth_time: authenticated_at.seconds(),
+            scope,
+        };
+        encode(&self.header, &claims, &self.encoding)
+    }
+
+    /// The claims of a token that is ours, unchanged and in force at `now`; `None` otherwise. Whether the session is
+    /// still alive is for the database to say.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Option<Claims> {
+        if token.len() > MAX_LENGTH {
+            return None;
+        }
+        let header = decode_header(token).ok()?;
+        if header.typ.as_deref() != Some(TYPE) {
+            return None;
+        }
+        let kid = header.kid?;
+        let (_, key) = self.decoding.iter().find(|(id, _)| *id == kid)?;
+        let claims = decode::<Claims>(token, key, &self.validation).ok()?.claims;
+        let now = now.seconds();
+        (claims.nbf <= now && now < claims.exp).then_some(claims)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::Secret;
+    use crate::token::SecretKey;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+    const MINUTES: Duration = Duration::from_secs(30 * 60);
+
+    fn keys(secret: &str) -> Keys {
+        Keys::derive(&SecretKey::new(Secret::new(secret)))
+    }
+
+    fn tokens(keys: &Keys) -> AccessTokens {
+        AccessTokens::new(keys, None, "https://accounts.example.com", MINUTES)
+    }
+
+    fn issue(tokens: &AccessTokens) -> String {
+        let id = Uuid::from_u128(7);
+        tokens
+            .issue(
+                UserId(id),
+                SessionId(id),
+                id,
+                "account".to_owned(),
+                NOW,
+                NOW,
+            )
+            .expect("signs")
+    }
+
+    /// A token with our key but any header and claims.
+    fn forge(keys: &Keys, header: &Header, change: impl Fn(&mut serde_json::Value)) -> String {
+        let mut claims = json!({
+            "iss": "https://accounts.example.com", "aud": "https://accounts.example.com",
+            "sub": Uuid::nil(), "sid": Uuid::nil(), "jti": Uuid::nil(), "iat": NOW.seconds(), "nbf": NOW.seconds(),
+            "exp": NOW.seconds() + 60, "auth_time": NOW.seconds(), "scope": "account",
+        });
+        change(&mut claims);
+        encode(
+            header,
+            &claims,
+            &EncodingKey::from_secret(keys.access_token.as_slice()),
+        )
+        .expect("signs")
+    }
+
+    #[test]
+    fn lives_to_the_second() {
+        let tokens = tokens(&keys("one"));
+        let token = issue(&tokens);
+        let end = NOW.plus(MINUTES);
+        assert!(tokens.verify(&token, NOW).is_some());
+        assert!(
+            tokens
+                .verify(&token, end.minus(Duration::from_secs(1)))
+                .is_some()
+        );
+        assert!(tokens.verify(&token, end).is_none());
+        assert!(
+            tokens
+                .verify(&token, NOW.minus(Duration::from_secs(1)))
+                .is_none()
+        );
+    }
+
+    /// ASVS 9.1.1, 9.1.2, 9.2.1, 9.2.2, 9.2.3.
+    #[test]
+    fn only_our_own_algorithm_type_issuer_audience_and_key_pass() {
+        let keys = keys("one");
+        let tokens = tokens(&keys);
+        let good = tokens.header.clone();
+        assert!(tokens.verify(&forge(&keys, &good, |_| ()), NOW).is_some());
+
+        let typed = |typ: Option<&str>| Header {
+            typ: typ.map(str::to_owned),
+            ..good.clone()
+        };
+        for header in [typed(Some("JWT")), typed(Some("refresh+jwt")), typed(None)] {
+            assert!(
+                tokens.verify(&forge(&keys, &header, |_| ()), NOW).is_none(),
+                "{header:?}"
+            );
+        }
+        for algorithm in [Algorithm::HS384, Algorithm::HS512] {
+            let header = Header {
+                alg: algorithm,
+                ..good.clone()
+            };
+            assert!(
+                tokens.verify(&forge(&keys, &header, |_| ()), NOW).is_none(),
+                "{algorithm:?}"
+            );
+        }
+        for (claim, value) in [
+            ("iss", json!("https://evil.example.com")),
+            ("aud", json!("another service")),
+            ("exp", json!(NOW.seconds())),
+            ("nbf", json!(NOW.seconds() + 1)),
+            ("sub", json!("not a uuid")),
+        ] {
+            let changed = forge(&keys, &good, |claims| claims[claim] = value.clone());
+            assert!(tokens.verify(&changed, NOW).is_none(), "{claim}");
+            let absent = forge(&keys, &good, |claims| {
+                claims.as_object_mut().expect("an object").remove(claim);
+            });
+            assert!(tokens.verify(&absent, NOW).is_none(), "without {claim}");
+        }
+        assert!(
+            tokens
+                .verify(&issue(&self::tokens(&self::keys("two"))), NOW)
+                .is_none()
+        );
+        let no_kid = Header {
+            kid: None,
+            ..good.clone()
+        };
+        assert!(tokens.verify(&forge(&keys, &no_kid, |_| ()), NOW).is_none());
+    }
+
+    #[test]
+    fn a_changed_or_unsigned_token_does_not_pass() {
+        let tokens = tokens(&keys("one"));
+        let token = issue(&tokens);
+        let [header, claims, signature] = token.split('.').collect::<Vec<_>>()[..] else {
+            panic!("three parts");
+        };
+        let none = URL_SAFE_NO_PAD.encode(format!(
+            r#"{{"typ":"at+jwt","alg":"none","kid":"{}"}}"#,
+            tokens.decoding[0].0
+        ));
+        for forged in [
+            format!("{none}.{claims}."),
+            format!("{none}.{claims}.{signature}"),
+            format!("{header}.{claims}."),
+            format!("{header}.{claims}"),
+            format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode([0; 32])),
+            String::new(),
+            "a.b.c".to_owned(),
+            "x".repeat(10_000),
+        ] {
+            assert!(tokens.verify(&forged, NOW).is_none(), "{forged}");
+        }
+    }
+
+    #[test]
+    fn the_previous_key_is_still_taken_but_not_used() {
+        let (old, new) = (keys("old"), keys("new"));
+        let token = issue(&tokens(&old));
+        let rotating = AccessTokens::new(&new, Some(&old), "https://accounts.example.com", MINUTES);
+        assert!(rotating.verify(&token, NOW).is_some());
+        assert!(tokens(&old).verify(&issue(&rotating), NOW).is_none());
+    }
+}

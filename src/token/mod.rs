@@ -1,0 +1,11 @@
+//! Tokens: the keys they are made with, access tokens, refresh tokens. Knows no database.
+
+mod access;
+mod keys;
+mod refresh;
+mod secret_key;
+
+pub use access::{AccessTokens, Claims};
+pub use keys::Keys;
+pub use refresh::{RefreshToken, RefreshTokens};
+pub use secret_key::{Error as SecretKeyError, Found, SecretKey};

@@ -1,0 +1,185 @@
+//! Finding SECRET_KEY: from the settings, from a file, or made once beside the database.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::config::{DatabaseUrl, Secret, Secrets, is_placeholder};
+use crate::ids::Random;
+
+/// The secret from which all keys are derived.
+#[derive(Debug, Clone)]
+pub struct SecretKey(Secret);
+
+impl SecretKey {
+    /// Takes a secret that is long and random enough.
+    pub fn new(secret: Secret) -> Self {
+        Self(secret)
+    }
+
+    pub(super) fn reveal(&self) -> &[u8] {
+        self.0.reveal().as_bytes()
+    }
+}
+
+/// Where the key came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    Settings,
+    File(PathBuf),
+    /// Made now and written to this file.
+    Created(PathBuf),
+    /// Made now for this process alone: the database lives no longer either.
+    Ephemeral,
+}
+
+/// Why there is no usable key.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("SECRET_KEY_FILE: found {}: {source}; allowed: a readable file", path.display())]
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("SECRET_KEY: found a key in {} that is shorter than 32 characters or a placeholder; allowed: 32 or more random characters", .0.display())]
+    Weak(PathBuf),
+    #[error("SECRET_KEY: unset, and no key can be kept in {}: {source}; allowed: a writable folder, or SECRET_KEY", path.display())]
+    NotKept {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+}
+
+impl SecretKey {
+    /// Finds the key, making one where the settings name none.
+    pub fn find(
+        secrets: &Secrets,
+        database: &DatabaseUrl,
+        random: &dyn Random,
+    ) -> Result<(Self, Found), Error> {
+        if let Some(key) = &secrets.key {
+            return Ok((Self(key.clone()), Found::Settings));
+        }
+        if let Some(path) = &secrets.key_file {
+            return Ok((read(path)?, Found::File(path.clone())));
+        }
+        let DatabaseUrl::File(database) = database else {
+            return Ok((Self(make(random)), Found::Ephemeral));
+        };
+        let mut path = database.clone().into_os_string();
+        path.push(".key");
+        let path = PathBuf::from(path);
+        match create(&path, random) {
+            Ok(()) => Ok((read(&path)?, Found::Created(path))),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Ok((read(&path)?, Found::File(path)))
+            }
+            Err(source) => Err(Error::NotKept { path, source }),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<SecretKey, Error> {
+    let mut text = zeroize::Zeroizing::new(String::new());
+    File::open(path)
+        .and_then(|mut file| file.read_to_string(&mut text))
+        .map_err(|source| Error::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+    let key = text.trim();
+    if is_placeholder(key) {
+        return Err(Error::Weak(path.to_owned()));
+    }
+    Ok(SecretKey(Secret::new(key)))
+}
+
+/// 256 random bits in hexadecimal.
+fn make(random: &dyn Random) -> Secret {
+    let mut bytes = zeroize::Zeroizing::new([0; 32]);
+    random.fill(bytes.as_mut_slice());
+    Secret::new(
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>(),
+    )
+}
+
+/// Writes a new key whole or not at all; fails with `AlreadyExists` when there is one, also when two processes try at
+/// the same moment.
+fn create(path: &Path, random: &dyn Random) -> std::io::Result<()> {
+    if path.exists() {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}", std::process::id()));
+    let draft = PathBuf::from(draft);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&draft).and_then(|mut file| {
+        file.write_all(make(random).reveal().as_bytes())?;
+        file.write_all(b"\n")?;
+        file.sync_all()
+    });
+    // A hard link, unlike a rename, does not replace the key of another process.
+    let linked = written.and_then(|()| std::fs::hard_link(&draft, path));
+    std::fs::remove_file(&draft)?;
+    linked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::SystemRandom;
+
+    fn secrets() -> Secrets {
+        Secrets {
+            key: None,
+            key_file: None,
+            previous: None,
+        }
+    }
+
+    #[test]
+    fn makes_a_key_once_and_for_its_owner_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = DatabaseUrl::File(folder.path().join("app.db"));
+        let (first, found) = SecretKey::find(&secrets(), &database, &SystemRandom).expect("made");
+        let path = folder.path().join("app.db.key");
+        assert_eq!(found, Found::Created(path.clone()));
+        let (second, found) = SecretKey::find(&secrets(), &database, &SystemRandom).expect("found");
+        assert_eq!(found, Found::File(path.clone()));
+        assert_eq!(first.reveal(), second.reveal());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(&path)
+                .expect("there")
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        assert_eq!(
+            std::fs::read_dir(folder.path()).expect("lists").count(),
+            1,
+            "no draft stays"
+        );
+    }
+
+    #[test]
+    fn a_weak_key_in_a_file_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("key");
+        std::fs::write(&path, "changeme").expect("writes");
+        let secrets = Secrets {
+            key_file: Some(path),
+            ..secrets()
+        };
+        let error =
+            SecretKey::find(&secrets, &DatabaseUrl::Memory, &SystemRandom).expect_err("weak");
+        assert!(matches!(error, Error::Weak(_)), "{error}");
+    }
+}
