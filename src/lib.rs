@@ -1,5 +1,6 @@
 pub mod clock;
 pub mod config;
+pub mod domain;
 pub mod ids;
 pub mod password;
 pub mod store;

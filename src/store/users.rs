@@ -226,6 +226,22 @@ pub async fn replace_password_hash(
     Ok(changed == 1)
 }
 
+/// Sets a new password.
+pub async fn set_password_hash(
+    tx: &mut Tx<'_>,
+    id: UserId,
+    hash: &str,
+    at: Timestamp,
+) -> Result<bool> {
+    let changed = tx
+        .execute(
+            "UPDATE users SET password_hash = ?2, updated_at = ?3 WHERE id = ?1",
+            &[id.into(), hash.into(), at.into()],
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
 /// Changes a user; false when there is none. Fails on [`EMAIL_KEY`] or [`USERNAME_KEY`] when taken.
 pub async fn update(
     tx: &mut Tx<'_>,

@@ -1,0 +1,111 @@
+//! The own account: profile, password, farewell.
+
+use super::audit::Event;
+use super::reauthentication::check_current_password;
+use super::registration::hash_new_password;
+use super::roles::keep_an_admin;
+use super::{Actor, Error, FieldError, FullName, Password, Result, Services, User, Username};
+use crate::config::Secret;
+use crate::store::audit;
+use crate::store::sessions::{self, Which};
+use crate::store::users::{self, Changes};
+
+/// What is to change of the profile; `None` leaves it.
+#[derive(Debug)]
+pub struct Profile {
+    pub username: Option<Username>,
+    pub full_name: Option<FullName>,
+}
+
+/// Changes the own profile.
+///
+/// # Errors
+/// [`Error::UsernameTaken`].
+pub async fn update(services: &Services, actor: &Actor, profile: Profile) -> Result<User> {
+    let (id, now) = (actor.id(), services.now());
+    let event = Event::by(services, actor, "user.profile_changed").on(id);
+    services
+        .db
+        .write(async move |tx| {
+            let changes = Changes {
+                username: profile
+                    .username
+                    .as_ref()
+                    .map(|name| (name.as_str(), name.key())),
+                full_name: profile.full_name.as_ref().map(FullName::as_deref),
+                ..Changes::default()
+            };
+            if !users::update(tx, id, &changes, now).await? {
+                return Err(Error::InvalidAccessToken);
+            }
+            event.record(tx).await?;
+            users::find(tx, id).await?.ok_or(Error::InvalidAccessToken)
+        })
+        .await
+}
+
+/// Changes the own password and ends all other sessions (ASVS 7.4.3).
+///
+/// # Errors
+/// [`Error::WrongPassword`], [`Error::AccountThrottled`], [`Error::Invalid`] for a password that is the same or easy to
+/// guess.
+pub async fn change_password(
+    services: &Services,
+    actor: &Actor,
+    current: Secret,
+    new: Password,
+) -> Result<()> {
+    let checked = check_current_password(services, actor, &current).await?;
+    if *new.secret() == current {
+        let message = "The new password is the one you have now.";
+        return Err(FieldError::new("new_password", "same_as_current", message).into());
+    }
+    let about = vec![actor.user.email.clone(), actor.user.username.clone()];
+    let hash = hash_new_password(
+        services,
+        actor.origin.network(),
+        "new_password",
+        &new,
+        about,
+    )
+    .await?;
+    let (id, session_id, now) = (actor.id(), actor.session_id(), services.now());
+    let event = Event::by(services, actor, "password.changed").on(id);
+    services
+        .db
+        .write(async move |tx| {
+            checked.clear_failures(tx).await?;
+            // A session that was ended while the hashes were computed changes nothing any more.
+            sessions::authenticate(tx, session_id, now)
+                .await?
+                .ok_or(Error::InvalidAccessToken)?;
+            users::set_password_hash(tx, id, &hash, now).await?;
+            let ended = sessions::revoke(tx, id, Which::AllBut(session_id), now).await?;
+            let event = event
+                .clone()
+                .with(serde_json::json!({ "sessions_ended": ended }));
+            Ok(event.record(tx).await?)
+        })
+        .await
+}
+
+/// Deletes the own account for good.
+///
+/// # Errors
+/// [`Error::ReauthenticationRequired`], [`Error::LastAdmin`].
+pub async fn delete(services: &Services, actor: &Actor) -> Result<()> {
+    let now = services.now();
+    actor.require_fresh(now)?;
+    let id = actor.id();
+    let event = Event::by(services, actor, "user.deleted")
+        .on(id)
+        .without_origin();
+    services
+        .db
+        .write(async move |tx| {
+            audit::forget(tx, id).await?;
+            keep_an_admin(tx, id, now, async |tx| Ok(users::delete(tx, id).await?)).await?;
+            Ok(event.record(tx).await?)
+        })
+        .await
+}

@@ -1,0 +1,75 @@
+//! Whoever asks: a user in a live session, and what he may do there.
+
+use std::time::Duration;
+
+use super::{Error, Origin, Result, scope};
+use crate::clock::Timestamp;
+use crate::ids::{SessionId, UserId};
+use crate::store::sessions::{Authenticated, Session};
+use crate::store::users::User;
+
+/// How long after the password was given the steps that ask for it may be taken.
+pub const FRESH: Duration = Duration::from_secs(10 * 60);
+
+/// Somebody who is logged in.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    pub user: User,
+    pub session: Session,
+    pub origin: Origin,
+    permissions: Vec<String>,
+}
+
+impl Actor {
+    pub(super) fn new(authenticated: Authenticated, origin: Origin) -> Self {
+        Self {
+            permissions: scope::narrow(authenticated.permissions, &authenticated.session.scope),
+            user: authenticated.user,
+            session: authenticated.session,
+            origin,
+        }
+    }
+
+    pub fn id(&self) -> UserId {
+        self.user.id
+    }
+
+    pub fn session_id(&self) -> SessionId {
+        self.session.id
+    }
+
+    /// What he may do in this session, in alphabetical order.
+    pub fn permissions(&self) -> &[String] {
+        &self.permissions
+    }
+
+    /// Whether he has this permission in this session.
+    pub fn may(&self, permission: &str) -> bool {
+        self.permissions.iter().any(|held| held == permission)
+    }
+
+    /// Fails without this permission.
+    pub fn require(&self, permission: &str) -> Result<()> {
+        if self.may(permission) {
+            Ok(())
+        } else {
+            Err(Error::PermissionDenied(permission.to_owned()))
+        }
+    }
+
+    /// Fails unless he has every one of these permissions: nobody grants what he lacks, or rules over who has more.
+    pub fn require_all(&self, permissions: &[String]) -> Result<()> {
+        permissions
+            .iter()
+            .try_for_each(|permission| self.require(permission))
+    }
+
+    /// Fails when the password was given too long ago.
+    pub fn require_fresh(&self, now: Timestamp) -> Result<()> {
+        if now.since(self.session.authenticated_at) < FRESH {
+            Ok(())
+        } else {
+            Err(Error::ReauthenticationRequired)
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Audit events, written in the transaction of the change they tell of. They hold ids, never names or addresses.
+
+use super::{Actor, Origin, Services};
+use crate::clock::Timestamp;
+use crate::ids::{EventId, SessionId, UserId};
+use crate::store::audit::{self, NewEvent};
+use crate::store::db::{self, Tx};
+
+/// An event that is still to be written.
+#[derive(Debug, Clone)]
+pub struct Event {
+    id: EventId,
+    at: Timestamp,
+    action: &'static str,
+    actor_id: Option<UserId>,
+    target_id: Option<UserId>,
+    session_id: Option<SessionId>,
+    origin: Option<Origin>,
+    succeeded: bool,
+    data: serde_json::Value,
+}
+
+impl Event {
+    /// Something that succeeded now.
+    pub fn new(services: &Services, action: &'static str) -> Self {
+        Self {
+            id: EventId::new(&services.ids),
+            at: services.now(),
+            action,
+            actor_id: None,
+            target_id: None,
+            session_id: None,
+            origin: None,
+            succeeded: true,
+            data: serde_json::json!({}),
+        }
+    }
+
+    /// Done by a user who is logged in.
+    pub fn by(services: &Services, actor: &Actor, action: &'static str) -> Self {
+        Self {
+            actor_id: Some(actor.id()),
+            session_id: Some(actor.session_id()),
+            origin: Some(actor.origin.clone()),
+            ..Self::new(services, action)
+        }
+    }
+
+    /// Done by a user to himself, before or without being logged in.
+    pub fn self_service(self, user_id: UserId) -> Self {
+        Self {
+            actor_id: Some(user_id),
+            target_id: Some(user_id),
+            ..self
+        }
+    }
+
+    /// Done to this user.
+    pub fn on(self, target_id: UserId) -> Self {
+        Self {
+            target_id: Some(target_id),
+            ..self
+        }
+    }
+
+    /// In this session.
+    pub fn in_session(self, session_id: SessionId) -> Self {
+        Self {
+            session_id: Some(session_id),
+            ..self
+        }
+    }
+
+    /// From there.
+    pub fn from(self, origin: &Origin) -> Self {
+        Self {
+            origin: Some(origin.clone()),
+            ..self
+        }
+    }
+
+    /// Without address and user agent: of an account that goes, ids alone are kept.
+    pub fn without_origin(self) -> Self {
+        Self {
+            origin: None,
+            ..self
+        }
+    }
+
+    /// It did not succeed.
+    pub fn failed(self) -> Self {
+        Self {
+            succeeded: false,
+            ..self
+        }
+    }
+
+    /// More about it: no personal data.
+    pub fn with(self, data: serde_json::Value) -> Self {
+        Self { data, ..self }
+    }
+
+    /// Writes it.
+    pub async fn record(&self, tx: &mut Tx<'_>) -> db::Result<()> {
+        let ip = self.origin.as_ref().map(|origin| origin.ip.to_string());
+        let event = NewEvent {
+            id: self.id,
+            at: self.at,
+            action: self.action,
+            actor_id: self.actor_id,
+            target_id: self.target_id,
+            session_id: self.session_id,
+            ip: ip.as_deref(),
+            user_agent: self
+                .origin
+                .as_ref()
+                .and_then(|origin| origin.user_agent.as_deref()),
+            succeeded: self.succeeded,
+            data: &self.data.to_string(),
+        };
+        audit::insert(tx, &event).await
+    }
+}

@@ -1,0 +1,22 @@
+//! Who is behind an access token.
+
+use super::{Actor, Error, Origin, Result, Services};
+use crate::store::sessions;
+
+/// The actor behind an access token, asked of the database: an ended session or a disabled user is out at once.
+///
+/// # Errors
+/// [`Error::InvalidAccessToken`].
+pub async fn authenticate(services: &Services, origin: Origin, token: &str) -> Result<Actor> {
+    let now = services.now();
+    let claims = services
+        .access_tokens
+        .verify(token, now)
+        .ok_or(Error::InvalidAccessToken)?;
+    let mut tx = services.db.read().await?;
+    let authenticated = sessions::authenticate(&mut tx, claims.session_id(), now).await?;
+    authenticated
+        .filter(|authenticated| authenticated.user.id == claims.user_id())
+        .map(|authenticated| Actor::new(authenticated, origin))
+        .ok_or(Error::InvalidAccessToken)
+}

@@ -1,0 +1,142 @@
+//! What can go wrong, in the terms of the service. `api/problem.rs` makes HTTP of it.
+
+use std::time::Duration;
+
+use crate::password;
+use crate::store::{db, users};
+
+/// The answer of a capability.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a request could not be carried out.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    #[error("the access token is not valid")]
+    InvalidAccessToken,
+    #[error("the refresh token is not valid")]
+    InvalidRefreshToken,
+    /// A refresh token that had been replaced was used: its session is ended.
+    #[error("the refresh token had been used before")]
+    RefreshTokenReused,
+    /// Login: no such account, or not its password. Which of the two is nobody's business.
+    #[error("wrong username or password")]
+    LoginRefused,
+    /// Of somebody who is logged in.
+    #[error("wrong current password")]
+    WrongPassword,
+    #[error("unknown scope, or one that the account does not have")]
+    InvalidScope,
+    #[error("the permission {0} is missing")]
+    PermissionDenied(String),
+    #[error("the account is disabled")]
+    AccountDisabled,
+    #[error("registration is disabled")]
+    RegistrationDisabled,
+    #[error("the password has to be given again")]
+    ReauthenticationRequired,
+    #[error("not found")]
+    NotFound,
+    #[error("the e-mail address has an account")]
+    EmailTaken,
+    #[error("the username is taken")]
+    UsernameTaken,
+    #[error("no active administrator would be left")]
+    LastAdmin,
+    #[error("invalid fields")]
+    Invalid(Invalid),
+    /// Too many failed password checks of one account.
+    #[error("too many failed attempts")]
+    AccountThrottled { retry_after: Duration },
+    #[error("too much to do")]
+    Overloaded { retry_after: Duration },
+    /// The database cannot be used now.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// A defect; the message is for the log alone.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+/// One thing wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    pub field: String,
+    /// Stable, for programs.
+    pub code: &'static str,
+    /// For people: what to do. Never quotes the value.
+    pub message: String,
+}
+
+impl FieldError {
+    pub fn new(field: &str, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            field: field.to_owned(),
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+/// Everything wrong with a request's fields, gathered so that it is told at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Invalid(pub Vec<FieldError>);
+
+impl Invalid {
+    /// The value, or `None` with its error kept.
+    pub fn keep<T>(&mut self, parsed: std::result::Result<T, FieldError>) -> Option<T> {
+        parsed.map_err(|error| self.0.push(error)).ok()
+    }
+
+    /// Fails when anything was wrong.
+    pub fn check(&mut self) -> Result<()> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(std::mem::take(self).into())
+        }
+    }
+}
+
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid)
+    }
+}
+
+impl From<FieldError> for Error {
+    fn from(error: FieldError) -> Self {
+        Self::Invalid(Invalid(vec![error]))
+    }
+}
+
+/// When to come back after the write queue was full: it empties in well under a second.
+const WRITE_QUEUE_RETRY: Duration = Duration::from_secs(1);
+
+impl From<db::Error> for Error {
+    fn from(error: db::Error) -> Self {
+        match error {
+            error if error.is_taken(users::EMAIL_KEY) => Self::EmailTaken,
+            error if error.is_taken(users::USERNAME_KEY) => Self::UsernameTaken,
+            db::Error::Overloaded => Self::Overloaded {
+                retry_after: WRITE_QUEUE_RETRY,
+            },
+            db::Error::Unavailable(message) => Self::Unavailable(message),
+            defect => Self::Internal(defect.to_string()),
+        }
+    }
+}
+
+impl From<password::Error> for Error {
+    fn from(error: password::Error) -> Self {
+        match error {
+            password::Error::Overloaded { retry_after } => Self::Overloaded { retry_after },
+            password::Error::Failed(message) => Self::Internal(message),
+        }
+    }
+}
+
+impl From<jsonwebtoken::errors::Error> for Error {
+    fn from(error: jsonwebtoken::errors::Error) -> Self {
+        Self::Internal(format!("signing an access token: {error}"))
+    }
+}

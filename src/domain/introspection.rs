@@ -1,0 +1,68 @@
+//! Token introspection (RFC 7662): whether a token is good now, and what it says.
+
+use super::{Actor, Result, Services, roles, scope};
+use crate::clock::Timestamp;
+use crate::ids::{SessionId, UserId};
+use crate::store::sessions;
+
+/// What is said of a token that is good. One that is not gets no reason (RFC 7662 §2.2).
+#[derive(Debug)]
+pub struct Active {
+    pub user_id: UserId,
+    pub session_id: SessionId,
+    pub username: String,
+    pub scope: String,
+    pub expires_at: Timestamp,
+    /// The claims that only an access token has.
+    pub access: Option<AccessClaims>,
+}
+
+/// The rest of an access token's claims.
+#[derive(Debug)]
+pub struct AccessClaims {
+    pub issuer: String,
+    pub audience: String,
+    pub jti: uuid::Uuid,
+    pub issued_at: Timestamp,
+    pub not_before: Timestamp,
+}
+
+/// Looks at an access or refresh token; `None` when it is not good.
+pub async fn introspect(services: &Services, actor: &Actor, token: &str) -> Result<Option<Active>> {
+    actor.require(roles::TOKENS_INTROSPECT)?;
+    let now = services.now();
+    let seconds = |seconds: i64| Timestamp::from_millis(seconds.saturating_mul(1000));
+    let claims = services.access_tokens.verify(token, now);
+    let refresh = services.refresh_tokens.decode(token);
+    let session_id = claims.as_ref().map(|claims| claims.session_id());
+    let Some(session_id) = session_id.or(refresh.map(|token| token.session_id)) else {
+        return Ok(None);
+    };
+    let mut tx = services.db.read().await?;
+    let Some(found) = sessions::authenticate(&mut tx, session_id, now).await? else {
+        return Ok(None);
+    };
+    // A refresh token is good as long as it is the newest.
+    if refresh.is_some_and(|token| token.counter != found.session.refresh_counter) {
+        return Ok(None);
+    }
+    let permissions = scope::narrow(found.permissions, &found.session.scope);
+    Ok(Some(Active {
+        user_id: found.user.id,
+        session_id,
+        username: found.user.username,
+        scope: claims
+            .as_ref()
+            .map_or_else(|| scope::shown(&permissions), |claims| claims.scope.clone()),
+        expires_at: claims
+            .as_ref()
+            .map_or(found.session.expires_at, |claims| seconds(claims.exp)),
+        access: claims.map(|claims| AccessClaims {
+            jti: claims.jti,
+            issued_at: seconds(claims.iat),
+            not_before: seconds(claims.nbf),
+            issuer: claims.iss,
+            audience: claims.aud,
+        }),
+    }))
+}

@@ -1,0 +1,225 @@
+//! Login with a username or e-mail address and a password: the OAuth 2.0 password grant (RFC 6749 §4.3).
+
+use std::sync::Arc;
+
+use super::audit::Event;
+use super::password_check::{self, Subject};
+use super::tokens::{self, TokenPair};
+use super::{Email, Error, Origin, Result, Services, scope, types};
+use crate::config::Secret;
+use crate::ids::{SessionId, UserId};
+use crate::password::Priority;
+use crate::store::db::Tx;
+use crate::store::sessions::{self, NewSession, Session};
+use crate::store::users::{self, Credentials};
+use crate::store::{db, roles};
+
+/// What a client sends to log in.
+#[derive(Debug)]
+pub struct Login<'a> {
+    /// A username or an e-mail address.
+    pub identifier: &'a str,
+    pub password: Secret,
+    /// Scope asked for; empty for everything.
+    pub scope: &'a str,
+}
+
+/// Starts a session. Unknown and known accounts take the same work: one attempt counted, one hash, one audit event.
+///
+/// # Errors
+/// [`Error::LoginRefused`], [`Error::AccountDisabled`] (only to who knows the password), [`Error::InvalidScope`],
+/// [`Error::AccountThrottled`].
+pub async fn login(
+    services: &Arc<Services>,
+    origin: &Origin,
+    login: Login<'_>,
+) -> Result<TokenPair> {
+    let identifier = Identifier::of(login.identifier);
+    let known = identifier.find(services).await?;
+    let subject = match &known {
+        Some(credentials) => Subject::user(credentials.id),
+        None => Subject::identifier(services, identifier.key()),
+    };
+    let stored = known
+        .as_ref()
+        .and_then(|credentials| credentials.password_hash.as_deref());
+    let checked = password_check::check(services, origin, subject, &login.password, stored).await?;
+    let user_id = known.as_ref().map(|credentials| credentials.id);
+    let (Some(checked), Some(credentials)) = (checked, known) else {
+        refuse(services, origin, user_id, "wrong_password").await?;
+        return Err(Error::LoginRefused);
+    };
+    let Some(checked_hash) = credentials.password_hash else {
+        return Err(Error::LoginRefused);
+    };
+    if !credentials.is_active {
+        refuse(services, origin, user_id, "account_disabled").await?;
+        return Err(Error::AccountDisabled);
+    }
+
+    let started = Start::new(
+        services,
+        origin,
+        credentials.id,
+        login.scope,
+        checked_hash.clone(),
+    );
+    let outdated = checked.outdated;
+    let (session, permissions) = services
+        .db
+        .write(async move |tx| {
+            checked.clear_failures(tx).await?;
+            started.run(tx).await
+        })
+        .await?;
+    if outdated {
+        tokio::spawn(rehash(
+            services.clone(),
+            origin.clone(),
+            credentials.id,
+            login.password,
+            checked_hash,
+        ));
+    }
+    tokens::issue(services, &session, permissions)
+}
+
+/// What was typed, normalised.
+enum Identifier {
+    Email(String),
+    Username(String),
+}
+
+impl Identifier {
+    fn of(text: &str) -> Self {
+        if text.contains('@') {
+            let email = Email::parse("username", text);
+            Self::Email(email.map_or_else(|_| types::fold(text), |email| email.key().to_owned()))
+        } else {
+            Self::Username(text.to_ascii_lowercase())
+        }
+    }
+
+    fn key(&self) -> &str {
+        let (Self::Email(key) | Self::Username(key)) = self;
+        key
+    }
+
+    async fn find(&self, services: &Services) -> db::Result<Option<Credentials>> {
+        let mut tx = services.db.read().await?;
+        match self {
+            Self::Email(key) => users::credentials_by_email(&mut tx, key).await,
+            Self::Username(key) => users::credentials_by_username(&mut tx, key).await,
+        }
+    }
+}
+
+async fn refuse(
+    services: &Services,
+    origin: &Origin,
+    user_id: Option<UserId>,
+    reason: &'static str,
+) -> Result<()> {
+    let event = Event::new(services, "login.failed").failed().from(origin);
+    let event = user_id
+        .map_or(event.clone(), |id| event.on(id))
+        .with(serde_json::json!({ "reason": reason }));
+    services
+        .db
+        .write(async move |tx| Ok(event.record(tx).await?))
+        .await
+}
+
+/// The unit of work that starts a session.
+struct Start {
+    session: Session,
+    asked_scope: String,
+    checked_hash: String,
+    origin: Origin,
+    event: Event,
+}
+
+impl Start {
+    fn new(
+        services: &Services,
+        origin: &Origin,
+        user_id: UserId,
+        scope: &str,
+        checked_hash: String,
+    ) -> Self {
+        let now = services.now();
+        let id = SessionId::new(&services.ids);
+        Self {
+            session: Session {
+                id,
+                user_id,
+                refresh_counter: 0,
+                rotated_at: now,
+                scope: String::new(),
+                authenticated_at: now,
+                expires_at: now.plus(services.policy.refresh_lifetime),
+                revoked_at: None,
+            },
+            asked_scope: scope.to_owned(),
+            checked_hash,
+            origin: origin.clone(),
+            event: Event::new(services, "login.succeeded")
+                .self_service(user_id)
+                .in_session(id)
+                .from(origin),
+        }
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(Session, Vec<String>)> {
+        let user_id = self.session.user_id;
+        let permissions = roles::permissions_of(tx, user_id).await?;
+        let session = Session {
+            scope: scope::parse(&self.asked_scope, &permissions)?,
+            ..self.session.clone()
+        };
+        // While the password was being hashed it may have been changed, or the account disabled.
+        if !users::record_login(tx, user_id, &self.checked_hash, session.rotated_at).await? {
+            return Err(Error::LoginRefused);
+        }
+        let new = NewSession {
+            id: session.id,
+            user_id,
+            scope: &session.scope,
+            at: session.rotated_at,
+            expires_at: session.expires_at,
+            ip: &self.origin.ip.to_string(),
+            user_agent: self.origin.user_agent.as_deref(),
+        };
+        sessions::insert(tx, &new).await?;
+        self.event.record(tx).await?;
+        Ok((session, permissions))
+    }
+}
+
+/// Stores the password in today's form and cost. Not worth more than one try: the next login comes here again.
+async fn rehash(
+    services: Arc<Services>,
+    origin: Origin,
+    user_id: UserId,
+    password: Secret,
+    old_hash: String,
+) {
+    let hashed = services
+        .passwords
+        .hash(&password, origin.network(), Priority::Background)
+        .await;
+    let stored = match hashed {
+        Ok(new_hash) => {
+            let write = services.db.write(async move |tx| {
+                Ok::<_, Error>(
+                    users::replace_password_hash(tx, user_id, &old_hash, &new_hash).await?,
+                )
+            });
+            write.await.map(|_| ())
+        }
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = stored {
+        tracing::debug!(user.id = %user_id, error = %error, "password not hashed anew; the next login tries again");
+    }
+}

@@ -1,0 +1,83 @@
+//! Refresh with rotation and reuse detection (RFC 9700 §4.14.2): each use of a refresh token replaces it. Within a short
+//! grace the replaced token gets the *current* one again; later than that it is a copy, and the session ends.
+
+use std::time::Duration;
+
+use super::audit::Event;
+use super::tokens::{self, TokenPair};
+use super::{Error, Origin, Result, Services};
+use crate::clock::Timestamp;
+use crate::store::db::Tx;
+use crate::store::roles;
+use crate::store::sessions::{self, Session, Which};
+use crate::token::RefreshToken;
+
+/// A lost answer, or two tabs that refresh at one moment, are no theft.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// What became of a refresh token.
+enum Outcome {
+    /// Its session goes on, with these permissions of the user.
+    Current(Session, Vec<String>),
+    /// It had been replaced: the session was ended now.
+    Reused,
+    Invalid,
+}
+
+/// Replaces a refresh token. Of many requests at one moment with one token, all get the same successor.
+///
+/// # Errors
+/// [`Error::InvalidRefreshToken`], [`Error::RefreshTokenReused`].
+pub async fn refresh(services: &Services, origin: &Origin, text: &str) -> Result<TokenPair> {
+    let token = services
+        .refresh_tokens
+        .decode(text)
+        .ok_or(Error::InvalidRefreshToken)?;
+    let now = services.now();
+    let expires_at = now.plus(services.policy.refresh_lifetime);
+    let reuse = Event::new(services, "session.refresh_token_reused")
+        .in_session(token.session_id)
+        .failed()
+        .from(origin);
+    let outcome = services
+        .db
+        .write(async move |tx| rotate(tx, token, now, expires_at, &reuse).await)
+        .await?;
+    match outcome {
+        Outcome::Current(session, permissions) => tokens::issue(services, &session, permissions),
+        Outcome::Reused => Err(Error::RefreshTokenReused),
+        Outcome::Invalid => Err(Error::InvalidRefreshToken),
+    }
+}
+
+async fn rotate(
+    tx: &mut Tx<'_>,
+    token: RefreshToken,
+    now: Timestamp,
+    expires_at: Timestamp,
+    reuse: &Event,
+) -> Result<Outcome> {
+    if let Some(session) =
+        sessions::rotate(tx, token.session_id, token.counter, now, expires_at).await?
+    {
+        let permissions = roles::permissions_of(tx, session.user_id).await?;
+        return Ok(Outcome::Current(session, permissions));
+    }
+    let is_alive = |session: &Session| session.revoked_at.is_none() && session.expires_at > now;
+    let Some(session) = sessions::find(tx, token.session_id).await?.filter(is_alive) else {
+        return Ok(Outcome::Invalid);
+    };
+    match session.refresh_counter - token.counter {
+        1 if now.since(session.rotated_at) <= GRACE => {
+            let permissions = roles::permissions_of(tx, session.user_id).await?;
+            Ok(Outcome::Current(session, permissions))
+        }
+        1.. => {
+            sessions::revoke(tx, session.user_id, Which::Just(session.id), now).await?;
+            reuse.clone().on(session.user_id).record(tx).await?;
+            Ok(Outcome::Reused)
+        }
+        // Ahead of the database: it was restored from an older copy.
+        _ => Ok(Outcome::Invalid),
+    }
+}

@@ -1,0 +1,111 @@
+//! Roles and permissions: what there is, and who may hand it out.
+
+use super::audit::Event;
+use super::users::require_authority;
+use super::{Actor, Error, FieldError, Result, Services, User};
+use crate::clock::Timestamp;
+use crate::ids::UserId;
+use crate::store::db::Tx;
+use crate::store::{roles, users};
+
+pub use crate::store::roles::{ADMIN, USER};
+
+pub const USERS_READ: &str = "users:read";
+pub const USERS_WRITE: &str = "users:write";
+pub const SESSIONS_WRITE: &str = "sessions:write";
+pub const ROLES_READ: &str = "roles:read";
+pub const ROLES_WRITE: &str = "roles:write";
+pub const AUDIT_READ: &str = "audit:read";
+pub const TOKENS_INTROSPECT: &str = "tokens:introspect";
+
+/// The permissions of the service's own, with what they allow.
+pub const PERMISSIONS: &[(&str, &str)] = &[
+    (USERS_READ, "List users and look at one."),
+    (USERS_WRITE, "Create, change, disable and delete users."),
+    (SESSIONS_WRITE, "See and end the sessions of users."),
+    (ROLES_READ, "List roles and look at one."),
+    (
+        ROLES_WRITE,
+        "Create and change roles and grant them to users.",
+    ),
+    (AUDIT_READ, "Read the audit log."),
+    (TOKENS_INTROSPECT, "Ask whether a token is good."),
+];
+
+/// Gives a user exactly these roles.
+///
+/// # Errors
+/// [`Error::PermissionDenied`] when a role or the user holds a permission that the actor lacks, [`Error::LastAdmin`],
+/// [`Error::NotFound`], [`Error::Invalid`] for a role that does not exist.
+pub async fn set(
+    services: &Services,
+    actor: &Actor,
+    user_id: UserId,
+    wanted: Vec<String>,
+) -> Result<User> {
+    actor.require(ROLES_WRITE)?;
+    let (actor, now) = (actor.clone(), services.now());
+    let event = Event::by(services, &actor, "user.roles_changed").on(user_id);
+    services
+        .db
+        .write(async move |tx| {
+            let user = users::find(tx, user_id).await?.ok_or(Error::NotFound)?;
+            require_authority(tx, &actor, user_id).await?;
+            require_grantable(tx, &actor, &wanted).await?;
+            keep_an_admin(tx, user_id, now, async |tx| {
+                for role in user.roles.iter().filter(|role| !wanted.contains(role)) {
+                    roles::withdraw(tx, user_id, role).await?;
+                }
+                for role in &wanted {
+                    roles::grant(tx, user_id, role).await?;
+                }
+                Ok(true)
+            })
+            .await?;
+            let data = serde_json::json!({ "from": user.roles, "to": wanted });
+            event.clone().with(data).record(tx).await?;
+            users::find(tx, user_id).await?.ok_or(Error::NotFound)
+        })
+        .await
+}
+
+/// Fails unless every role exists and the actor has every permission that it gives.
+pub(super) async fn require_grantable(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    names: &[String],
+) -> Result<()> {
+    for (index, name) in names.iter().enumerate() {
+        let Some(permissions) = roles::permissions(tx, name).await? else {
+            let field = format!("roles[{index}]");
+            return Err(FieldError::new(&field, "unknown_role", "There is no such role.").into());
+        };
+        actor.require_all(&permissions)?;
+    }
+    Ok(())
+}
+
+/// Runs a change of a user and undoes it when no active administrator is left. Two such changes at one moment run one
+/// after the other, so that they cannot each rely on the administrator whom the other takes away.
+///
+/// # Errors
+/// [`Error::LastAdmin`]; [`Error::NotFound`] when `change` found nobody to change.
+pub(super) async fn keep_an_admin(
+    tx: &mut Tx<'_>,
+    user_id: UserId,
+    now: Timestamp,
+    change: impl AsyncFnOnce(&mut Tx<'_>) -> Result<bool>,
+) -> Result<()> {
+    let user = users::find(tx, user_id).await?.ok_or(Error::NotFound)?;
+    let is_admin = user.is_active && user.roles.iter().any(|role| role == ADMIN);
+    if is_admin {
+        roles::lock(tx, ADMIN, now).await?;
+    }
+    if !change(tx).await? {
+        return Err(Error::NotFound);
+    }
+    if is_admin && !roles::has_active_holder(tx, ADMIN).await? {
+        return Err(Error::LastAdmin);
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! Ending sessions: logout and token revocation.
+
+use super::audit::Event;
+use super::{Actor, Error, Origin, Result, Services};
+use crate::ids::SessionId;
+use crate::store::sessions::{self, Which};
+
+/// Which of the own sessions a logout ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogoutScope {
+    Current,
+    Others,
+    All,
+}
+
+/// Ends sessions of the actor.
+pub async fn logout(services: &Services, actor: &Actor, scope: LogoutScope) -> Result<()> {
+    let (which, name) = match scope {
+        LogoutScope::Current => (Which::Just(actor.session_id()), "current"),
+        LogoutScope::Others => (Which::AllBut(actor.session_id()), "others"),
+        LogoutScope::All => (Which::All, "all"),
+    };
+    let (user_id, now) = (actor.id(), services.now());
+    let event = Event::by(services, actor, "session.ended").on(user_id);
+    services
+        .db
+        .write(async move |tx| {
+            let ended = sessions::revoke(tx, user_id, which, now).await?;
+            let event = event
+                .clone()
+                .with(serde_json::json!({ "scope": name, "ended": ended }));
+            Ok::<_, Error>(event.record(tx).await?)
+        })
+        .await
+}
+
+/// Ends the session of an access or refresh token (RFC 7009). A token that means nothing is no error: what its holder
+/// wanted is so already (§2.2).
+pub async fn revoke(services: &Services, origin: &Origin, token: &str) -> Result<()> {
+    let Some(session_id) = session_of(services, token) else {
+        return Ok(());
+    };
+    let now = services.now();
+    let event = Event::new(services, "session.revoked")
+        .in_session(session_id)
+        .from(origin);
+    services
+        .db
+        .write(async move |tx| {
+            let Some(session) = sessions::find(tx, session_id).await? else {
+                return Ok::<_, Error>(());
+            };
+            if sessions::revoke(tx, session.user_id, Which::Just(session_id), now).await? > 0 {
+                event
+                    .clone()
+                    .self_service(session.user_id)
+                    .record(tx)
+                    .await?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+fn session_of(services: &Services, token: &str) -> Option<SessionId> {
+    let refresh = services
+        .refresh_tokens
+        .decode(token)
+        .map(|token| token.session_id);
+    refresh.or_else(|| {
+        let claims = services.access_tokens.verify(token, services.now())?;
+        Some(claims.session_id())
+    })
+}

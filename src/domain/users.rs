@@ -1,0 +1,270 @@
+//! Users in the hands of administrators.
+
+use super::audit::Event;
+use super::registration::{NewAccount, hash_new_password, refuse_taken};
+use super::roles::{ROLES_WRITE, USER, USERS_READ, USERS_WRITE, keep_an_admin, require_grantable};
+use super::{Actor, Email, Error, FullName, Password, Result, Services, User, Username, types};
+use crate::ids::UserId;
+use crate::password::ClientKey;
+use crate::store::db::Tx;
+use crate::store::sessions::{self, Which};
+use crate::store::users::{self, Changes, Filter};
+use crate::store::{audit, roles};
+
+/// Which users to list.
+#[derive(Debug, Default)]
+pub struct Query {
+    /// Start of an e-mail address or username, in any case.
+    pub prefix: Option<String>,
+    pub role: Option<String>,
+    pub is_active: Option<bool>,
+    /// The last user of the page before.
+    pub after: Option<UserId>,
+    pub limit: usize,
+}
+
+/// One page of users, newest first.
+#[derive(Debug)]
+pub struct Page {
+    pub items: Vec<User>,
+    /// Where the next page starts, when there is one.
+    pub next: Option<UserId>,
+}
+
+/// Lists users.
+pub async fn list(services: &Services, actor: &Actor, query: Query) -> Result<Page> {
+    actor.require(USERS_READ)?;
+    let filter = Filter {
+        prefix: query
+            .prefix
+            .as_deref()
+            .map(types::fold)
+            .filter(|prefix| !prefix.is_empty()),
+        role: query.role,
+        is_active: query.is_active,
+    };
+    let limit = query.limit;
+    // One more than asked for tells whether there is a next page.
+    let fetch = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+    let mut items = services
+        .db
+        .scan(async move |tx| users::page(tx, &filter, query.after, fetch).await)
+        .await?;
+    let has_more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| has_more).map(|user| user.id);
+    Ok(Page { items, next })
+}
+
+/// Looks at one user.
+pub async fn find(services: &Services, actor: &Actor, id: UserId) -> Result<User> {
+    actor.require(USERS_READ)?;
+    let mut tx = services.db.read().await?;
+    users::find(&mut tx, id).await?.ok_or(Error::NotFound)
+}
+
+/// An account that an administrator makes.
+#[derive(Debug)]
+pub struct NewUser {
+    pub email: Email,
+    pub username: Username,
+    pub full_name: FullName,
+    /// Without one the user cannot log in until a password is set.
+    pub password: Option<Password>,
+    /// Instead of the role `user`.
+    pub roles: Option<Vec<String>>,
+    pub email_verified: bool,
+}
+
+/// Makes an account for somebody.
+///
+/// # Errors
+/// [`Error::EmailTaken`], [`Error::UsernameTaken`], [`Error::PermissionDenied`] for roles that the actor may not grant.
+pub async fn create(services: &Services, actor: &Actor, new: NewUser) -> Result<User> {
+    actor.require(USERS_WRITE)?;
+    if new.roles.is_some() {
+        actor.require(ROLES_WRITE)?;
+    }
+    refuse_taken(services, &new.email, &new.username).await?;
+    let about = vec![
+        new.email.as_str().to_owned(),
+        new.username.as_str().to_owned(),
+    ];
+    let password_hash = match &new.password {
+        Some(password) => Some(
+            hash_new_password(
+                services,
+                actor.origin.network(),
+                "password",
+                password,
+                about,
+            )
+            .await?,
+        ),
+        None => None,
+    };
+    let id = UserId::new(&services.ids);
+    let account = NewAccount {
+        id,
+        email: new.email,
+        username: new.username,
+        full_name: new.full_name,
+        password_hash,
+        email_verified: new.email_verified,
+        roles: new.roles.unwrap_or_else(|| vec![USER.to_owned()]),
+        event: Event::by(services, actor, "user.created").on(id),
+    };
+    let (actor, now) = (actor.clone(), services.now());
+    services
+        .db
+        .write(async move |tx| {
+            require_grantable(tx, &actor, &account.roles).await?;
+            account.store(tx, now).await
+        })
+        .await
+}
+
+/// What an administrator changes; `None` leaves it.
+#[derive(Debug, Default)]
+pub struct Update {
+    pub email: Option<Email>,
+    pub username: Option<Username>,
+    pub full_name: Option<FullName>,
+    pub is_active: Option<bool>,
+    pub email_verified: Option<bool>,
+}
+
+/// Changes a user. Disabling one ends his sessions; a new address counts as unverified unless said otherwise.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::PermissionDenied`] when the user has a permission that the actor lacks,
+/// [`Error::LastAdmin`], [`Error::EmailTaken`], [`Error::UsernameTaken`].
+pub async fn update(
+    services: &Services,
+    actor: &Actor,
+    id: UserId,
+    update: Update,
+) -> Result<User> {
+    actor.require(USERS_WRITE)?;
+    let (actor, now) = (actor.clone(), services.now());
+    let event = Event::by(services, &actor, "user.changed")
+        .on(id)
+        .with(serde_json::json!({
+            "fields": update.changed_fields(),
+            "is_active": update.is_active,
+        }));
+    services
+        .db
+        .write(async move |tx| {
+            let user = users::find(tx, id).await?.ok_or(Error::NotFound)?;
+            require_authority(tx, &actor, id).await?;
+            let is_new_address = update.email.as_ref().is_some_and(|email| {
+                Email::parse("email", &user.email).map_or(true, |old| old.key() != email.key())
+            });
+            let changes = Changes {
+                email: update
+                    .email
+                    .as_ref()
+                    .map(|email| (email.as_str(), email.key())),
+                username: update
+                    .username
+                    .as_ref()
+                    .map(|name| (name.as_str(), name.key())),
+                full_name: update.full_name.as_ref().map(FullName::as_deref),
+                is_active: update.is_active,
+                email_verified: update.email_verified.or(is_new_address.then_some(false)),
+            };
+            keep_an_admin(tx, id, now, async |tx| {
+                Ok(users::update(tx, id, &changes, now).await?)
+            })
+            .await?;
+            if update.is_active == Some(false) {
+                sessions::revoke(tx, id, Which::All, now).await?;
+            }
+            event.record(tx).await?;
+            users::find(tx, id).await?.ok_or(Error::NotFound)
+        })
+        .await
+}
+
+impl Update {
+    fn changed_fields(&self) -> Vec<&'static str> {
+        [
+            (self.email.is_some(), "email"),
+            (self.username.is_some(), "username"),
+            (self.full_name.is_some(), "full_name"),
+            (self.is_active.is_some(), "is_active"),
+            (self.email_verified.is_some(), "email_verified"),
+        ]
+        .into_iter()
+        .filter_map(|(is_changed, name)| is_changed.then_some(name))
+        .collect()
+    }
+}
+
+/// Deletes a user for good; the audit log keeps ids.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::PermissionDenied`] when the user has a permission that the actor lacks,
+/// [`Error::LastAdmin`].
+pub async fn delete(services: &Services, actor: &Actor, id: UserId) -> Result<()> {
+    actor.require(USERS_WRITE)?;
+    let (actor, now) = (actor.clone(), services.now());
+    let event = Event::by(services, &actor, "user.deleted").on(id);
+    // Whoever deletes himself leaves no address behind.
+    let event = if actor.id() == id {
+        event.without_origin()
+    } else {
+        event
+    };
+    services
+        .db
+        .write(async move |tx| {
+            require_authority(tx, &actor, id).await?;
+            audit::forget(tx, id).await?;
+            keep_an_admin(tx, id, now, async |tx| Ok(users::delete(tx, id).await?)).await?;
+            Ok(event.record(tx).await?)
+        })
+        .await
+}
+
+/// Fails unless the actor has every permission that this user has by his roles: with less he could take over an account
+/// that may do more.
+pub(super) async fn require_authority(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    user_id: UserId,
+) -> Result<()> {
+    actor.require_all(&roles::permissions_of(tx, user_id).await?)
+}
+
+/// Makes an administrator without being one: for whoever holds the database.
+///
+/// # Errors
+/// [`Error::EmailTaken`], [`Error::UsernameTaken`], [`Error::Invalid`] for a password that is easy to guess.
+pub async fn create_admin(
+    services: &Services,
+    email: Email,
+    username: Username,
+    password: Password,
+) -> Result<User> {
+    refuse_taken(services, &email, &username).await?;
+    let about = vec![email.as_str().to_owned(), username.as_str().to_owned()];
+    let hash = hash_new_password(services, ClientKey(0), "password", &password, about).await?;
+    let id = UserId::new(&services.ids);
+    let account = NewAccount {
+        id,
+        email,
+        username,
+        full_name: FullName::default(),
+        password_hash: Some(hash),
+        email_verified: true,
+        roles: vec![roles::ADMIN.to_owned(), roles::USER.to_owned()],
+        event: Event::new(services, "user.admin_created").on(id),
+    };
+    let now = services.now();
+    services
+        .db
+        .write(async move |tx| account.store(tx, now).await)
+        .await
+}
