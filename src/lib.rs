@@ -1,7 +1,30 @@
+//! Vestibule: user accounts and authentication in one binary.
+//!
+//! The rooms of the house, and the arrows between them. Nothing points back.
+//!
+//! ```text
+//! cli → app → {api, worker} → domain → {store, password, token} → {config, clock, ids}
+//! ```
+
+/// HTTP: requests in, responses out, and the manners that all of them share.
+pub mod api;
+/// The composition root.
+pub mod app;
+/// The command line.
+pub mod cli;
+/// The injected clock.
 pub mod clock;
+/// Settings.
 pub mod config;
+/// What the service does.
 pub mod domain;
+/// The injected source of ids and random bytes.
 pub mod ids;
+/// Hashing, checking and judging passwords.
 pub mod password;
+/// The repository and the database engines under it.
 pub mod store;
+/// Access tokens, refresh tokens and the keys they are made with.
 pub mod token;
+/// Background jobs.
+pub mod worker;

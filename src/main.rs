@@ -1,1 +1,5 @@
-fn main() {}
+//! Hands the command line to `cli`; nothing else.
+
+fn main() -> std::process::ExitCode {
+    vestibule::cli::run()
+}

@@ -10,6 +10,7 @@ mod types;
 
 pub mod account;
 pub mod authentication;
+pub mod expiry;
 pub mod introspection;
 pub mod login;
 pub mod reauthentication;

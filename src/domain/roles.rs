@@ -69,6 +69,12 @@ pub async fn set(
         .await
 }
 
+/// Whether there is an active administrator.
+pub async fn has_admin(services: &Services) -> Result<bool> {
+    let mut tx = services.db.read().await?;
+    Ok(roles::has_active_holder(&mut tx, ADMIN).await?)
+}
+
 /// Fails unless every role exists and the actor has every permission that it gives.
 pub(super) async fn require_grantable(
     tx: &mut Tx<'_>,

@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn usernames_are_unique_without_case_and_never_an_address() {
-        let key = |text| {
+        let key = |text: &str| {
             Username::parse("username", text)
                 .map(|name| name.key)
                 .map_err(|error| error.code)

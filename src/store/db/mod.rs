@@ -57,6 +57,13 @@ impl Db {
         })
     }
 
+    /// Fails when the database does not answer, or its schema is not the one that this program needs.
+    pub async fn check(&self) -> Result<()> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.check().await,
+        }
+    }
+
     /// A connection for a point look-up. Drop it before waiting for anything but the database.
     pub async fn read(&self) -> Result<Tx<'static>> {
         match &self.engine {

@@ -38,7 +38,7 @@ pub fn pending(url: &DatabaseUrl) -> Result<Vec<Migration>> {
             .map(Migration::from)
             .collect());
     }
-    missing(&mut Location::of(url).open_writer()?)
+    missing(&Location::of(url).open_writer()?)
 }
 
 pub fn run(connection: &mut rusqlite::Connection) -> Result<Migrated> {
@@ -58,7 +58,7 @@ pub fn run(connection: &mut rusqlite::Connection) -> Result<Migrated> {
     })
 }
 
-fn missing(connection: &mut rusqlite::Connection) -> Result<Vec<Migration>> {
+pub fn missing(connection: &rusqlite::Connection) -> Result<Vec<Migration>> {
     let mut known: Vec<Migration> = embedded::migrations::runner()
         .get_migrations()
         .iter()

@@ -61,6 +61,16 @@ impl Sqlite {
         reader(&self.readers)
     }
 
+    pub async fn check(&self) -> Result<()> {
+        let tx = self.read()?;
+        match migrations::missing(tx.connection())?.len() {
+            0 => Ok(()),
+            missing => Err(Error::Unavailable(format!(
+                "{missing} migrations have not been run"
+            ))),
+        }
+    }
+
     pub async fn scan<T, F>(&self, query: F) -> Result<T>
     where
         T: Send + 'static,

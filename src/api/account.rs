@@ -1,0 +1,153 @@
+//! The tag `account`: the own account.
+
+use poem_openapi::types::MaybeUndefined;
+use poem_openapi::{Object, OpenApi};
+
+use super::answer::{Json, NoContent};
+use super::body::{JsonBody, request_objects};
+use super::fields::{FullNameText, NewPasswordText, PasswordText, UsernameText};
+use super::limits::Class;
+use super::objects::User;
+use super::problem::{Code, Result, ResultExt};
+use super::security::Caller;
+use super::spec::{Failures, Tag};
+use crate::domain::account::{self, Profile};
+use crate::domain::{FullName, Invalid, Password, Username};
+
+/// What the operations answer besides success and what every operation may answer.
+pub const FAILURES: Failures = &[
+    ("getCurrentUser", &[]),
+    ("replaceCurrentUser", &[Code::UsernameTaken]),
+    ("updateCurrentUser", &[Code::UsernameTaken]),
+    (
+        "deleteCurrentUser",
+        &[Code::ReauthenticationRequired, Code::LastAdmin],
+    ),
+    (
+        "changePassword",
+        &[Code::InvalidCredentials, Code::AccountThrottled],
+    ),
+];
+
+/// The whole profile.
+#[derive(Debug, Object)]
+#[oai(write_only_all)]
+struct ProfileReplacement {
+    username: UsernameText,
+    /// Without one, or with `null`, there is none afterwards.
+    full_name: Option<FullNameText>,
+}
+
+/// What is to change of the profile; what is absent stays.
+#[derive(Debug, Object)]
+#[oai(write_only_all)]
+struct ProfileUpdate {
+    username: Option<UsernameText>,
+    /// `null` removes it.
+    full_name: MaybeUndefined<FullNameText>,
+}
+
+/// The old password and a new one.
+#[derive(Debug, Object)]
+#[oai(write_only_all)]
+struct PasswordChange {
+    current_password: PasswordText,
+    new_password: NewPasswordText,
+}
+
+request_objects!(ProfileReplacement, ProfileUpdate, PasswordChange);
+
+pub struct AccountApi;
+
+#[OpenApi(prefix_path = "/users/me", tag = "Tag::Account")]
+impl AccountApi {
+    /// Get the own account
+    #[oai(path = "/", method = "get", operation_id = "getCurrentUser")]
+    async fn get(&self, caller: Caller) -> Result<Json<User>> {
+        Ok(Json(caller.actor.user.into()))
+    }
+
+    /// Replace the own profile
+    #[oai(path = "/", method = "put", operation_id = "replaceCurrentUser")]
+    async fn replace(
+        &self,
+        caller: Caller,
+        body: JsonBody<ProfileReplacement>,
+    ) -> Result<Json<User>> {
+        let full_name = MaybeUndefined::from_opt_null(body.0.full_name);
+        let profile = parse_profile(Some(body.0.username), full_name).or_problem()?;
+        let user = account::update(caller.services(), &caller.actor, profile)
+            .await
+            .or_problem()?;
+        Ok(Json(user.into()))
+    }
+
+    /// Change the own profile
+    #[oai(path = "/", method = "patch", operation_id = "updateCurrentUser")]
+    async fn update(&self, caller: Caller, body: JsonBody<ProfileUpdate>) -> Result<Json<User>> {
+        let profile = parse_profile(body.0.username, body.0.full_name).or_problem()?;
+        let user = account::update(caller.services(), &caller.actor, profile)
+            .await
+            .or_problem()?;
+        Ok(Json(user.into()))
+    }
+
+    /// Delete the own account
+    ///
+    /// For good, with everything personal. Needs a password given less than 10 minutes ago; see
+    /// `POST /auth/reauthenticate`.
+    #[oai(path = "/", method = "delete", operation_id = "deleteCurrentUser")]
+    async fn delete(&self, caller: Caller) -> Result<NoContent> {
+        account::delete(caller.services(), &caller.actor)
+            .await
+            .or_problem()?;
+        Ok(NoContent)
+    }
+
+    /// Change the own password
+    ///
+    /// All other sessions end.
+    #[oai(path = "/password", method = "put", operation_id = "changePassword")]
+    async fn change_password(
+        &self,
+        caller: Caller,
+        body: JsonBody<PasswordChange>,
+    ) -> Result<NoContent> {
+        caller.context().count(Class::Login)?;
+        let new = Password::parse("new_password", body.0.new_password.0)
+            .map_err(Into::into)
+            .or_problem()?;
+        let current = body.0.current_password.0;
+        account::change_password(caller.services(), &caller.actor, current, new)
+            .await
+            .or_problem()?;
+        Ok(NoContent)
+    }
+}
+
+fn parse_profile(
+    username: Option<UsernameText>,
+    full_name: MaybeUndefined<FullNameText>,
+) -> crate::domain::Result<Profile> {
+    let mut invalid = Invalid::default();
+    let username = username.and_then(|name| invalid.keep(Username::parse("username", &name.0)));
+    let full_name = parse_full_name(&mut invalid, full_name);
+    invalid.check()?;
+    Ok(Profile {
+        username,
+        full_name,
+    })
+}
+
+/// A full name of a request that changes it when it is there.
+pub(super) fn parse_full_name(
+    invalid: &mut Invalid,
+    full_name: MaybeUndefined<FullNameText>,
+) -> Option<FullName> {
+    let text = match full_name {
+        MaybeUndefined::Undefined => return None,
+        MaybeUndefined::Null => None,
+        MaybeUndefined::Value(text) => Some(text.0),
+    };
+    invalid.keep(FullName::parse("full_name", text.as_deref()))
+}

@@ -1,0 +1,382 @@
+//! The tag `auth`: registration, login, tokens.
+
+use poem_openapi::param::Query;
+use poem_openapi::{Enum, Object, OpenApi};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::answer::{Created, Json, NoContent};
+use super::body::{FormBody, JsonBody, request_objects};
+use super::context::Ctx;
+use super::fields::{
+    EmailText, FullNameText, GrantTypeText, IdentifierText, NewPasswordText, PASSWORD_GRANT,
+    PasswordText, REFRESH_GRANT, TokenText, UsernameText,
+};
+use super::limits::Class;
+use super::objects::{Token, User};
+use super::problem::{Code, Failure, Result, ResultExt};
+use super::security::Caller;
+use super::spec::{Failures, Tag};
+use crate::config::Secret;
+use crate::domain::introspection::{self, Active};
+use crate::domain::login::{self, Login};
+use crate::domain::registration::{self, Registration};
+use crate::domain::sessions::{self, LogoutScope};
+use crate::domain::{Email, FullName, Invalid, Password, Username, reauthentication, refresh};
+
+/// What the operations answer besides success and what every operation may answer.
+pub const FAILURES: Failures = &[
+    (
+        "registerUser",
+        &[
+            Code::RegistrationDisabled,
+            Code::EmailTaken,
+            Code::UsernameTaken,
+        ],
+    ),
+    (
+        "issueToken",
+        &[Code::AccountDisabled, Code::AccountThrottled],
+    ),
+    (
+        "refreshToken",
+        &[Code::InvalidRefreshToken, Code::RefreshTokenReused],
+    ),
+    ("logout", &[]),
+    ("revokeToken", &[]),
+    ("introspectToken", &[Code::PermissionDenied]),
+    (
+        "reauthenticate",
+        &[Code::InvalidCredentials, Code::AccountThrottled],
+    ),
+];
+
+/// A new account.
+#[derive(Debug, Object)]
+#[oai(write_only_all)]
+struct RegisterRequest {
+    email: EmailText,
+    /// Letters, digits, dots, underscores and hyphens; unique without regard to case.
+    username: UsernameText,
+    /// Any characters but NUL, exactly as given. It has to be hard to guess.
+    password: NewPasswordText,
+    full_name: Option<FullNameText>,
+}
+
+/// A request of the password grant (RFC 6749 §4.3.2) or the refresh grant (§6).
+#[derive(Debug, Object)]
+#[oai(write_only_all)]
+struct TokenRequest {
+    /// `password`, which is also meant when it is absent, or `refresh_token`.
+    grant_type: Option<GrantTypeText>,
+    /// Username or e-mail address; for the password grant.
+    username: Option<IdentifierText>,
+    /// For the password grant.
+    password: Option<PasswordText>,
+    /// Less than everything that the user may do, separated by spaces.
+    scope: Option<String>,
+    /// For the refresh grant.
+    refresh_token: Option<TokenText>,
+    /// Not looked at.
+    #[expect(
+        dead_code,
+        reason = "clients send it; there are no clients to tell apart"
+    )]
+    client_id: Option<String>,
+    /// Not looked at.
+    #[expect(
+        dead_code,
+        reason = "clients send it; there are no clients to tell apart"
+    )]
+    client_secret: Option<PasswordText>,
+}
+
+/// A refresh token.
+#[derive(Debug, Object)]
+#[oai(write_only_all)]
+struct RefreshRequest {
+    refresh_token: TokenText,
+}
+
+/// A token to end (RFC 7009 §2.1) or to look at (RFC 7662 §2.1).
+#[derive(Debug, Object)]
+#[oai(write_only_all)]
+struct TokenForm {
+    /// An access token or a refresh token.
+    token: TokenText,
+    /// Not needed: the kinds are told apart by their form.
+    #[expect(
+        dead_code,
+        reason = "clients send it; RFC 7009 §2.1 lets it be ignored"
+    )]
+    token_type_hint: Option<String>,
+}
+
+/// The password, once more.
+#[derive(Debug, Object)]
+#[oai(write_only_all)]
+struct ReauthenticateRequest {
+    password: PasswordText,
+}
+
+request_objects!(
+    RegisterRequest,
+    TokenRequest,
+    RefreshRequest,
+    TokenForm,
+    ReauthenticateRequest
+);
+
+/// Which of the own sessions to end.
+#[derive(Debug, Clone, Copy, Default, Enum)]
+#[oai(rename_all = "snake_case")]
+enum LogoutChoice {
+    /// The one of the token.
+    #[default]
+    Current,
+    /// All but that.
+    Others,
+    /// Every one.
+    All,
+}
+
+/// What is known of a token (RFC 7662 §2.2). Of one that is not good: that it is not active.
+#[derive(Debug, Default, Object, Serialize)]
+#[oai(read_only_all, skip_serializing_if_is_none)]
+struct Introspection {
+    active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
+    /// `access_token` or `refresh_token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<String>,
+    /// Seconds since 1970, as all times here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iat: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
+    /// The user's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<Uuid>,
+    /// The session's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<Uuid>,
+}
+
+impl From<Active> for Introspection {
+    fn from(active: Active) -> Self {
+        let kind = if active.access.is_some() {
+            "access_token"
+        } else {
+            "refresh_token"
+        };
+        let access = active.access.as_ref();
+        Self {
+            active: true,
+            scope: Some(active.scope),
+            username: Some(active.username),
+            token_type: Some(kind.to_owned()),
+            exp: Some(active.expires_at.seconds()),
+            iat: access.map(|claims| claims.issued_at.seconds()),
+            nbf: access.map(|claims| claims.not_before.seconds()),
+            jti: access.map(|claims| claims.jti),
+            sub: Some(active.user_id.0),
+            sid: Some(active.session_id.0),
+            iss: active.access.as_ref().map(|claims| claims.issuer.clone()),
+            aud: active.access.map(|claims| claims.audience),
+        }
+    }
+}
+
+pub struct AuthApi;
+
+#[OpenApi(prefix_path = "/auth", tag = "Tag::Auth")]
+impl AuthApi {
+    /// Register an account
+    ///
+    /// The account has the role `user` and can log in at once.
+    #[oai(path = "/register", method = "post", operation_id = "registerUser")]
+    async fn register(&self, ctx: Ctx, body: JsonBody<RegisterRequest>) -> Result<Created<User>> {
+        ctx.count(Class::Register)?;
+        let registration = body.0.parse().or_problem()?;
+        let user = registration::register(&ctx.services, &ctx.origin, registration)
+            .await
+            .or_problem()?;
+        Ok(Created {
+            location: "/users/me".to_owned(),
+            body: user.into(),
+        })
+    }
+
+    /// Log in, or refresh, by OAuth 2.0
+    ///
+    /// The password grant (RFC 6749 §4.3) with a username or e-mail address, and the refresh grant (§6). Errors have the
+    /// form of §5.2.
+    #[oai(path = "/token", method = "post", operation_id = "issueToken")]
+    async fn token(&self, ctx: Ctx, form: FormBody<TokenRequest>) -> Result<Json<Token>> {
+        let form = form.0;
+        let pair = match form
+            .grant_type
+            .as_ref()
+            .map_or(PASSWORD_GRANT, |grant| &grant.0)
+        {
+            PASSWORD_GRANT => {
+                ctx.count(Class::Login)?;
+                let (Some(username), Some(password)) = (form.username, form.password) else {
+                    return Err(missing("username and password are required."));
+                };
+                let login = Login {
+                    identifier: &username.0,
+                    password: password.0,
+                    scope: form.scope.as_deref().unwrap_or_default(),
+                };
+                login::login(&ctx.services, &ctx.origin, login)
+                    .await
+                    .or_oauth_error()?
+            }
+            REFRESH_GRANT => {
+                let token = form
+                    .refresh_token
+                    .ok_or_else(|| missing("refresh_token is required."))?;
+                refresh::refresh(&ctx.services, &ctx.origin, token.0.reveal())
+                    .await
+                    .or_oauth_error()?
+            }
+            _ => {
+                return Err(Failure::OAuthRequest {
+                    error: "unsupported_grant_type",
+                    description: "Use the grant type password or refresh_token.",
+                }
+                .into());
+            }
+        };
+        Ok(Json(pair.into()))
+    }
+
+    /// Replace a refresh token
+    ///
+    /// Every use of a refresh token replaces it. Using one that was replaced more than 10 seconds ago ends the session.
+    #[oai(path = "/refresh", method = "post", operation_id = "refreshToken")]
+    async fn refresh(&self, ctx: Ctx, body: JsonBody<RefreshRequest>) -> Result<Json<Token>> {
+        let token = body.0.refresh_token.0;
+        let pair = refresh::refresh(&ctx.services, &ctx.origin, token.reveal())
+            .await
+            .or_problem()?;
+        Ok(Json(pair.into()))
+    }
+
+    /// Log out
+    ///
+    /// Ends the session of the access token, all others, or all. Their tokens are of no use from then on.
+    #[oai(path = "/logout", method = "post", operation_id = "logout")]
+    async fn logout(
+        &self,
+        caller: Caller,
+        /// Which sessions to end.
+        #[oai(default)]
+        scope: Query<LogoutChoice>,
+    ) -> Result<NoContent> {
+        let scope = match scope.0 {
+            LogoutChoice::Current => LogoutScope::Current,
+            LogoutChoice::Others => LogoutScope::Others,
+            LogoutChoice::All => LogoutScope::All,
+        };
+        sessions::logout(caller.services(), &caller.actor, scope)
+            .await
+            .or_problem()?;
+        Ok(NoContent)
+    }
+
+    /// Revoke a token (RFC 7009)
+    ///
+    /// Ends the session of an access or refresh token. A token that means nothing is answered in the same way.
+    #[oai(path = "/revoke", method = "post", operation_id = "revokeToken")]
+    async fn revoke(&self, ctx: Ctx, form: FormBody<TokenForm>) -> Result<()> {
+        let token = form.0.token.0;
+        sessions::revoke(&ctx.services, &ctx.origin, token.reveal())
+            .await
+            .or_oauth_error()
+    }
+
+    /// Introspect a token (RFC 7662)
+    ///
+    /// Whether an access or refresh token is good now, and what it says. Needs the permission `tokens:introspect`.
+    #[oai(
+        path = "/introspect",
+        method = "post",
+        operation_id = "introspectToken"
+    )]
+    async fn introspect(
+        &self,
+        caller: Caller,
+        form: FormBody<TokenForm>,
+    ) -> Result<Json<Introspection>> {
+        let token = form.0.token.0;
+        let found = introspection::introspect(caller.services(), &caller.actor, token.reveal())
+            .await
+            .or_problem()?;
+        Ok(Json(
+            found.map_or_else(Introspection::default, Introspection::from),
+        ))
+    }
+
+    /// Give the password again
+    ///
+    /// Steps that cannot be undone ask for a password given less than 10 minutes ago. The session stays the same, and
+    /// so does its refresh token.
+    #[oai(
+        path = "/reauthenticate",
+        method = "post",
+        operation_id = "reauthenticate"
+    )]
+    async fn reauthenticate(
+        &self,
+        caller: Caller,
+        body: JsonBody<ReauthenticateRequest>,
+    ) -> Result<Json<Token>> {
+        caller.context().count(Class::Login)?;
+        let password: Secret = body.0.password.0;
+        let pair = reauthentication::reauthenticate(caller.services(), &caller.actor, password)
+            .await
+            .or_problem()?;
+        Ok(Json(pair.into()))
+    }
+}
+
+impl RegisterRequest {
+    fn parse(self) -> crate::domain::Result<Registration> {
+        let mut invalid = Invalid::default();
+        let email = invalid.keep(Email::parse("email", &self.email.0));
+        let username = invalid.keep(Username::parse("username", &self.username.0));
+        let password = invalid.keep(Password::parse("password", self.password.0));
+        let full_name = self.full_name.as_ref().map(|name| name.0.as_str());
+        let full_name = invalid.keep(FullName::parse("full_name", full_name));
+        match (email, username, password, full_name) {
+            (Some(email), Some(username), Some(password), Some(full_name)) => Ok(Registration {
+                email,
+                username,
+                full_name,
+                password,
+            }),
+            _ => Err(invalid.into()),
+        }
+    }
+}
+
+fn missing(description: &'static str) -> poem::Error {
+    Failure::OAuthRequest {
+        error: "invalid_request",
+        description,
+    }
+    .into()
+}

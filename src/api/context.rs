@@ -1,0 +1,91 @@
+//! What is known of a request besides its message: its id, where it comes from, who turned out to be behind it.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use poem::{FromRequest, Request, RequestBody, Result};
+
+use super::limits::{Applied, Class, Limiters};
+use super::problem::Failure;
+use crate::domain::{Origin, Services};
+use crate::ids::UserId;
+
+/// The context of one request, shared by everything that works on it.
+pub struct Context {
+    /// Names the request in the log and in errors.
+    pub request_id: String,
+    pub services: Arc<Services>,
+    pub origin: Origin,
+    /// Set once somebody has been found to be logged in; for the access log.
+    pub user_id: OnceLock<UserId>,
+    limiters: Arc<Limiters>,
+    applied: Mutex<Vec<Applied>>,
+}
+
+impl Context {
+    pub fn new(
+        request_id: String,
+        services: Arc<Services>,
+        origin: Origin,
+        limiters: Arc<Limiters>,
+    ) -> Self {
+        Self {
+            request_id,
+            services,
+            origin,
+            user_id: OnceLock::new(),
+            limiters,
+            applied: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Counts this request against a limit of its client.
+    ///
+    /// # Errors
+    /// [`Failure::RateLimited`].
+    pub fn count(&self, class: Class) -> std::result::Result<(), Failure> {
+        let Some(applied) = self.limiters.take(class, self.origin.network()) else {
+            return Ok(());
+        };
+        let refused = applied.refused_for();
+        self.applied
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(applied);
+        refused.map_or(Ok(()), |retry_after| {
+            Err(Failure::RateLimited { retry_after })
+        })
+    }
+
+    /// The limits that this request was counted against.
+    pub fn applied(&self) -> Vec<Applied> {
+        self.applied
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// The context as an argument of a handler.
+pub struct Ctx(pub Arc<Context>);
+
+impl std::ops::Deref for Ctx {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.0
+    }
+}
+
+impl<'a> FromRequest<'a> for Ctx {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
+        of(request).map(Self)
+    }
+}
+
+/// The context that the front put beside the request.
+pub fn of(request: &Request) -> Result<Arc<Context>> {
+    request
+        .data::<Arc<Context>>()
+        .cloned()
+        .ok_or_else(|| Failure::defect("a request without context").into())
+}

@@ -1,0 +1,360 @@
+//! The front door: everything that happens to every request, in order, before and after its handler.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{FutureExt, StreamExt, pin_mut};
+use poem::http::uri::{PathAndQuery, Scheme, Uri};
+use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::{
+    Body, Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response, Route, RouteMethod,
+};
+use poem_openapi::__private::UrlQuery;
+use poem_openapi::OpenApi;
+
+use super::client_ip::client_ip;
+use super::context::Context;
+use super::limits::{Class, Limiters};
+use super::problem::Failure;
+use super::routes::{self, Routes};
+use super::{apis, cors, docs};
+use crate::config;
+use crate::domain::{Origin, Services};
+
+/// Longest body that is read.
+const MAX_BODY: usize = 64 * 1024;
+
+/// Of a body that is too long this much is read and thrown away, so that a client that sends all before it reads gets
+/// its answer.
+const MAX_DRAINED: usize = 16 * 1024 * 1024;
+
+/// Time in which a body has to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time for everything else. Far more than any handler needs.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest part of a user agent that is kept.
+const MAX_USER_AGENT: usize = 256;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+/// Nothing that the API answers is a page.
+const API_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+/// Two years, as the preload list asks for.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
+
+/// The endpoint that answers every request.
+pub struct Front {
+    services: Arc<Services>,
+    limiters: Arc<Limiters>,
+    server: config::Server,
+    routes: Routes,
+    api: Route,
+}
+
+impl Front {
+    pub fn new(services: Arc<Services>, limiters: Limiters, server: config::Server) -> Self {
+        Self {
+            services,
+            limiters: Arc::new(limiters),
+            server,
+            routes: Routes::of(&apis(), docs::PATHS),
+            api: api(),
+        }
+    }
+
+    /// Answers one request, whatever happens to it.
+    pub async fn respond(&self, mut request: Request) -> Response {
+        let began = self.services.clock.monotonic();
+        let method = request.method().clone();
+        let origin_header = request.headers().get(header::ORIGIN).cloned();
+        let path = routes::trim(request.uri().path()).to_owned();
+        let route = self.routes.find(&path);
+        let context = Arc::new(Context::new(
+            self.request_id(&request),
+            self.services.clone(),
+            self.origin(&request),
+            self.limiters.clone(),
+        ));
+        request.set_data(context.clone());
+
+        let answering =
+            AssertUnwindSafe(self.answer(request, &path, route, &context)).catch_unwind();
+        let outcome = match tokio::time::timeout(REQUEST_TIMEOUT, answering).await {
+            Ok(Ok(outcome)) => outcome,
+            // The panic itself is in the log already.
+            Ok(Err(_)) => Err(Failure::defect("a handler panicked")),
+            Err(_) => Err(Failure::TimedOut),
+        };
+        let mut response = outcome.unwrap_or_else(|failure| {
+            if let Some(message) = failure.for_log() {
+                tracing::error!(request.id = %context.request_id, error = message, "request failed");
+            }
+            failure.answer(&context.request_id)
+        });
+        self.finish(&mut response, &path, &context, origin_header.as_ref());
+        let elapsed = self.services.clock.monotonic().saturating_sub(began);
+        log(
+            &method,
+            route.map_or("-", |route| route.template.as_str()),
+            &response,
+            &context,
+            elapsed,
+        );
+        response
+    }
+
+    async fn answer(
+        &self,
+        mut request: Request,
+        path: &str,
+        route: Option<&routes::Route>,
+        context: &Context,
+    ) -> Result<Response, Failure> {
+        if let Some(response) = cors::preflight(&request) {
+            return Ok(response);
+        }
+        // Whoever watches the service is not to be held back by a flood.
+        if !matches!(path, "/healthz" | "/readyz") {
+            context.count(Class::Ip)?;
+        }
+        let route = route.ok_or(Failure::NotFound)?;
+        if request.method() == Method::OPTIONS {
+            return Ok(options(route));
+        }
+        if !route.allows(request.method()) {
+            let allow = route.allow();
+            return Err(Failure::MethodNotAllowed { allow });
+        }
+        if request.method() == Method::HEAD {
+            // hyper sends the headers of the answer and leaves out its body.
+            request.set_method(Method::GET);
+        }
+        if let Some(response) = docs::answer(path) {
+            return Ok(response);
+        }
+        set_path(&mut request, path)?;
+        if !has_no_body(&request) {
+            let body = read_body(&mut request).await?;
+            request.set_body(body);
+        }
+        self.api
+            .call(request)
+            .await
+            .map(IntoResponse::into_response)
+            .map_err(Failure::from)
+    }
+
+    /// The client's own request id when it is a sane token, else a new one.
+    fn request_id(&self, request: &Request) -> String {
+        let is_sane = |id: &&str| {
+            (1..=128).contains(&id.len())
+                && id
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        };
+        let given = request
+            .headers()
+            .get(X_REQUEST_ID)
+            .and_then(|id| id.to_str().ok());
+        match given.filter(is_sane) {
+            Some(id) => id.to_owned(),
+            None => self.services.ids.uuid().to_string(),
+        }
+    }
+
+    fn origin(&self, request: &Request) -> Origin {
+        let peer = request
+            .remote_addr()
+            .as_socket_addr()
+            .map(|address| address.ip());
+        let forwarded_for = request.headers().get_all("x-forwarded-for").iter();
+        let ip = client_ip(
+            peer.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into()),
+            // A value that is no text hides what stands left of it; an empty one ends the search in the same way.
+            forwarded_for.map(|value| value.to_str().unwrap_or_default()),
+            &self.server.trusted_proxies,
+        );
+        let user_agent = request
+            .headers()
+            .get(header::USER_AGENT)
+            .and_then(|agent| agent.to_str().ok());
+        Origin {
+            ip,
+            user_agent: user_agent.map(|agent| agent.chars().take(MAX_USER_AGENT).collect()),
+        }
+    }
+
+    fn finish(
+        &self,
+        response: &mut Response,
+        path: &str,
+        context: &Context,
+        origin: Option<&HeaderValue>,
+    ) {
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+            headers.insert(X_REQUEST_ID, id);
+        }
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        headers.insert(
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        );
+        headers
+            .entry(header::CONTENT_SECURITY_POLICY)
+            .or_insert(API_POLICY);
+        if path.starts_with("/auth") || path.starts_with("/users") {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        if path == "/auth/token" {
+            headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+        }
+        if self.server.tls.is_some() {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
+        }
+        cors::permit(&self.server.cors_origins, origin, headers);
+        let applied = context.applied();
+        if !applied.is_empty() {
+            let policies: Vec<String> = applied.iter().map(|limit| limit.policy()).collect();
+            let states: Vec<String> = applied.iter().map(|limit| limit.state()).collect();
+            for (name, items) in [(RATE_LIMIT_POLICY, policies), (RATE_LIMIT, states)] {
+                if let Ok(value) = HeaderValue::from_str(&items.join(", ")) {
+                    headers.insert(name, value);
+                }
+            }
+        }
+    }
+}
+
+/// The handlers behind their routes. poem-openapi's own service would make text of every error before it can be seen.
+fn api() -> Route {
+    let mut table = std::collections::HashMap::new();
+    apis().add_routes(&mut table);
+    table
+        .into_iter()
+        .fold(Route::new(), |route, (path, methods)| {
+            let methods = methods
+                .into_iter()
+                .fold(RouteMethod::new(), |methods, (method, endpoint)| {
+                    methods.method(method, endpoint)
+                });
+            route.at(path, methods.before(with_query).into_endpoint())
+        })
+}
+
+/// Puts the parsed query where poem-openapi looks for it.
+async fn with_query(mut request: Request) -> poem::Result<Request> {
+    let query = match request.uri().query() {
+        Some(_) => request.params().map_err(|_| Failure::Malformed {
+            detail: "The query cannot be read.".to_owned(),
+            errors: Vec::new(),
+        })?,
+        None => Vec::new(),
+    };
+    request.extensions_mut().insert(UrlQuery(query));
+    Ok(request)
+}
+
+fn options(route: &routes::Route) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if let Ok(allow) = HeaderValue::from_str(&route.allow()) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+/// Takes the slash at the end off the path.
+fn set_path(request: &mut Request, path: &str) -> Result<(), Failure> {
+    if request.uri().path() == path {
+        return Ok(());
+    }
+    let target = match request.uri().query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let target: PathAndQuery = target.parse().map_err(|_| Failure::NotFound)?;
+    *request.uri_mut() = Uri::from(target);
+    Ok(())
+}
+
+fn has_no_body(request: &Request) -> bool {
+    let headers = request.headers();
+    let is_empty = headers
+        .get(header::CONTENT_LENGTH)
+        .is_none_or(|length| length == "0");
+    is_empty && !headers.contains_key(header::TRANSFER_ENCODING) && request.method() == Method::GET
+}
+
+async fn read_body(request: &mut Request) -> Result<Bytes, Failure> {
+    let waits_for_continue = request.headers().contains_key(header::EXPECT);
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    let too_large = announced.is_some_and(|length: usize| length > MAX_BODY);
+    if too_large && (waits_for_continue || announced > Some(MAX_DRAINED)) {
+        return Err(Failure::BodyTooLarge);
+    }
+    let body = request.take_body();
+    tokio::time::timeout(BODY_TIMEOUT, collect(body, too_large))
+        .await
+        .unwrap_or(Err(Failure::RequestTimeout))
+}
+
+async fn collect(body: Body, mut too_large: bool) -> Result<Bytes, Failure> {
+    let frames = body.into_bytes_stream();
+    pin_mut!(frames);
+    let mut collected = BytesMut::new();
+    let mut seen = 0;
+    while let Some(frame) = frames.next().await {
+        let frame = frame.map_err(|_| Failure::Malformed {
+            detail: "The body ended before it was whole.".to_owned(),
+            errors: Vec::new(),
+        })?;
+        seen += frame.len();
+        too_large |= seen > MAX_BODY;
+        if !too_large {
+            collected.extend_from_slice(&frame);
+        } else if seen > MAX_DRAINED {
+            break;
+        }
+    }
+    if too_large {
+        Err(Failure::BodyTooLarge)
+    } else {
+        Ok(collected.freeze())
+    }
+}
+
+/// The one line of a request in the access log.
+fn log(method: &Method, route: &str, response: &Response, context: &Context, elapsed: Duration) {
+    tracing::event!(
+        target: "vestibule::access",
+        tracing::Level::INFO,
+        http.method = method.as_str(),
+        http.route = route,
+        http.status = response.status().as_u16(),
+        duration.ms = elapsed.as_micros() as f64 / 1000.0,
+        request.id = context.request_id.as_str(),
+        user.id = context.user_id.get().map(tracing::field::display),
+        "request"
+    );
+}
+
+/// The scheme that requests come in by.
+pub fn scheme(server: &config::Server) -> Scheme {
+    if server.tls.is_some() {
+        Scheme::HTTPS
+    } else {
+        Scheme::HTTP
+    }
+}

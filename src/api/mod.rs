@@ -1,0 +1,39 @@
+//! HTTP. One file per OpenAPI tag holds request and response types and handlers of a few lines; the rest of the room
+//! is the manners that all of them share. Names no database engine and decides nothing that the domain should.
+
+mod account;
+mod answer;
+mod auth;
+mod body;
+mod client_ip;
+mod context;
+mod cors;
+mod docs;
+mod fields;
+mod front;
+mod limits;
+mod objects;
+mod problem;
+mod routes;
+mod security;
+mod serve;
+mod service;
+mod spec;
+mod users;
+
+pub use front::Front;
+pub use limits::Limiters;
+pub use serve::{Listener, Serving, TlsError};
+pub use spec::document;
+
+use poem_openapi::OpenApi;
+
+/// Every operation there is.
+fn apis() -> impl OpenApi {
+    (
+        auth::AuthApi,
+        account::AccountApi,
+        users::UsersApi,
+        service::ServiceApi,
+    )
+}

@@ -1,0 +1,489 @@
+//! Errors as HTTP: problem details (RFC 9457) for everything, and for the OAuth 2.0 endpoints what RFC 6749 §5.2 says.
+//! The one place where a domain error becomes a status.
+
+use std::fmt;
+use std::time::Duration;
+
+use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{Body, Response};
+use poem_openapi::error::{ParseParamError, ParsePathError};
+use serde::Serialize;
+
+use super::answer;
+use crate::domain::{Error, FieldError};
+
+const PROBLEM_JSON: &str = "application/problem+json";
+
+/// When to come back while the database is away.
+const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
+
+/// Why a request is answered with an error.
+#[derive(Debug, Clone)]
+pub enum Failure {
+    /// What a capability answered.
+    Domain(Error),
+    /// The same, at an OAuth 2.0 endpoint.
+    OAuth(Error),
+    /// A malformed request to an OAuth 2.0 endpoint.
+    OAuthRequest {
+        error: &'static str,
+        description: &'static str,
+    },
+    /// No bearer token where one is needed.
+    NotAuthenticated,
+    Malformed {
+        detail: String,
+        errors: Vec<FieldError>,
+    },
+    NotFound,
+    MethodNotAllowed {
+        /// For the header `Allow`.
+        allow: String,
+    },
+    RequestTimeout,
+    BodyTooLarge,
+    UnsupportedMediaType {
+        expected: &'static str,
+    },
+    RateLimited {
+        retry_after: Duration,
+    },
+    /// The service took too long over it.
+    TimedOut,
+}
+
+/// Every problem code, with the status it comes with and a title.
+macro_rules! codes {
+    ($($name:ident = $status:literal $code:literal),* $(,)?) => {
+        /// A stable code of a problem.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code { $($name),* }
+
+        impl Code {
+            /// Every code there is.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status),* }
+            }
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code),* }
+            }
+        }
+    };
+}
+
+codes! {
+    MalformedRequest = 400 "malformed_request",
+    NotAuthenticated = 401 "not_authenticated",
+    InvalidAccessToken = 401 "invalid_access_token",
+    InvalidRefreshToken = 401 "invalid_refresh_token",
+    RefreshTokenReused = 401 "refresh_token_reused",
+    InvalidCredentials = 401 "invalid_credentials",
+    PermissionDenied = 403 "permission_denied",
+    AccountDisabled = 403 "account_disabled",
+    RegistrationDisabled = 403 "registration_disabled",
+    ReauthenticationRequired = 403 "reauthentication_required",
+    NotFound = 404 "not_found",
+    MethodNotAllowed = 405 "method_not_allowed",
+    RequestTimeout = 408 "request_timeout",
+    EmailTaken = 409 "email_taken",
+    UsernameTaken = 409 "username_taken",
+    LastAdmin = 409 "last_admin",
+    BodyTooLarge = 413 "body_too_large",
+    UnsupportedMediaType = 415 "unsupported_media_type",
+    ValidationFailed = 422 "validation_failed",
+    RateLimited = 429 "rate_limited",
+    AccountThrottled = 429 "account_throttled",
+    Internal = 500 "internal",
+    Overloaded = 503 "overloaded",
+    Unavailable = 503 "unavailable",
+}
+
+/// What is said of a failure.
+struct Described {
+    code: Code,
+    detail: String,
+    errors: Vec<FieldError>,
+    retry_after: Option<Duration>,
+}
+
+impl Described {
+    fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    fn after(self, retry_after: Duration) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..self
+        }
+    }
+}
+
+impl Failure {
+    /// A defect of ours, for the log.
+    pub fn defect(message: &str) -> Self {
+        Self::Domain(Error::Internal(message.to_owned()))
+    }
+
+    /// What the log should say of it; `None` where the access line is enough.
+    pub fn for_log(&self) -> Option<&str> {
+        match self {
+            Self::Domain(error) | Self::OAuth(error) => match error {
+                Error::Unavailable(message) | Error::Internal(message) => Some(message),
+                _ => None,
+            },
+            Self::TimedOut => Some("the request took too long"),
+            _ => None,
+        }
+    }
+
+    fn describe(&self) -> Described {
+        match self {
+            Self::Domain(error) | Self::OAuth(error) => describe(error),
+            Self::OAuthRequest { description, .. } => {
+                Described::new(Code::MalformedRequest, *description)
+            }
+            Self::NotAuthenticated => Described::new(
+                Code::NotAuthenticated,
+                "Send an access token in the header Authorization: Bearer.",
+            ),
+            Self::Malformed { detail, errors } => Described {
+                errors: errors.clone(),
+                ..Described::new(Code::MalformedRequest, detail)
+            },
+            Self::NotFound => Described::new(Code::NotFound, "There is nothing here."),
+            Self::MethodNotAllowed { allow } => {
+                Described::new(Code::MethodNotAllowed, format!("Allowed here: {allow}."))
+            }
+            Self::RequestTimeout => {
+                Described::new(Code::RequestTimeout, "The request took too long to arrive.")
+            }
+            Self::BodyTooLarge => {
+                Described::new(Code::BodyTooLarge, "A body has at most 65536 bytes.")
+            }
+            Self::UnsupportedMediaType { expected } => Described::new(
+                Code::UnsupportedMediaType,
+                format!("Send the body as {expected}."),
+            ),
+            Self::RateLimited { retry_after } => {
+                Described::new(Code::RateLimited, "Too many requests. Try again later.")
+                    .after(*retry_after)
+            }
+            Self::TimedOut => {
+                Described::new(Code::Overloaded, "This takes too long. Try again later.")
+                    .after(UNAVAILABLE_RETRY)
+            }
+        }
+    }
+
+    /// The answer to send.
+    pub fn answer(&self, request_id: &str) -> Response {
+        let described = self.describe();
+        let status = StatusCode::from_u16(described.code.status())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = match self.oauth_error() {
+            Some(body) if status == StatusCode::BAD_REQUEST || body.is_grant_error() => {
+                answer::json(StatusCode::BAD_REQUEST, &body)
+            }
+            oauth => problem(status, &described, request_id, oauth),
+        };
+        let headers = response.headers_mut();
+        if let Some(retry_after) = described.retry_after {
+            headers.insert(
+                header::RETRY_AFTER,
+                HeaderValue::from(whole_seconds(retry_after)),
+            );
+        }
+        if response.status() == StatusCode::UNAUTHORIZED {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, challenge(described.code));
+        }
+        if let Self::MethodNotAllowed { allow } = self
+            && let Ok(allow) = allow.parse()
+        {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+        response
+    }
+
+    /// The error in the terms of RFC 6749 §5.2, at its endpoints.
+    fn oauth_error(&self) -> Option<OAuthError> {
+        let (error, error_description) = match self {
+            Self::OAuthRequest { error, description } => (*error, (*description).to_owned()),
+            Self::OAuth(error) => match error {
+                Error::LoginRefused => ("invalid_grant", "Wrong username or password.".to_owned()),
+                Error::InvalidRefreshToken => (
+                    "invalid_grant",
+                    "The refresh token is not valid.".to_owned(),
+                ),
+                Error::RefreshTokenReused => (
+                    "invalid_grant",
+                    "The refresh token had been used before; its session is ended.".to_owned(),
+                ),
+                Error::InvalidScope => (
+                    "invalid_scope",
+                    "The account does not have this scope.".to_owned(),
+                ),
+                Error::AccountDisabled => {
+                    ("account_disabled", "The account is disabled.".to_owned())
+                }
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some(OAuthError {
+            error,
+            error_description,
+        })
+    }
+}
+
+/// The one map from domain errors to HTTP.
+fn describe(error: &Error) -> Described {
+    match error {
+        Error::InvalidAccessToken => Described::new(
+            Code::InvalidAccessToken,
+            "The access token is invalid, expired or revoked.",
+        ),
+        Error::InvalidRefreshToken => Described::new(
+            Code::InvalidRefreshToken,
+            "The refresh token is invalid, expired or revoked.",
+        ),
+        Error::RefreshTokenReused => Described::new(
+            Code::RefreshTokenReused,
+            "The refresh token had been used before. Its session is ended; log in again.",
+        ),
+        Error::LoginRefused => {
+            Described::new(Code::InvalidCredentials, "Wrong username or password.")
+        }
+        Error::WrongPassword => {
+            Described::new(Code::InvalidCredentials, "The current password is wrong.")
+        }
+        Error::InvalidScope => Described::new(
+            Code::MalformedRequest,
+            "The account does not have this scope.",
+        ),
+        Error::PermissionDenied(permission) => Described::new(
+            Code::PermissionDenied,
+            format!("This needs the permission {permission}."),
+        ),
+        Error::AccountDisabled => Described::new(Code::AccountDisabled, "The account is disabled."),
+        Error::RegistrationDisabled => Described::new(
+            Code::RegistrationDisabled,
+            "Registration is closed. Ask an administrator for an account.",
+        ),
+        Error::ReauthenticationRequired => Described::new(
+            Code::ReauthenticationRequired,
+            "Give the password again at /auth/reauthenticate first.",
+        ),
+        Error::NotFound => Described::new(Code::NotFound, "There is nothing here."),
+        Error::EmailTaken => {
+            Described::new(Code::EmailTaken, "This e-mail address has an account.")
+        }
+        Error::UsernameTaken => Described::new(Code::UsernameTaken, "This username is taken."),
+        Error::LastAdmin => Described::new(
+            Code::LastAdmin,
+            "This is the last active administrator. Make another one first.",
+        ),
+        Error::Invalid(invalid) => Described {
+            errors: invalid.0.clone(),
+            ..Described::new(Code::ValidationFailed, "Some fields are invalid.")
+        },
+        Error::AccountThrottled { retry_after } => Described::new(
+            Code::AccountThrottled,
+            "Too many failed attempts for this account. Try again later.",
+        )
+        .after(*retry_after),
+        Error::Overloaded { retry_after } => {
+            Described::new(Code::Overloaded, "The service is busy. Try again later.")
+                .after(*retry_after)
+        }
+        Error::Unavailable(_) => Described::new(
+            Code::Unavailable,
+            "The database is unavailable. Try again later.",
+        )
+        .after(UNAVAILABLE_RETRY),
+        Error::Internal(_) => Described::new(Code::Internal, "Something went wrong on our side."),
+    }
+}
+
+/// An error answer of RFC 6749 §5.2.
+#[derive(Serialize)]
+struct OAuthError {
+    error: &'static str,
+    error_description: String,
+}
+
+impl OAuthError {
+    /// Refusals of the grant itself have status 400 whatever they would have elsewhere.
+    fn is_grant_error(&self) -> bool {
+        matches!(self.error, "invalid_grant" | "invalid_scope")
+    }
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    detail: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldProblem<'a>>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    oauth: Option<OAuthError>,
+}
+
+#[derive(Serialize)]
+struct FieldProblem<'a> {
+    field: &'a str,
+    code: &'static str,
+    message: &'a str,
+}
+
+fn problem(
+    status: StatusCode,
+    described: &Described,
+    request_id: &str,
+    oauth: Option<OAuthError>,
+) -> Response {
+    let fields = described.errors.iter().map(|error| FieldProblem {
+        field: &error.field,
+        code: error.code,
+        message: &error.message,
+    });
+    let body = Problem {
+        r#type: "about:blank",
+        title: title(status),
+        status: status.as_u16(),
+        code: described.code.as_str(),
+        detail: &described.detail,
+        request_id,
+        errors: fields.collect(),
+        oauth,
+    };
+    let body = serde_json::to_vec(&body).map_or_else(|_| Body::empty(), Body::from);
+    Response::builder()
+        .status(status)
+        .content_type(PROBLEM_JSON)
+        .body(body)
+}
+
+/// The reason phrase of RFC 9110 §15, as RFC 9457 §4.2.1 asks for with `about:blank`.
+pub fn title(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "Content Too Large",
+        StatusCode::UNPROCESSABLE_ENTITY => "Unprocessable Content",
+        status => status.canonical_reason().unwrap_or("Error"),
+    }
+}
+
+/// RFC 6750 §3: an error code only where a token was sent.
+fn challenge(code: Code) -> HeaderValue {
+    HeaderValue::from_static(match code {
+        Code::InvalidAccessToken => r#"Bearer realm="vestibule", error="invalid_token""#,
+        _ => r#"Bearer realm="vestibule""#,
+    })
+}
+
+/// Rounded up, one at least: whoever comes back then is not too early.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration
+        .as_millis()
+        .div_ceil(1000)
+        .max(1)
+        .try_into()
+        .unwrap_or(u64::MAX)
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.describe().code.as_str())
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl ResponseError for Failure {
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.describe().code.status())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Domain(error)
+    }
+}
+
+/// Errors of poem's own extractors and routes.
+impl From<poem::Error> for Failure {
+    fn from(error: poem::Error) -> Self {
+        let bad_value = |name: &str, place: &str| Self::Malformed {
+            detail: format!("The {place} has a value that cannot be used."),
+            errors: vec![FieldError::new(
+                name,
+                "invalid_format",
+                "This value cannot be used here.",
+            )],
+        };
+        if let Some(failure) = error.downcast_ref::<Self>() {
+            return failure.clone();
+        }
+        if let Some(error) = error.downcast_ref::<ParseParamError>() {
+            return bad_value(error.name, "query");
+        }
+        if let Some(error) = error.downcast_ref::<ParsePathError>() {
+            // poem-openapi numbers path parameters; there is one at most, the id.
+            let name = if error.name == "param0" {
+                "id"
+            } else {
+                error.name
+            };
+            return bad_value(name, "path");
+        }
+        if error.is::<NotFoundError>() || error.is::<MethodNotAllowedError>() {
+            return Self::NotFound;
+        }
+        match error.status() {
+            StatusCode::BAD_REQUEST => Self::Malformed {
+                detail: "The request cannot be understood.".to_owned(),
+                errors: Vec::new(),
+            },
+            _ => Self::defect(&error.to_string()),
+        }
+    }
+}
+
+/// The answer of a handler.
+pub type Result<T> = std::result::Result<T, poem::Error>;
+
+/// Makes errors of capabilities into answers: `?` does it for most, these two where a choice is to be made.
+pub trait ResultExt<T> {
+    /// As problem details.
+    fn or_problem(self) -> Result<T>;
+    /// As RFC 6749 says, where it says something.
+    fn or_oauth_error(self) -> Result<T>;
+}
+
+impl<T> ResultExt<T> for crate::domain::Result<T> {
+    fn or_problem(self) -> Result<T> {
+        self.map_err(|error| Failure::Domain(error).into())
+    }
+
+    fn or_oauth_error(self) -> Result<T> {
+        self.map_err(|error| Failure::OAuth(error).into())
+    }
+}

@@ -1,0 +1,120 @@
+//! The routes by their templates: finds what a path is, which methods it has, and how it is named in the log.
+
+use poem::http::Method;
+use poem_openapi::OpenApi;
+
+/// A path of the API.
+pub struct Route {
+    /// As in the specification: `/users/{id}`.
+    pub template: String,
+    methods: Vec<Method>,
+}
+
+/// All paths.
+pub struct Routes(Vec<Route>);
+
+impl Routes {
+    /// The paths of `Api`, and `others` that answer to GET alone.
+    pub fn of<Api: OpenApi>(_: &Api, others: &[&str]) -> Self {
+        let documented = Api::meta()
+            .into_iter()
+            .flat_map(|api| api.paths)
+            .map(|path| Route {
+                template: path.path,
+                methods: path
+                    .operations
+                    .into_iter()
+                    .map(|operation| operation.method)
+                    .collect(),
+            });
+        let others = others.iter().map(|path| Route {
+            template: (*path).to_owned(),
+            methods: vec![Method::GET],
+        });
+        let mut routes: Vec<Route> = documented.chain(others).collect();
+        // `/users/me` is to be found before `/users/{id}`.
+        routes.sort_by_key(|route| route.template.contains('{'));
+        Self(routes)
+    }
+
+    /// The route of a path without a slash at its end.
+    pub fn find(&self, path: &str) -> Option<&Route> {
+        self.0.iter().find(|route| route.matches(path))
+    }
+}
+
+impl Route {
+    fn matches(&self, path: &str) -> bool {
+        if !self.template.contains('{') {
+            return self.template == path;
+        }
+        let mut segments = path.split('/');
+        let fits = self.template.split('/').all(|expected| {
+            segments.next().is_some_and(|segment| {
+                expected == segment || (expected.starts_with('{') && !segment.is_empty())
+            })
+        });
+        fits && segments.next().is_none()
+    }
+
+    /// Whether the route has this method; HEAD wherever GET is (RFC 9110 §9.3.2).
+    pub fn allows(&self, method: &Method) -> bool {
+        let method = if method == Method::HEAD {
+            &Method::GET
+        } else {
+            method
+        };
+        self.methods.contains(method)
+    }
+
+    /// The value of `Allow`.
+    pub fn allow(&self) -> String {
+        let mut names: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
+        if self.methods.contains(&Method::GET) {
+            names.push("HEAD");
+        }
+        names.push("OPTIONS");
+        names.sort_unstable();
+        names.join(", ")
+    }
+}
+
+/// The path without a slash at its end.
+pub fn trim(path: &str) -> &str {
+    match path.strip_suffix('/') {
+        Some("") | None => path,
+        Some(trimmed) => trimmed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_routes_and_their_methods() {
+        let routes = Routes::of(&super::super::apis(), &["/docs"]);
+        let template = |path: &str| routes.find(path).map(|route| route.template.as_str());
+        assert_eq!(template("/users/me"), Some("/users/me"));
+        assert_eq!(template("/users/0190"), Some("/users/{id}"));
+        assert_eq!(template("/users/0190/roles"), Some("/users/{id}/roles"));
+        assert_eq!(template("/docs"), Some("/docs"));
+        for nothing in [
+            "/users/",
+            "/users//roles",
+            "/users/1/2/3",
+            "/nothing",
+            "",
+            "/users/../docs",
+        ] {
+            assert_eq!(template(nothing), None, "{nothing}");
+        }
+        let me = routes.find("/users/me").expect("there");
+        assert_eq!(me.allow(), "DELETE, GET, HEAD, OPTIONS, PATCH, PUT");
+        assert!(me.allows(&Method::HEAD) && !me.allows(&Method::POST));
+        assert_eq!(
+            (trim("/users/"), trim("/"), trim("/users")),
+            ("/users", "/", "/users")
+        );
+    }
+}

@@ -1,0 +1,257 @@
+//! Connections: accepts them, keeps slow and silent clients from holding one for ever, and lets those at work finish
+//! when the service stops.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::combinators::BoxBody;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use poem::Addr;
+use poem::http::uri::Scheme;
+use poem::web::{LocalAddr, RemoteAddr};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+
+use super::Front;
+use super::front::scheme;
+use crate::config;
+
+/// Time for a TLS handshake, and for the headers of a request. It also ends connections that are idle.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Header fields of a request. Browsers and proxies send some thirty.
+const MAX_HEADERS: usize = 100;
+
+/// Bytes of the headers of a request.
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+
+/// Requests at one time on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 100;
+
+/// How long to wait before accepting again after the system refused (no file descriptors left, say).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A certificate or key that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{setting}: found {}: {problem}; allowed: a PEM file", path.display())]
+pub struct TlsError {
+    setting: &'static str,
+    path: PathBuf,
+    problem: String,
+}
+
+/// A bound address.
+pub struct Listener {
+    socket: TcpListener,
+    tls: Option<TlsAcceptor>,
+    scheme: Scheme,
+    connections: Arc<Semaphore>,
+    max_connections: usize,
+    shutdown_timeout: Duration,
+}
+
+/// What is known once it listens.
+pub struct Serving {
+    pub address: SocketAddr,
+    pub listener: Listener,
+}
+
+impl Serving {
+    /// Binds the configured address.
+    pub async fn bind(server: &config::Server) -> io::Result<Self> {
+        let tls = server
+            .tls
+            .as_ref()
+            .map(acceptor)
+            .transpose()
+            .map_err(io::Error::other)?;
+        let socket = TcpListener::bind((server.host, server.port)).await?;
+        Ok(Self {
+            address: socket.local_addr()?,
+            listener: Listener {
+                socket,
+                tls,
+                scheme: scheme(server),
+                connections: Arc::new(Semaphore::new(server.max_connections)),
+                max_connections: server.max_connections,
+                shutdown_timeout: server.shutdown_timeout,
+            },
+        })
+    }
+}
+
+impl Listener {
+    /// Serves until `stop` is done; then takes no more, and waits for what is under way. False when some of that had to
+    /// be cut off.
+    pub async fn run(self, front: Arc<Front>, stop: impl Future<Output = ()>) -> bool {
+        let (stopping, stopped) = watch::channel(false);
+        let accepting = self.accept(&front, &stopped);
+        tokio::select! {
+            () = accepting => (),
+            () = stop => (),
+        }
+        let all = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
+        let connections = self.connections.clone();
+        let timeout = self.shutdown_timeout;
+        // Clients that come now are to find nobody, not to wait.
+        drop(self);
+        let _ = stopping.send(true);
+        tokio::time::timeout(timeout, connections.acquire_many(all))
+            .await
+            .is_ok()
+    }
+
+    async fn accept(&self, front: &Arc<Front>, stopped: &watch::Receiver<bool>) {
+        loop {
+            // With no place left, clients wait in the system's queue.
+            let Ok(place) = self.connections.clone().acquire_owned().await else {
+                return;
+            };
+            match self.socket.accept().await {
+                Ok((stream, peer)) => self.serve(stream, peer, front, stopped, place),
+                Err(error) => {
+                    tracing::warn!(error = %error, "cannot accept connections");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn serve(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        front: &Arc<Front>,
+        stopped: &watch::Receiver<bool>,
+        place: OwnedSemaphorePermit,
+    ) {
+        // Answers are written whole: waiting to fill a packet only delays them. Without it they still arrive.
+        let _ = stream.set_nodelay(true);
+        let connection = Connection {
+            front: front.clone(),
+            local: LocalAddr(Addr::from(stream.local_addr().unwrap_or(peer))),
+            remote: RemoteAddr(Addr::from(peer)),
+            scheme: self.scheme.clone(),
+            stopped: stopped.clone(),
+        };
+        let tls = self.tls.clone();
+        tokio::spawn(async move {
+            let _place = place;
+            match tls {
+                None => connection.http1(stream).await,
+                Some(tls) => {
+                    let Ok(Ok(stream)) =
+                        tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await
+                    else {
+                        return;
+                    };
+                    match stream.get_ref().1.alpn_protocol() {
+                        Some(b"h2") => connection.http2(stream).await,
+                        _ => connection.http1(stream).await,
+                    }
+                }
+            }
+        });
+    }
+}
+
+struct Connection {
+    front: Arc<Front>,
+    local: LocalAddr,
+    remote: RemoteAddr,
+    scheme: Scheme,
+    stopped: watch::Receiver<bool>,
+}
+
+/// Drives a connection to its end; when the service stops, to the end of the request under way.
+macro_rules! drive {
+    ($connection:expr, $stopped:expr) => {{
+        let mut connection = pin!($connection);
+        let mut stopped = $stopped;
+        tokio::select! {
+            // A connection that breaks off is the client's affair.
+            _ = connection.as_mut() => return,
+            _ = stopped.wait_for(|stopped| *stopped) => connection.as_mut().graceful_shutdown(),
+        }
+        let _ = connection.await;
+    }};
+}
+
+impl Connection {
+    async fn http1(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let stopped = self.stopped.clone();
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEADER_BYTES)
+            .serve_connection(
+                TokioIo::new(stream),
+                service_fn(|request| self.respond(request)),
+            );
+        drive!(connection, stopped);
+    }
+
+    async fn http2(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let stopped = self.stopped.clone();
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEADER_BYTES as u32)
+            .keep_alive_interval(HEADER_TIMEOUT)
+            .keep_alive_timeout(HEADER_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), {
+                let connection = Arc::new(self);
+                service_fn(move |request| {
+                    let connection = connection.clone();
+                    async move { connection.respond(request).await }
+                })
+            });
+        drive!(connection, stopped);
+    }
+
+    async fn respond(
+        &self,
+        request: hyper::Request<Incoming>,
+    ) -> Result<hyper::Response<BoxBody<bytes::Bytes, io::Error>>, std::convert::Infallible> {
+        let request = (
+            request,
+            self.local.clone(),
+            self.remote.clone(),
+            self.scheme.clone(),
+        )
+            .into();
+        Ok(self.front.respond(request).await.into())
+    }
+}
+
+fn acceptor(tls: &config::Tls) -> Result<TlsAcceptor, TlsError> {
+    let problem = |setting, path: &Path, problem: &dyn std::fmt::Display| TlsError {
+        setting,
+        path: path.to_owned(),
+        problem: problem.to_string(),
+    };
+    let certificates = CertificateDer::pem_file_iter(&tls.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| problem("TLS_CERT", &tls.certificate, &error))?;
+    let key = PrivateKeyDer::from_pem_file(&tls.key)
+        .map_err(|error| problem("TLS_KEY", &tls.key, &error))?;
+    let mut config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .map_err(|error| problem("TLS_CERT", &tls.certificate, &error))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

@@ -1,0 +1,297 @@
+//! The tag `users`: users in the hands of administrators.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::types::MaybeUndefined;
+use poem_openapi::{Object, OpenApi};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::account::parse_full_name;
+use super::answer::{Created, Json, NoContent};
+use super::body::{JsonBody, request_objects};
+use super::fields::{EmailText, FullNameText, NewPasswordText, PageLimit, UsernameText};
+use super::objects::User;
+use super::problem::{Code, Failure, Result, ResultExt};
+use super::security::Caller;
+use super::spec::{Failures, Tag};
+use crate::domain::users::{self, NewUser, Query as UserQuery, Update};
+use crate::domain::{Email, FieldError, FullName, Invalid, Password, Username, roles};
+use crate::ids::UserId;
+
+/// What the operations answer besides success and what every operation may answer.
+pub const FAILURES: Failures = &[
+    (
+        "listUsers",
+        &[Code::MalformedRequest, Code::PermissionDenied],
+    ),
+    (
+        "createUser",
+        &[
+            Code::PermissionDenied,
+            Code::EmailTaken,
+            Code::UsernameTaken,
+        ],
+    ),
+    (
+        "getUser",
+        &[
+            Code::MalformedRequest,
+            Code::PermissionDenied,
+            Code::NotFound,
+        ],
+    ),
+    (
+        "updateUser",
+        &[
+            Code::MalformedRequest,
+            Code::PermissionDenied,
+            Code::NotFound,
+            Code::EmailTaken,
+            Code::UsernameTaken,
+            Code::LastAdmin,
+        ],
+    ),
+    (
+        "deleteUser",
+        &[
+            Code::MalformedRequest,
+            Code::PermissionDenied,
+            Code::NotFound,
+            Code::LastAdmin,
+        ],
+    ),
+    (
+        "setUserRoles",
+        &[
+            Code::MalformedRequest,
+            Code::PermissionDenied,
+            Code::NotFound,
+            Code::LastAdmin,
+        ],
+    ),
+];
+
+/// One page of users, newest first.
+#[derive(Debug, Object, Serialize)]
+#[oai(read_only_all)]
+struct UserPage {
+    items: Vec<User>,
+    /// To be sent as `cursor` for the next page; `null` on the last.
+    next_cursor: Option<String>,
+}
+
+/// A new user.
+#[derive(Debug, Object)]
+#[oai(write_only_all)]
+struct CreateUserRequest {
+    email: EmailText,
+    username: UsernameText,
+    /// Without one the user cannot log in until a password is set.
+    password: Option<NewPasswordText>,
+    full_name: Option<FullNameText>,
+    /// Instead of the role `user`. Needs the permission `roles:write`.
+    roles: Option<Vec<String>>,
+    email_verified: Option<bool>,
+}
+
+/// What is to change of a user; what is absent stays.
+#[derive(Debug, Object)]
+#[oai(write_only_all)]
+struct UpdateUserRequest {
+    /// A new address counts as unverified unless `email_verified` comes along.
+    email: Option<EmailText>,
+    username: Option<UsernameText>,
+    /// `null` removes it.
+    full_name: MaybeUndefined<FullNameText>,
+    /// `false` ends the user's sessions and lets nobody log in.
+    is_active: Option<bool>,
+    email_verified: Option<bool>,
+}
+
+/// All the roles of a user.
+#[derive(Debug, Object)]
+#[oai(write_only_all)]
+struct SetRolesRequest {
+    /// Names of roles; those not listed are taken away.
+    roles: Vec<String>,
+}
+
+request_objects!(CreateUserRequest, UpdateUserRequest, SetRolesRequest);
+
+pub struct UsersApi;
+
+#[OpenApi(prefix_path = "/users", tag = "Tag::Users")]
+impl UsersApi {
+    /// List users
+    ///
+    /// Newest first, page by page. Needs the permission `users:read`.
+    #[oai(path = "/", method = "get", operation_id = "listUsers")]
+    async fn list(
+        &self,
+        caller: Caller,
+        /// Users on a page.
+        #[oai(default)]
+        limit: Query<PageLimit>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+        /// Start of the e-mail address or username, in any case.
+        q: Query<Option<String>>,
+        /// Only users with this role.
+        role: Query<Option<String>>,
+        /// Only users that are active, or only those that are disabled.
+        is_active: Query<Option<bool>>,
+    ) -> Result<Json<UserPage>> {
+        let query = UserQuery {
+            prefix: q.0,
+            role: role.0,
+            is_active: is_active.0,
+            after: cursor.0.as_deref().map(decode_cursor).transpose()?,
+            limit: limit.0.0,
+        };
+        let page = users::list(caller.services(), &caller.actor, query)
+            .await
+            .or_problem()?;
+        Ok(Json(UserPage {
+            items: page.items.into_iter().map(User::from).collect(),
+            next_cursor: page.next.map(encode_cursor),
+        }))
+    }
+
+    /// Create a user
+    ///
+    /// Needs the permission `users:write`.
+    #[oai(path = "/", method = "post", operation_id = "createUser")]
+    async fn create(
+        &self,
+        caller: Caller,
+        body: JsonBody<CreateUserRequest>,
+    ) -> Result<Created<User>> {
+        let new = body.0.parse().or_problem()?;
+        let user = users::create(caller.services(), &caller.actor, new)
+            .await
+            .or_problem()?;
+        Ok(Created {
+            location: format!("/users/{}", user.id),
+            body: user.into(),
+        })
+    }
+
+    /// Get a user
+    ///
+    /// Needs the permission `users:read`.
+    #[oai(path = "/:id", method = "get", operation_id = "getUser")]
+    async fn get(&self, caller: Caller, id: Path<Uuid>) -> Result<Json<User>> {
+        let user = users::find(caller.services(), &caller.actor, UserId(id.0))
+            .await
+            .or_problem()?;
+        Ok(Json(user.into()))
+    }
+
+    /// Change a user
+    ///
+    /// Needs the permission `users:write`, and every permission that the user has.
+    #[oai(path = "/:id", method = "patch", operation_id = "updateUser")]
+    async fn update(
+        &self,
+        caller: Caller,
+        id: Path<Uuid>,
+        body: JsonBody<UpdateUserRequest>,
+    ) -> Result<Json<User>> {
+        let update = body.0.parse().or_problem()?;
+        let user = users::update(caller.services(), &caller.actor, UserId(id.0), update)
+            .await
+            .or_problem()?;
+        Ok(Json(user.into()))
+    }
+
+    /// Delete a user
+    ///
+    /// For good. Needs the permission `users:write`, and every permission that the user has.
+    #[oai(path = "/:id", method = "delete", operation_id = "deleteUser")]
+    async fn delete(&self, caller: Caller, id: Path<Uuid>) -> Result<NoContent> {
+        users::delete(caller.services(), &caller.actor, UserId(id.0))
+            .await
+            .or_problem()?;
+        Ok(NoContent)
+    }
+
+    /// Set the roles of a user
+    ///
+    /// Needs the permission `roles:write`, and every permission that the user or one of the roles has.
+    #[oai(path = "/:id/roles", method = "put", operation_id = "setUserRoles")]
+    async fn set_roles(
+        &self,
+        caller: Caller,
+        id: Path<Uuid>,
+        body: JsonBody<SetRolesRequest>,
+    ) -> Result<Json<User>> {
+        let user = roles::set(caller.services(), &caller.actor, UserId(id.0), body.0.roles)
+            .await
+            .or_problem()?;
+        Ok(Json(user.into()))
+    }
+}
+
+impl CreateUserRequest {
+    fn parse(self) -> crate::domain::Result<NewUser> {
+        let mut invalid = Invalid::default();
+        let email = invalid.keep(Email::parse("email", &self.email.0));
+        let username = invalid.keep(Username::parse("username", &self.username.0));
+        let password = self
+            .password
+            .and_then(|text| invalid.keep(Password::parse("password", text.0)));
+        let full_name = self.full_name.as_ref().map(|name| name.0.as_str());
+        let full_name = invalid.keep(FullName::parse("full_name", full_name));
+        invalid.check()?;
+        match (email, username, full_name) {
+            (Some(email), Some(username), Some(full_name)) => Ok(NewUser {
+                email,
+                username,
+                full_name,
+                password,
+                roles: self.roles,
+                email_verified: self.email_verified.unwrap_or(false),
+            }),
+            _ => Err(invalid.into()),
+        }
+    }
+}
+
+impl UpdateUserRequest {
+    fn parse(self) -> crate::domain::Result<Update> {
+        let mut invalid = Invalid::default();
+        let update = Update {
+            email: self
+                .email
+                .and_then(|text| invalid.keep(Email::parse("email", &text.0))),
+            username: self
+                .username
+                .and_then(|text| invalid.keep(Username::parse("username", &text.0))),
+            full_name: parse_full_name(&mut invalid, self.full_name),
+            is_active: self.is_active,
+            email_verified: self.email_verified,
+        };
+        invalid.check()?;
+        Ok(update)
+    }
+}
+
+/// A cursor is the id of the last user of a page. It is opaque to clients, so that it may become something else.
+fn encode_cursor(id: UserId) -> String {
+    URL_SAFE_NO_PAD.encode(id.0.as_bytes())
+}
+
+fn decode_cursor(text: &str) -> std::result::Result<UserId, Failure> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+    let id = bytes.and_then(|bytes| Uuid::from_slice(&bytes).ok());
+    id.map(UserId).ok_or_else(|| Failure::Malformed {
+        detail: "The query has a value that cannot be used.".to_owned(),
+        errors: vec![FieldError::new(
+            "cursor",
+            "invalid_format",
+            "Send next_cursor of the page before.",
+        )],
+    })
+}

@@ -1,0 +1,143 @@
+//! The composition root: builds everything once, from the settings. The only file that may import all rooms.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::api::{Front, Limiters, Serving};
+use crate::clock::SharedClock;
+use crate::config::{Settings, Tokens};
+use crate::domain::{Policy, Services};
+use crate::ids::{Ids, Random};
+use crate::password::Passwords;
+use crate::store::db::{self, Db};
+use crate::token::{AccessTokens, Found, Keys, RefreshTokens, SecretKey, SecretKeyError};
+use crate::worker;
+
+/// Issuer and audience of tokens where the service has not been told what it is called from outside.
+const DEFAULT_ISSUER: &str = "vestibule";
+
+/// Why the service cannot start; each is one line for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    SecretKey(#[from] SecretKeyError),
+    #[error("DATABASE_URL: {0}")]
+    Database(#[from] db::Error),
+    #[error("no threads for password hashing: {0}")]
+    Passwords(io::Error),
+    #[error("{0}")]
+    Tls(io::Error),
+    #[error("HOST, PORT: cannot listen on {address}: {source}")]
+    Listen {
+        address: SocketAddr,
+        source: io::Error,
+    },
+}
+
+/// The service, built and not yet listening.
+pub struct App {
+    pub services: Arc<Services>,
+    /// Where the secret key came from.
+    pub key: Found,
+    /// Migrations that were run now.
+    pub migrated: Vec<db::Migration>,
+    settings: Settings,
+    clock: SharedClock,
+}
+
+impl App {
+    /// Migrates the database, finds the key and builds everything.
+    pub fn build(
+        settings: Settings,
+        clock: SharedClock,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StartError> {
+        let (secret, key) =
+            SecretKey::find(&settings.secrets, &settings.database.url, random.as_ref())?;
+        let migrated = Db::migrate(&settings.database.url)?.applied;
+        let keys = Keys::derive(&secret);
+        let previous = settings
+            .secrets
+            .previous
+            .clone()
+            .map(|secret| Keys::derive(&SecretKey::new(secret)));
+        let ids = Ids::new(clock.clone(), random);
+        let services = Services {
+            db: Db::open(&settings.database.url)?,
+            passwords: Passwords::start(&settings.passwords, ids.clone())
+                .map_err(StartError::Passwords)?,
+            access_tokens: access_tokens(&keys, previous.as_ref(), &settings),
+            refresh_tokens: RefreshTokens::new(&keys, previous.as_ref()),
+            login_identifier_key: keys.login_identifier,
+            clock: clock.clone(),
+            ids,
+            policy: Policy {
+                registration_enabled: settings.accounts.registration_enabled,
+                refresh_lifetime: settings.tokens.refresh_lifetime,
+                login_account_limit: settings.limits.login_account,
+            },
+        };
+        Ok(Self {
+            services: Arc::new(services),
+            key,
+            migrated,
+            settings,
+            clock,
+        })
+    }
+
+    /// Binds the address.
+    pub async fn bind(self) -> Result<Bound, StartError> {
+        let server = &self.settings.server;
+        let address = SocketAddr::new(server.host, server.port);
+        let serving = Serving::bind(server)
+            .await
+            .map_err(|source| match source.kind() {
+                io::ErrorKind::Other => StartError::Tls(source),
+                _ => StartError::Listen { address, source },
+            })?;
+        let limiters = Limiters::new(&self.settings.limits, &self.clock);
+        let front = Front::new(
+            self.services.clone(),
+            limiters,
+            self.settings.server.clone(),
+        );
+        Ok(Bound {
+            address: serving.address,
+            services: self.services,
+            serving,
+            front: Arc::new(front),
+        })
+    }
+}
+
+fn access_tokens(keys: &Keys, previous: Option<&Keys>, settings: &Settings) -> AccessTokens {
+    let issuer = settings
+        .server
+        .public_url
+        .as_deref()
+        .unwrap_or(DEFAULT_ISSUER);
+    let Tokens {
+        access_lifetime, ..
+    } = settings.tokens;
+    AccessTokens::new(keys, previous, issuer, access_lifetime)
+}
+
+/// The service, listening and not yet serving.
+pub struct Bound {
+    pub address: SocketAddr,
+    services: Arc<Services>,
+    serving: Serving,
+    front: Arc<Front>,
+}
+
+impl Bound {
+    /// Serves until `stop` is done. False when requests under way had to be cut off.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> bool {
+        let background = tokio::spawn(worker::run(self.services));
+        let finished = self.serving.listener.run(self.front, stop).await;
+        background.abort();
+        finished
+    }
+}

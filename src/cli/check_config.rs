@@ -1,0 +1,41 @@
+//! `vestibule check-config`: prints the settings in force, secrets masked, and every problem found.
+
+use clap::{ArgMatches, Command};
+
+use super::{Exit, Outcome, WRONG_USE, source};
+use crate::config::Settings;
+
+pub fn command() -> Command {
+    Command::new("check-config").about("Print the settings in force and every problem found")
+}
+
+pub fn run(matches: &ArgMatches) -> Outcome {
+    let mut source = source(matches);
+    let settings = Settings::read(&mut source);
+    let width = source
+        .effective()
+        .iter()
+        .map(|setting| setting.name.len())
+        .max()
+        .unwrap_or(0);
+    for setting in source.effective() {
+        println!(
+            "{:width$}  {}  ({})",
+            setting.name, setting.value, setting.origin
+        );
+    }
+    match settings {
+        Ok(settings) => {
+            for warning in settings.warnings() {
+                eprintln!("warning: {warning}");
+            }
+            Ok(())
+        }
+        Err(problems) => {
+            for problem in problems {
+                eprintln!("problem: {problem}");
+            }
+            Err(Exit(WRONG_USE))
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The command line: one file a subcommand. Every setting is a flag as well.
+
+mod check_config;
+mod create_admin;
+mod migrate;
+mod openapi;
+mod serve;
+
+use std::fmt::Display;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Arg, ArgMatches, Command};
+
+use crate::app::{App, StartError};
+use crate::clock::SystemClock;
+use crate::config::{self, Problem, Settings, Source};
+use crate::ids::SystemRandom;
+
+/// It did not work.
+const FAILED: u8 = 1;
+/// It was asked for in a way that cannot work.
+const WRONG_USE: u8 = 2;
+
+/// Runs what the command line asks for.
+pub fn run() -> ExitCode {
+    let matches = command().get_matches();
+    let outcome = match matches.subcommand() {
+        Some(("migrate", matches)) => migrate::run(matches),
+        Some(("openapi", matches)) => openapi::run(matches),
+        Some(("create-admin", matches)) => create_admin::run(matches),
+        Some(("check-config", matches)) => check_config::run(matches),
+        Some((_, matches)) => serve::run(matches),
+        None => serve::run(&matches),
+    };
+    outcome.map_or_else(|code| ExitCode::from(code.0), |()| ExitCode::SUCCESS)
+}
+
+/// The exit code of a command that did not do what it was asked; why is on standard error already.
+struct Exit(u8);
+
+impl Exit {
+    fn failed(reason: impl Display) -> Self {
+        eprintln!("vestibule: {reason}");
+        Self(FAILED)
+    }
+
+    fn wrong_use(reason: impl Display) -> Self {
+        eprintln!("vestibule: {reason}");
+        Self(WRONG_USE)
+    }
+}
+
+type Outcome = Result<(), Exit>;
+
+fn command() -> Command {
+    let settings = config::SECTIONS.iter().flat_map(|(section, settings)| {
+        settings.iter().map(move |setting| {
+            let default = setting
+                .default
+                .map(|value| format!(" [default: {value}]"))
+                .unwrap_or_default();
+            Arg::new(setting.name)
+                .long(flag(setting.name))
+                .value_name("VALUE")
+                .global(true)
+                .help_heading(*section)
+                .help(format!("{}{default} [env: {}]", setting.help, setting.name))
+        })
+    });
+    Command::new("vestibule")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("User accounts and authentication in one binary. Without a command it serves.")
+        .args(settings)
+        .subcommand(Command::new("serve").about("Migrate the database and serve the API"))
+        .subcommand(migrate::command())
+        .subcommand(openapi::command())
+        .subcommand(create_admin::command())
+        .subcommand(check_config::command())
+}
+
+/// `BCRYPT_COST` as `bcrypt-cost`.
+fn flag(name: &str) -> String {
+    name.to_ascii_lowercase().replace('_', "-")
+}
+
+/// Raw settings from flags, environment and `.env` in the current folder.
+fn source(matches: &ArgMatches) -> Source {
+    let flags = config::catalogue().filter_map(|setting| {
+        let value = matches.get_one::<String>(setting.name)?;
+        Some((setting.name.to_owned(), value.clone()))
+    });
+    Source::gather(flags.collect(), Path::new(".env"))
+}
+
+/// The settings, or the first problem on one line.
+fn settings(matches: &ArgMatches) -> Result<Settings, Exit> {
+    Settings::read(&mut source(matches)).map_err(|problems| {
+        let first = problems.first().map(Problem::to_string).unwrap_or_default();
+        Exit::wrong_use(first)
+    })
+}
+
+fn build(settings: Settings) -> Result<App, Exit> {
+    App::build(
+        settings,
+        Arc::new(SystemClock::new()),
+        Arc::new(SystemRandom),
+    )
+    .map_err(explain)
+}
+
+fn explain(error: StartError) -> Exit {
+    match error {
+        error @ (StartError::SecretKey(_) | StartError::Tls(_)) => Exit::wrong_use(error),
+        error => Exit::failed(error),
+    }
+}
+
+/// The runtime that everything asynchronous runs on: one thread a core.
+fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Exit::failed(format!("cannot start threads: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound_and_takes_every_setting() {
+        command().debug_assert();
+        let matches = command()
+            .try_get_matches_from([
+                "vestibule",
+                "serve",
+                "--port",
+                "9000",
+                "--rate-limit-ip",
+                "off",
+            ])
+            .expect("parses");
+        let (_, serve) = matches.subcommand().expect("serve");
+        let settings = Settings::read(&mut source(serve)).expect("valid");
+        assert_eq!(settings.server.port, 9000);
+        assert!(settings.limits.ip.is_none());
+    }
+}

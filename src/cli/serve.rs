@@ -1,0 +1,119 @@
+//! `vestibule serve`: the service itself.
+
+use std::io::IsTerminal;
+
+use clap::ArgMatches;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+use super::{Exit, Outcome, build, explain, runtime, settings};
+use crate::app::App;
+use crate::config::{LogFormat, Logging};
+use crate::domain::roles;
+use crate::token::Found;
+
+pub fn run(matches: &ArgMatches) -> Outcome {
+    let settings = settings(matches)?;
+    log_to_stdout(&settings.logging);
+    for warning in settings.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let scheme = if settings.server.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let app = build(settings)?;
+    tell_about(&app);
+    runtime()?.block_on(async {
+        let services = app.services.clone();
+        let stop = stop_signal()?;
+        let bound = app.bind().await.map_err(explain)?;
+        let address = bound.address;
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening on {scheme}://{address}");
+        tracing::info!("API documentation: {scheme}://{address}/docs");
+        if let Ok(false) = roles::has_admin(&services).await {
+            tracing::info!(
+                "there is no administrator yet: vestibule create-admin --email you@example.com --username you"
+            );
+        }
+        if bound.serve(stop).await {
+            tracing::info!("stopped; every request under way was finished");
+        } else {
+            tracing::warn!("stopped; requests still under way were cut off");
+        }
+        Ok(())
+    })
+}
+
+fn tell_about(app: &App) {
+    for migration in &app.migrated {
+        tracing::info!(
+            "migrated the database to version {} ({})",
+            migration.version,
+            migration.name
+        );
+    }
+    match &app.key {
+        Found::Created(path) => tracing::info!(
+            "made a secret key in {}: keep it with the database, and to yourself",
+            path.display()
+        ),
+        Found::Ephemeral => {
+            tracing::warn!(
+                "SECRET_KEY is unset and the database is in memory: all tokens end with this process"
+            );
+        }
+        Found::Settings | Found::File(_) => (),
+    }
+}
+
+fn log_to_stdout(logging: &Logging) {
+    let level: LevelFilter = logging.level.parse().unwrap_or(LevelFilter::INFO);
+    // Libraries are heard when something is wrong, or at a level that asks for everything.
+    let libraries = if level >= LevelFilter::DEBUG {
+        level
+    } else {
+        level.min(LevelFilter::WARN)
+    };
+    let filter = Targets::new()
+        .with_default(libraries)
+        .with_target("vestibule", level);
+    let is_terminal = std::io::stdout().is_terminal();
+    let default = if is_terminal {
+        LogFormat::Text
+    } else {
+        LogFormat::Json
+    };
+    let layer = match logging.format.unwrap_or(default) {
+        LogFormat::Text => fmt::layer()
+            .with_target(false)
+            .with_ansi(is_terminal)
+            .boxed(),
+        LogFormat::Json => fmt::layer().json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(layer.with_filter(filter))
+        .init();
+}
+
+/// Done when the process is asked to stop (SIGTERM, or Ctrl-C).
+fn stop_signal() -> Result<impl Future<Output = ()>, Exit> {
+    #[cfg(unix)]
+    let mut terminate =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+            .map_err(|error| Exit::failed(format!("cannot listen for SIGTERM: {error}")))?;
+    Ok(async move {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = terminate.recv() => (),
+            _ = tokio::signal::ctrl_c() => (),
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+        tracing::info!("stopping");
+    })
+}
