@@ -81,7 +81,7 @@ pub async fn login(
             checked_hash,
         ));
     }
-    tokens::issue(services, &session, permissions)
+    tokens::issue(services, &session, permissions, session.rotated_at)
 }
 
 /// What was typed, normalised.

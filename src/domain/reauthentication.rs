@@ -32,7 +32,7 @@ pub async fn reauthenticate(
             Ok::<_, Error>((session, permissions))
         })
         .await?;
-    tokens::issue(services, &session, permissions)
+    tokens::issue(services, &session, permissions, now)
 }
 
 /// Checks the password of somebody who is logged in; a wrong one is put on record.

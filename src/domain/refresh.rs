@@ -44,7 +44,9 @@ pub async fn refresh(services: &Services, origin: &Origin, text: &str) -> Result
         .write(async move |tx| rotate(tx, token, now, expires_at, &reuse).await)
         .await?;
     match outcome {
-        Outcome::Current(session, permissions) => tokens::issue(services, &session, permissions),
+        Outcome::Current(session, permissions) => {
+            tokens::issue(services, &session, permissions, now)
+        }
         Outcome::Reused => Err(Error::RefreshTokenReused),
         Outcome::Invalid => Err(Error::InvalidRefreshToken),
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Result, Services, scope};
+use crate::clock::Timestamp;
 use crate::store::sessions::Session;
 use crate::token::RefreshToken;
 
@@ -16,13 +17,13 @@ pub struct TokenPair {
     pub scope: String,
 }
 
-/// Makes a pair for a session as it stands. `permissions` are those of the user's roles.
+/// Makes a pair for a session as it stands at `now`. `permissions` are those of the user's roles.
 pub(super) fn issue(
     services: &Services,
     session: &Session,
     permissions: Vec<String>,
+    now: Timestamp,
 ) -> Result<TokenPair> {
-    let now = services.now();
     let scope = scope::shown(&scope::narrow(permissions, &session.scope));
     let access_token = services.access_tokens.issue(
         session.user_id,

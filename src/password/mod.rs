@@ -69,9 +69,9 @@ impl Passwords {
         })
     }
 
-    /// The engine, for its figures.
-    pub fn engine(&self) -> &Engine {
-        &self.engine
+    /// Hashes computed so far, for whatever reason.
+    pub fn hashes_done(&self) -> u64 {
+        self.engine.hashes_done()
     }
 
     /// Hashes a new password at the configured cost.
