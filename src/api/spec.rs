@@ -90,11 +90,11 @@ pub fn document() -> String {
     close_request_objects(&mut document);
     document["components"]["headers"] = headers();
     if let Some(paths) = document["paths"].as_object_mut() {
-        let operations = paths
-            .values_mut()
-            .filter_map(Value::as_object_mut)
-            .flat_map(Map::values_mut);
-        operations.for_each(complete);
+        for operations in paths.values_mut().filter_map(Value::as_object_mut) {
+            for (method, operation) in operations {
+                complete(method, operation);
+            }
+        }
     }
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
@@ -153,12 +153,12 @@ fn headers() -> Value {
 }
 
 /// Adds the errors that an operation may answer, and the headers of every answer.
-fn complete(operation: &mut Value) {
+fn complete(method: &str, operation: &mut Value) {
     let id = operation["operationId"]
         .as_str()
         .unwrap_or_default()
         .to_owned();
-    for code in codes(operation, &id) {
+    for code in codes(method, operation, &id) {
         let status = code.status();
         let response = &mut operation["responses"][status.to_string()];
         if response.is_null() {
@@ -188,15 +188,18 @@ fn complete(operation: &mut Value) {
 }
 
 /// The codes of an operation: those of its table, and those that its shape brings along.
-fn codes(operation: &Value, id: &str) -> Vec<Code> {
+fn codes(method: &str, operation: &Value, id: &str) -> Vec<Code> {
     let mut codes = Vec::new();
-    if !operation["requestBody"].is_null() {
+    if method != "get" {
+        // A body is read, or found too long or too slow, whether the operation wants one or not.
         codes.extend([
             Code::MalformedRequest,
             Code::RequestTimeout,
             Code::BodyTooLarge,
-            Code::UnsupportedMediaType,
         ]);
+    }
+    if !operation["requestBody"].is_null() {
+        codes.push(Code::UnsupportedMediaType);
         if !OAUTH.contains(&id) {
             codes.push(Code::ValidationFailed);
         }

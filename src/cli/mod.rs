@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand. Every setting is a flag as well.
 
+mod bench_passwords;
 mod check_config;
 mod create_admin;
 mod migrate;
@@ -31,6 +32,7 @@ pub fn run() -> ExitCode {
         Some(("openapi", matches)) => openapi::run(matches),
         Some(("create-admin", matches)) => create_admin::run(matches),
         Some(("check-config", matches)) => check_config::run(matches),
+        Some(("bench-passwords", matches)) => bench_passwords::run(matches),
         Some((_, matches)) => serve::run(matches),
         None => serve::run(&matches),
     };
@@ -78,6 +80,7 @@ fn command() -> Command {
         .subcommand(openapi::command())
         .subcommand(create_admin::command())
         .subcommand(check_config::command())
+        .subcommand(bench_passwords::command())
 }
 
 /// `BCRYPT_COST` as `bcrypt-cost`.

@@ -12,7 +12,7 @@ use tracing_subscriber::{Layer, fmt};
 use super::{Exit, Outcome, build, explain, runtime, settings};
 use crate::app::App;
 use crate::config::{LogFormat, Logging};
-use crate::domain::roles;
+use crate::domain::{Services, roles};
 use crate::token::Found;
 
 pub fn run(matches: &ArgMatches) -> Outcome {
@@ -26,6 +26,7 @@ pub fn run(matches: &ArgMatches) -> Outcome {
     } else {
         "http"
     };
+    let cost = settings.passwords.cost;
     let app = build(settings)?;
     tell_about(&app);
     runtime()?.block_on(async {
@@ -40,6 +41,8 @@ pub fn run(matches: &ArgMatches) -> Outcome {
                 "there is no administrator yet: vestibule create-admin --email you@example.com --username you"
             );
         }
+        let passwords = services.clone();
+        tokio::task::spawn_blocking(move || tell_about_passwords(&passwords, cost));
         if bound.serve(stop).await {
             tracing::info!("stopped; every request under way was finished");
         } else {
@@ -69,6 +72,16 @@ fn tell_about(app: &App) {
         }
         Found::Settings | Found::File(_) => (),
     }
+}
+
+/// Waits for the engine's measurement, a few milliseconds into the service's life.
+fn tell_about_passwords(services: &Services, cost: u32) {
+    let speed = services.passwords.speed();
+    tracing::info!(
+        "a password hash at cost {cost} takes {:.0} ms; this machine serves up to {:.1} logins a second",
+        speed.ms_per_hash,
+        speed.hashes_per_second
+    );
 }
 
 fn log_to_stdout(logging: &Logging) {

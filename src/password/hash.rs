@@ -13,8 +13,7 @@ use base64::engine::general_purpose::{NO_PAD, STANDARD};
 use bcrypt::HashParts;
 use zeroize::Zeroizing;
 
-/// Bytes of a password that bcrypt takes into account.
-pub const BCRYPT_BYTES: usize = 72;
+use super::lanes::PASSWORD_BYTES;
 
 const BCRYPT_BASE64: base64::engine::GeneralPurpose =
     base64::engine::GeneralPurpose::new(&BCRYPT, NO_PAD);
@@ -33,7 +32,7 @@ pub enum Scheme {
 impl Scheme {
     /// The scheme in which a new password is stored.
     pub fn for_password(password: &str) -> Self {
-        if password.len() <= BCRYPT_BYTES {
+        if password.len() <= PASSWORD_BYTES {
             Self::Bcrypt { current: true }
         } else {
             Self::BcryptSha256
@@ -151,7 +150,7 @@ mod tests {
         let input = hash.scheme.input(password, &hash.salt);
         let mut terminated = input.to_vec();
         terminated.push(0);
-        terminated.truncate(BCRYPT_BYTES);
+        terminated.truncate(PASSWORD_BYTES);
         let digest = bcrypt::bcrypt(hash.cost, hash.salt, &terminated);
         digest[..23].try_into().expect("23 bytes")
     }

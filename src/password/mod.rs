@@ -1,13 +1,15 @@
 //! Passwords: hashing and checking by way of the engine, the stored forms, the strength policy.
 //! Knows no accounts.
 
+pub mod bench_passwords;
 pub mod engine;
 mod hash;
+pub mod lanes;
 mod strength;
 
 use std::time::Duration;
 
-pub use self::engine::{ClientKey, Priority};
+pub use self::engine::{ClientKey, EngineSnapshot, Priority, Speed};
 use self::engine::{Engine, EngineError, EngineSettings, Job};
 use self::hash::{PasswordHash, Scheme};
 pub use self::strength::weakness;
@@ -71,7 +73,17 @@ impl Passwords {
 
     /// Hashes computed so far, for whatever reason.
     pub fn hashes_done(&self) -> u64 {
-        self.engine.hashes_done()
+        self.engine.snapshot().hashes_done
+    }
+
+    /// What the engine is doing and has done.
+    pub fn snapshot(&self) -> EngineSnapshot {
+        self.engine.snapshot()
+    }
+
+    /// What the machine can do, measured at the start. Blocks for the few milliseconds that this takes.
+    pub fn speed(&self) -> Speed {
+        self.engine.reference()
     }
 
     /// Hashes a new password at the configured cost.
@@ -135,7 +147,7 @@ impl Passwords {
         cost: u32,
         client: ClientKey,
         priority: Priority,
-    ) -> Result<engine::Digest, Error> {
+    ) -> Result<lanes::Digest, Error> {
         let job = Job {
             password: scheme.input(password.reveal(), &salt),
             salt,

@@ -1,0 +1,132 @@
+//! The password engine: worker threads that hash with bcrypt, several passwords in lockstep on each. Answers a job,
+//! refuses it at once, or drops it when its caller has gone; it knows neither users nor hash formats.
+//!
+//! Batching is continuous: between two steps (some 75 µs) finished hashes leave their lanes and waiting jobs join, so
+//! that nobody waits for a batch to fill or to end.
+
+mod admission;
+mod job;
+mod pace;
+mod queue;
+mod shared;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub use job::{ClientKey, EngineError, Job, Priority};
+pub use pace::Speed;
+pub use stats::{BUCKET_MS, EngineSnapshot, Histogram};
+
+use super::lanes::{Digest, MAX_LANES};
+use shared::{Place, Shared};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use worker::Worker;
+
+/// How the engine is set up.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineSettings {
+    /// Worker threads; one per core is best.
+    pub threads: usize,
+    /// Hashes that one thread works on at once, 1 to [`MAX_LANES`]. More lanes serve more log-ins per second, each of
+    /// which takes longer.
+    pub lanes: usize,
+    /// The longest expected wait with which a job is let in.
+    pub max_wait: Duration,
+    /// The highest bcrypt cost that is worked on.
+    pub max_cost: u32,
+    /// The cost that [`Engine::reference`] tells the speed for.
+    pub reference_cost: u32,
+}
+
+/// The running engine. Stops when dropped.
+pub struct Engine {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Starts the worker threads and does not wait for them.
+    ///
+    /// # Errors
+    /// When a setting is out of range, or the system gives no more threads.
+    pub fn start(settings: EngineSettings) -> io::Result<Self> {
+        check(&settings)?;
+        let engine = Self {
+            shared: Arc::new(Shared::new(settings)),
+            threads: Mutex::new(Vec::with_capacity(settings.threads)),
+        };
+        for index in 0..settings.threads {
+            let worker = Worker::new(index, Arc::clone(&engine.shared));
+            let thread = std::thread::Builder::new()
+                .name(format!("hash-{index}"))
+                .spawn(move || worker.run())?;
+            engine.lock_threads().push(thread);
+        }
+        Ok(engine)
+    }
+
+    /// Hashes one password. Dropping the future takes the job out of the queue, or out of its lane before the next step.
+    ///
+    /// # Errors
+    /// [`EngineError::Overloaded`] and [`EngineError::CostTooHigh`] at once and without hashing; [`EngineError::Failed`]
+    /// and [`EngineError::Stopped`] as they happen.
+    pub async fn digest(&self, job: Job) -> Result<Digest, EngineError> {
+        let (answer, place) = Place::queue(&self.shared, job)?;
+        let result = answer.await.unwrap_or_else(|_| Err(self.shared.lost()));
+        place.answered();
+        result
+    }
+
+    /// The engine's counters.
+    pub fn snapshot(&self) -> EngineSnapshot {
+        self.shared.snapshot()
+    }
+
+    /// The speed that was measured at the start. Blocks for the few milliseconds that the measurement takes.
+    pub fn reference(&self) -> Speed {
+        *self.shared.reference.wait()
+    }
+
+    /// Stops the threads; jobs that are not done get [`EngineError::Stopped`]. Waits for the steps in progress (under
+    /// a millisecond).
+    pub fn stop(&self) {
+        self.shared.stop();
+        for thread in self.lock_threads().drain(..) {
+            // A worker catches its panics, and there is nobody to tell.
+            drop(thread.join());
+        }
+    }
+
+    fn lock_threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn check(settings: &EngineSettings) -> io::Result<()> {
+    let invalid = |message| Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    if settings.threads == 0 {
+        return invalid("hash threads: found 0, expected 1 or more".to_owned());
+    }
+    if !(1..=MAX_LANES).contains(&settings.lanes) {
+        let found = settings.lanes;
+        return invalid(format!(
+            "hash lanes: found {found}, expected 1 to {MAX_LANES}"
+        ));
+    }
+    // bcrypt's format has two digits for the cost, and its loop counter 32 bits.
+    if settings.max_cost > 31 || settings.reference_cost > 31 {
+        let found = settings.max_cost.max(settings.reference_cost);
+        return invalid(format!("bcrypt cost: found {found}, expected at most 31"));
+    }
+    Ok(())
+}
