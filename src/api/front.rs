@@ -1,7 +1,9 @@
 //! The front door: everything that happens to every request, in order, before and after its handler.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -55,16 +57,18 @@ pub struct Front {
     server: config::Server,
     routes: Routes,
     api: Route,
+    request_ids: RequestIds,
 }
 
 impl Front {
     pub fn new(services: Arc<Services>, limiters: Limiters, server: config::Server) -> Self {
         Self {
-            services,
             limiters: Arc::new(limiters),
             server,
             routes: Routes::of(&apis(), docs::PATHS),
             api: api(),
+            request_ids: RequestIds::new(&services),
+            services,
         }
     }
 
@@ -83,8 +87,9 @@ impl Front {
         ));
         request.set_data(context.clone());
 
-        let answering =
-            AssertUnwindSafe(self.answer(request, &path, route, &context)).catch_unwind();
+        // Pinned here, so that the large future is not moved into each of its wrappers.
+        let mut answering = pin!(self.answer(request, &path, route, &context));
+        let answering = AssertUnwindSafe(answering.as_mut()).catch_unwind();
         let outcome = match tokio::time::timeout(REQUEST_TIMEOUT, answering).await {
             Ok(Ok(outcome)) => outcome,
             // The panic itself is in the log already.
@@ -164,7 +169,7 @@ impl Front {
             .and_then(|id| id.to_str().ok());
         match given.filter(is_sane) {
             Some(id) => id.to_owned(),
-            None => self.services.ids.uuid().to_string(),
+            None => self.request_ids.next(),
         }
     }
 
@@ -232,6 +237,27 @@ impl Front {
                 }
             }
         }
+    }
+}
+
+/// Names requests: a random start that tells processes apart, and a number. Nothing rests on their being secret, and
+/// they cost no randomness.
+struct RequestIds {
+    process: u64,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    fn new(services: &Services) -> Self {
+        Self {
+            process: u64::from_be_bytes(services.ids.bytes()),
+            next: AtomicU64::new(1),
+        }
+    }
+
+    fn next(&self) -> String {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        format!("{:016x}-{number:x}", self.process)
     }
 }
 

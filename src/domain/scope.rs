@@ -18,13 +18,11 @@ pub fn parse(asked: &str, permissions: &[String]) -> Result<String> {
     }
 }
 
-/// The permissions in force in a session with this stored scope, each once, in alphabetical order.
+/// The permissions in force in a session with this stored scope, in the order given.
 pub fn narrow(mut permissions: Vec<String>, scope: &str) -> Vec<String> {
     if !scope.is_empty() {
         permissions.retain(|permission| scope.split(' ').any(|word| word == permission));
     }
-    permissions.sort_unstable();
-    permissions.dedup();
     permissions
 }
 
@@ -41,7 +39,7 @@ mod tests {
     use super::*;
 
     fn permissions() -> Vec<String> {
-        vec!["users:write".to_owned(), "users:read".to_owned()]
+        vec!["users:read".to_owned(), "users:write".to_owned()]
     }
 
     #[test]

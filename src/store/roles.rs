@@ -14,9 +14,8 @@ pub const USER: &str = "user";
 pub async fn permissions_of(tx: &mut Tx<'_>, user_id: UserId) -> Result<Vec<String>> {
     let joined = tx
         .query_opt(
-            "SELECT string_agg(permission, ' ' ORDER BY permission) FROM \
-             (SELECT DISTINCT permission FROM user_roles \
-              JOIN role_permissions ON role_permissions.role_name = user_roles.role_name WHERE user_id = ?1) AS granted",
+            "SELECT string_agg(permission, ' ') FROM user_roles \
+             JOIN role_permissions ON role_permissions.role_name = user_roles.role_name WHERE user_id = ?1",
             &[user_id.into()],
             |row| row.get(0),
         )
@@ -27,7 +26,7 @@ pub async fn permissions_of(tx: &mut Tx<'_>, user_id: UserId) -> Result<Vec<Stri
 /// The permissions of one role; `None` when there is no such role.
 pub async fn permissions(tx: &mut Tx<'_>, role: &str) -> Result<Option<Vec<String>>> {
     tx.query_opt(
-        "SELECT (SELECT string_agg(permission, ' ' ORDER BY permission) FROM role_permissions WHERE role_name = ?1) \
+        "SELECT (SELECT string_agg(permission, ' ') FROM role_permissions WHERE role_name = ?1) \
          FROM roles WHERE name = ?1",
         &[role.into()],
         |row| Ok(words(row.get(0)?)),

@@ -74,7 +74,7 @@ macro_rules! user_columns {
     () => {
         "users.id, users.email, users.username, users.full_name, users.email_verified, users.is_active, \
          users.created_at, users.updated_at, users.last_login_at, \
-         (SELECT string_agg(role_name, ' ' ORDER BY role_name) FROM user_roles WHERE user_id = users.id)"
+         (SELECT string_agg(role_name, ' ') FROM user_roles WHERE user_id = users.id)"
     };
 }
 pub(super) use user_columns;

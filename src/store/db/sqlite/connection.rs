@@ -58,6 +58,17 @@ impl Location {
         Ok(connection)
     }
 
+    /// One connection that may not write; `None` in memory.
+    pub fn open_reader(&self) -> Result<Option<Connection>> {
+        if self.in_memory {
+            return Ok(None);
+        }
+        let access = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let connection = Connection::open_with_flags(&self.path, self.flags(access))?;
+        configure(&connection)?;
+        Ok(Some(connection))
+    }
+
     /// Connections that may not write. In memory there is no read-only access to a file made by another connection, so
     /// `query_only` stands in for it.
     pub fn reader_manager(&self) -> SqliteConnectionManager {

@@ -2,6 +2,7 @@
 
 mod connection;
 mod migrations;
+mod snapshot;
 mod writer;
 
 use std::future::Future;

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::connection::{Location, is_lost};
+use super::snapshot::Snapshot;
 use super::{Tx, in_place, migrations};
 use crate::store::db::{self, Error, Kind, Result};
 
@@ -102,7 +103,10 @@ pub fn start(location: Location) -> Result<Handle> {
     let mut connection = location.open_writer()?;
     migrations::run(&mut connection)?;
     let (queue, waiting) = mpsc::channel(QUEUE);
+    let snapshot = Snapshot::new(&location);
+    snapshot.hold();
     let writer = Writer {
+        snapshot,
         location,
         connection: Some(connection),
         waiting,
@@ -118,6 +122,7 @@ struct Writer {
     location: Location,
     /// `None` after it was lost; opened again for the next batch.
     connection: Option<Connection>,
+    snapshot: Snapshot,
     waiting: mpsc::Receiver<Box<dyn Job>>,
 }
 
@@ -126,8 +131,8 @@ impl Writer {
     fn work(mut self) {
         while let Some(first) = self.waiting.blocking_recv() {
             let mut batch = Vec::new();
-            let outcome = self.transact(first, &mut batch);
-            let failed = outcome.err();
+            self.snapshot.release();
+            let failed = self.transact(first, &mut batch).err();
             if let Some(error) = &failed {
                 tracing::error!(error = %error, units = batch.len(), "commit failed");
                 if is_lost(error) {
@@ -136,6 +141,9 @@ impl Writer {
             }
             for job in batch {
                 job.answer(failed.clone());
+            }
+            if self.waiting.is_empty() {
+                self.snapshot.hold();
             }
         }
     }
@@ -195,7 +203,7 @@ fn run_in_savepoint(connection: &mut Connection, job: &mut dyn Job) -> Result<()
     statement(connection, "RELEASE unit")
 }
 
-fn statement(connection: &Connection, sql: &str) -> Result<()> {
+pub fn statement(connection: &Connection, sql: &str) -> Result<()> {
     connection.prepare_cached(sql)?.execute([])?;
     Ok(())
 }
