@@ -84,11 +84,10 @@ pub fn document() -> String {
         .server("/");
     let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
     document["openapi"] = "3.0.3".into();
-    document["info"]["license"] =
-        json!({ "name": "MIT OR Apache-2.0", "url": "https://spdx.org/licenses/MIT.html" });
     add_schemas(&mut document);
     close_request_objects(&mut document);
     document["components"]["headers"] = headers();
+    order_tags(&mut document);
     if let Some(paths) = document["paths"].as_object_mut() {
         for operations in paths.values_mut().filter_map(Value::as_object_mut) {
             for (method, operation) in operations {
@@ -99,6 +98,14 @@ pub fn document() -> String {
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// In the order in which a newcomer needs them.
+fn order_tags(document: &mut Value) {
+    const ORDER: [&str; 4] = ["auth", "account", "users", "service"];
+    if let Some(tags) = document["tags"].as_array_mut() {
+        tags.sort_by_key(|tag| ORDER.iter().position(|name| tag["name"] == *name));
+    }
 }
 
 fn add_schemas(document: &mut Value) {
