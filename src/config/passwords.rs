@@ -36,7 +36,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "HASH_MAX_WAIT_MS",
         default: Some("3000"),
-        allowed: "a whole number of milliseconds from 100 to 60000",
+        allowed: "a whole number of milliseconds from 100 to 10000",
         help: "A login that would wait longer than this for its hash is answered 503 at once.",
         secret: false,
     },
@@ -78,7 +78,7 @@ impl Passwords {
                 .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
             lanes: source.required(&SETTINGS[3], within(1..=8)),
             max_wait: Duration::from_millis(
-                source.required(&SETTINGS[4], within(100..=60_000)) as u64
+                source.required(&SETTINGS[4], within(100..=10_000)) as u64
             ),
         };
         Self {

@@ -15,7 +15,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql};
 use tokio::sync::Semaphore;
 
-use self::connection::Location;
+use self::connection::{Location, is_lost};
 use super::value::Column;
 use super::{Error, FromValue, Kind, Result, Row, RowKind, Value};
 use crate::config::DatabaseUrl;
@@ -123,7 +123,11 @@ fn in_place<F: Future>(future: F) -> Result<F::Output> {
 /// A connection in use.
 pub enum Tx<'a> {
     /// The writer's, inside the savepoint of a unit.
-    Writer(&'a mut Connection),
+    Writer {
+        connection: &'a mut Connection,
+        /// Set when a statement showed that the connection is not worth keeping.
+        lost: &'a mut bool,
+    },
     /// One of the pool.
     Reader(Reader),
 }
@@ -131,15 +135,22 @@ pub enum Tx<'a> {
 impl Tx<'_> {
     fn connection(&self) -> &Connection {
         match self {
-            Self::Writer(connection) => connection,
+            Self::Writer { connection, .. } => connection,
             Self::Reader(connection) => connection,
         }
     }
 
+    /// Remembers an error after which the connection is not worth keeping.
+    fn noted<T>(&mut self, result: Result<T>) -> Result<T> {
+        if let (Self::Writer { lost, .. }, Err(error)) = (self, &result) {
+            **lost |= is_lost(error);
+        }
+        result
+    }
+
     pub fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
-        let mut statement = self.connection().prepare_cached(sql)?;
-        let changed = statement.execute(rusqlite::params_from_iter(values))?;
-        Ok(changed as u64)
+        let changed = execute(self.connection(), sql, values);
+        self.noted(changed)
     }
 
     pub fn query_opt<T>(
@@ -148,15 +159,8 @@ impl Tx<'_> {
         values: &[Value<'_>],
         map_row: impl Fn(&Row<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
-        let mut statement = self.connection().prepare_cached(sql)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
-        let first = rows
-            .next()?
-            .map(|row| map_row(&Row(RowKind::Sqlite(row))))
-            .transpose()?;
-        // A statement that writes is only whole once it has been stepped to its end.
-        while rows.next()?.is_some() {}
-        Ok(first)
+        let first = query_opt(self.connection(), sql, values, map_row);
+        self.noted(first)
     }
 
     pub fn query_all<T>(
@@ -165,14 +169,47 @@ impl Tx<'_> {
         values: &[Value<'_>],
         map_row: impl Fn(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let mut statement = self.connection().prepare_cached(sql)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
-        let mut all = Vec::new();
-        while let Some(row) = rows.next()? {
-            all.push(map_row(&Row(RowKind::Sqlite(row)))?);
-        }
-        Ok(all)
+        let all = query_all(self.connection(), sql, values, map_row);
+        self.noted(all)
     }
+}
+
+fn execute(connection: &Connection, sql: &str, values: &[Value<'_>]) -> Result<u64> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let changed = statement.execute(rusqlite::params_from_iter(values))?;
+    Ok(changed as u64)
+}
+
+fn query_opt<T>(
+    connection: &Connection,
+    sql: &str,
+    values: &[Value<'_>],
+    map_row: impl Fn(&Row<'_>) -> Result<T>,
+) -> Result<Option<T>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+    let first = rows
+        .next()?
+        .map(|row| map_row(&Row(RowKind::Sqlite(row))))
+        .transpose()?;
+    // A statement that writes is only whole once it has been stepped to its end.
+    while rows.next()?.is_some() {}
+    Ok(first)
+}
+
+fn query_all<T>(
+    connection: &Connection,
+    sql: &str,
+    values: &[Value<'_>],
+    map_row: impl Fn(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.push(map_row(&Row(RowKind::Sqlite(row)))?);
+    }
+    Ok(all)
 }
 
 /// Column `index` of a row.

@@ -55,8 +55,8 @@ impl Handle {
 
 /// A unit of work whose types are forgotten.
 trait Job: Send {
-    /// Runs the unit; true when its savepoint is to be kept.
-    fn run(&mut self, connection: &mut Connection) -> bool;
+    /// Runs the unit; true when its savepoint is to be kept. Sets `lost` when the connection is not worth keeping.
+    fn run(&mut self, connection: &mut Connection, lost: &mut bool) -> bool;
     /// Sends the outcome, or `failed` where the unit had none or its commit failed.
     fn answer(self: Box<Self>, failed: Option<Error>);
 }
@@ -73,8 +73,8 @@ where
     E: From<Error> + Send,
     F: AsyncFnMut(&mut db::Tx<'_>) -> std::result::Result<T, E> + Send,
 {
-    fn run(&mut self, connection: &mut Connection) -> bool {
-        let mut tx = db::Tx(Kind::Sqlite(Tx::Writer(connection)));
+    fn run(&mut self, connection: &mut Connection, lost: &mut bool) -> bool {
+        let mut tx = db::Tx(Kind::Sqlite(Tx::Writer { connection, lost }));
         let future: Pin<Box<dyn Future<Output = _>>> = Box::pin((self.unit)(&mut tx));
         // The savepoint is rolled back after a panic, so nothing half-done is left to be seen.
         let polled = catch_unwind(AssertUnwindSafe(|| in_place(future)))
@@ -131,13 +131,15 @@ impl Writer {
     fn work(mut self) {
         while let Some(first) = self.waiting.blocking_recv() {
             let mut batch = Vec::new();
+            let mut lost = false;
             self.snapshot.release();
-            let failed = self.transact(first, &mut batch).err();
+            let failed = self.transact(first, &mut batch, &mut lost).err();
             if let Some(error) = &failed {
                 tracing::error!(error = %error, units = batch.len(), "commit failed");
-                if is_lost(error) {
-                    self.connection = None;
-                }
+                lost |= is_lost(error);
+            }
+            if lost {
+                self.connection = None;
             }
             for job in batch {
                 job.answer(failed.clone());
@@ -149,7 +151,12 @@ impl Writer {
     }
 
     /// Runs `first` and all that waits; every unit that was taken is in `batch` afterwards.
-    fn transact(&mut self, first: Box<dyn Job>, batch: &mut Vec<Box<dyn Job>>) -> Result<()> {
+    fn transact(
+        &mut self,
+        first: Box<dyn Job>,
+        batch: &mut Vec<Box<dyn Job>>,
+        lost: &mut bool,
+    ) -> Result<()> {
         let opened = match &mut self.connection {
             Some(connection) => Ok(connection),
             lost @ None => self
@@ -169,7 +176,7 @@ impl Writer {
         };
         let mut next = Some(first);
         while let Some(mut job) = next {
-            let ran = run_in_savepoint(connection, job.as_mut());
+            let ran = run_in_savepoint(connection, job.as_mut(), lost);
             batch.push(job);
             if let Err(error) = ran {
                 // Without the outer transaction the units before this one are undone, too.
@@ -188,9 +195,9 @@ impl Writer {
     }
 }
 
-fn run_in_savepoint(connection: &mut Connection, job: &mut dyn Job) -> Result<()> {
+fn run_in_savepoint(connection: &mut Connection, job: &mut dyn Job, lost: &mut bool) -> Result<()> {
     statement(connection, "SAVEPOINT unit")?;
-    let keep = job.run(connection);
+    let keep = job.run(connection, lost);
     // A full disk or an I/O error ends the whole transaction by itself (https://sqlite.org/lang_transaction.html §3).
     if connection.is_autocommit() {
         return Err(Error::Unavailable(
