@@ -5,10 +5,11 @@ use poem_openapi::{Object, OpenApi};
 
 use super::answer::{Json, NoContent};
 use super::body::{JsonBody, request_objects};
+use super::code::Code;
 use super::fields::{FullNameText, NewPasswordText, PasswordText, UsernameText};
 use super::limits::Class;
 use super::objects::User;
-use super::problem::{Code, Result, ResultExt};
+use super::result::{Result, ResultExt};
 use super::security::Caller;
 use super::spec::{Failures, Tag};
 use crate::domain::account::{self, Profile};

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::answer::{Created, Json, NoContent};
 use super::body::{FormBody, JsonBody, request_objects};
+use super::code::Code;
 use super::context::Ctx;
 use super::fields::{
     EmailText, FullNameText, GrantTypeText, IdentifierText, NewPasswordText, PASSWORD_GRANT,
@@ -14,7 +15,8 @@ use super::fields::{
 };
 use super::limits::Class;
 use super::objects::{Token, User};
-use super::problem::{Code, Failure, Result, ResultExt};
+use super::problem::Failure;
+use super::result::{Result, ResultExt};
 use super::security::Caller;
 use super::spec::{Failures, Tag};
 use crate::config::Secret;

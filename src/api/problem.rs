@@ -4,13 +4,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
+use poem::error::ResponseError;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Body, Response};
-use poem_openapi::error::{ParseParamError, ParsePathError};
 use serde::Serialize;
 
 use super::answer;
+use super::code::Code;
 use crate::domain::{Error, FieldError};
 
 const PROBLEM_JSON: &str = "application/problem+json";
@@ -51,55 +51,6 @@ pub enum Failure {
     },
     /// The service took too long over it.
     TimedOut,
-}
-
-/// Every problem code, with the status it comes with and a title.
-macro_rules! codes {
-    ($($name:ident = $status:literal $code:literal),* $(,)?) => {
-        /// A stable code of a problem.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Code { $($name),* }
-
-        impl Code {
-            /// Every code there is.
-            pub const ALL: &[Self] = &[$(Self::$name),*];
-
-            pub const fn status(self) -> u16 {
-                match self { $(Self::$name => $status),* }
-            }
-
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $code),* }
-            }
-        }
-    };
-}
-
-codes! {
-    MalformedRequest = 400 "malformed_request",
-    NotAuthenticated = 401 "not_authenticated",
-    InvalidAccessToken = 401 "invalid_access_token",
-    InvalidRefreshToken = 401 "invalid_refresh_token",
-    RefreshTokenReused = 401 "refresh_token_reused",
-    InvalidCredentials = 401 "invalid_credentials",
-    PermissionDenied = 403 "permission_denied",
-    AccountDisabled = 403 "account_disabled",
-    RegistrationDisabled = 403 "registration_disabled",
-    ReauthenticationRequired = 403 "reauthentication_required",
-    NotFound = 404 "not_found",
-    MethodNotAllowed = 405 "method_not_allowed",
-    RequestTimeout = 408 "request_timeout",
-    EmailTaken = 409 "email_taken",
-    UsernameTaken = 409 "username_taken",
-    LastAdmin = 409 "last_admin",
-    BodyTooLarge = 413 "body_too_large",
-    UnsupportedMediaType = 415 "unsupported_media_type",
-    ValidationFailed = 422 "validation_failed",
-    RateLimited = 429 "rate_limited",
-    AccountThrottled = 429 "account_throttled",
-    Internal = 500 "internal",
-    Overloaded = 503 "overloaded",
-    Unavailable = 503 "unavailable",
 }
 
 /// What is said of a failure.
@@ -425,65 +376,5 @@ impl ResponseError for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Domain(error)
-    }
-}
-
-/// Errors of poem's own extractors and routes.
-impl From<poem::Error> for Failure {
-    fn from(error: poem::Error) -> Self {
-        let bad_value = |name: &str, place: &str| Self::Malformed {
-            detail: format!("The {place} has a value that cannot be used."),
-            errors: vec![FieldError::new(
-                name,
-                "invalid_format",
-                "This value cannot be used here.",
-            )],
-        };
-        if let Some(failure) = error.downcast_ref::<Self>() {
-            return failure.clone();
-        }
-        if let Some(error) = error.downcast_ref::<ParseParamError>() {
-            return bad_value(error.name, "query");
-        }
-        if let Some(error) = error.downcast_ref::<ParsePathError>() {
-            // poem-openapi numbers path parameters; there is one at most, the id.
-            let name = if error.name == "param0" {
-                "id"
-            } else {
-                error.name
-            };
-            return bad_value(name, "path");
-        }
-        if error.is::<NotFoundError>() || error.is::<MethodNotAllowedError>() {
-            return Self::NotFound;
-        }
-        match error.status() {
-            StatusCode::BAD_REQUEST => Self::Malformed {
-                detail: "The request cannot be understood.".to_owned(),
-                errors: Vec::new(),
-            },
-            _ => Self::defect(&error.to_string()),
-        }
-    }
-}
-
-/// The answer of a handler.
-pub type Result<T> = std::result::Result<T, poem::Error>;
-
-/// Makes errors of capabilities into answers: `?` does it for most, these two where a choice is to be made.
-pub trait ResultExt<T> {
-    /// As problem details.
-    fn or_problem(self) -> Result<T>;
-    /// As RFC 6749 says, where it says something.
-    fn or_oauth_error(self) -> Result<T>;
-}
-
-impl<T> ResultExt<T> for crate::domain::Result<T> {
-    fn or_problem(self) -> Result<T> {
-        self.map_err(|error| Failure::Domain(error).into())
-    }
-
-    fn or_oauth_error(self) -> Result<T> {
-        self.map_err(|error| Failure::OAuth(error).into())
     }
 }

@@ -13,7 +13,8 @@ use poem_openapi::registry::{
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::context::{self, Context};
-use super::problem::{Failure, ResultExt};
+use super::problem::Failure;
+use super::result::ResultExt;
 use crate::domain::{ACCOUNT_SCOPE, Actor, Services, authentication, roles};
 
 pub const BEARER: &str = "BearerAuth";

@@ -4,8 +4,9 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 
 use super::answer::Json;
+use super::code::Code;
 use super::context::Ctx;
-use super::problem::{Code, Result, ResultExt};
+use super::result::{Result, ResultExt};
 use super::spec::{Failures, Tag};
 use crate::domain::Error;
 

@@ -6,7 +6,8 @@ use poem_openapi::types::Type;
 use poem_openapi::{Object, OpenApiService, Tags};
 use serde_json::{Map, Value, json};
 
-use super::problem::{Code, title};
+use super::code::Code;
+use super::problem::title;
 use super::{account, auth, service, users};
 
 /// For each operation what it may answer besides success and besides what the shape of its request brings.

@@ -1,0 +1,68 @@
+//! What handlers give back, and how errors from elsewhere become failures.
+
+use poem::error::{MethodNotAllowedError, NotFoundError};
+use poem::http::StatusCode;
+use poem_openapi::error::{ParseParamError, ParsePathError};
+
+use super::problem::Failure;
+use crate::domain::FieldError;
+
+/// Errors of poem's own extractors and routes.
+impl From<poem::Error> for Failure {
+    fn from(error: poem::Error) -> Self {
+        let bad_value = |name: &str, place: &str| Self::Malformed {
+            detail: format!("The {place} has a value that cannot be used."),
+            errors: vec![FieldError::new(
+                name,
+                "invalid_format",
+                "This value cannot be used here.",
+            )],
+        };
+        if let Some(failure) = error.downcast_ref::<Self>() {
+            return failure.clone();
+        }
+        if let Some(error) = error.downcast_ref::<ParseParamError>() {
+            return bad_value(error.name, "query");
+        }
+        if let Some(error) = error.downcast_ref::<ParsePathError>() {
+            // poem-openapi numbers path parameters; there is one at most, the id.
+            let name = if error.name == "param0" {
+                "id"
+            } else {
+                error.name
+            };
+            return bad_value(name, "path");
+        }
+        if error.is::<NotFoundError>() || error.is::<MethodNotAllowedError>() {
+            return Self::NotFound;
+        }
+        match error.status() {
+            StatusCode::BAD_REQUEST => Self::Malformed {
+                detail: "The request cannot be understood.".to_owned(),
+                errors: Vec::new(),
+            },
+            _ => Self::defect(&error.to_string()),
+        }
+    }
+}
+
+/// The answer of a handler.
+pub type Result<T> = std::result::Result<T, poem::Error>;
+
+/// Makes errors of capabilities into answers: `?` does it for most, these two where a choice is to be made.
+pub trait ResultExt<T> {
+    /// As problem details.
+    fn or_problem(self) -> Result<T>;
+    /// As RFC 6749 says, where it says something.
+    fn or_oauth_error(self) -> Result<T>;
+}
+
+impl<T> ResultExt<T> for crate::domain::Result<T> {
+    fn or_problem(self) -> Result<T> {
+        self.map_err(|error| Failure::Domain(error).into())
+    }
+
+    fn or_oauth_error(self) -> Result<T> {
+        self.map_err(|error| Failure::OAuth(error).into())
+    }
+}
