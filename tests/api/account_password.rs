@@ -86,7 +86,7 @@ async fn the_new_password_is_hard_to_guess() {
     app.register("gracehopper").await;
     let session = app.login("gracehopper").await;
     for weak in [
-        "password",
+        "football",
         "12345678",
         "gracehopper1",
         "gracehopper@example.com",

@@ -10,6 +10,7 @@ mod auth;
 mod auth_register;
 mod auth_throttle;
 mod auth_token;
+mod bodies;
 mod concurrency;
 mod docs;
 mod front;

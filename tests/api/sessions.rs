@@ -282,6 +282,19 @@ async fn disabling_ends_all_sessions_of_the_user() {
     assert!(app.is_alive(&app.login("ada").await).await);
 }
 
+/// DESIGN §5: a disabled user is out at once, whoever disabled him and however.
+#[tokio::test]
+async fn a_session_of_a_disabled_user_is_of_no_use() {
+    let app = TestApp::spawn().await;
+    let session = app.user("ada").await;
+    let sql = "UPDATE users SET is_active = FALSE WHERE username = ?1";
+    records::execute(&app, sql, &["ada"]).await;
+    assert!(!app.is_alive(&session).await);
+    app.refresh(&session.refresh)
+        .await
+        .expect_problem(401, "invalid_refresh_token");
+}
+
 /// ASVS 7.4.2.
 #[tokio::test]
 async fn deletion_ends_all_sessions_of_the_user() {
