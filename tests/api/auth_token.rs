@@ -1,14 +1,12 @@
 //! `POST /auth/token`: the password grant, what it tells and what it keeps to itself. The refresh grant is in
-//! `sessions.rs`, the limit of failures in `auth_throttle.rs`.
+//! `sessions.rs`, the limit of failures in `auth_throttle.rs`, hashes of other forms in `auth_rehash.rs`.
 
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::records::{
-    self, event, events, remove_stored_hash, set_stored_hash, stored_hash, user_who_may,
-};
+use crate::records::{self, event, events, remove_stored_hash, set_stored_hash, user_who_may};
 use crate::support::{Answer, OTHER_PASSWORD, PASSWORD, Send, Session, TestApp};
 
 async fn token(app: &TestApp, form: &[(&str, &str)]) -> Answer {
@@ -325,75 +323,4 @@ async fn a_refresh_does_not_widen_the_scope() {
     ];
     token(&app, &form).await.expect_oauth_error("invalid_scope");
     assert!(app.is_alive(&session).await);
-}
-
-/// Waits for the rehash that a login leaves behind.
-async fn rehashed(app: &TestApp, username: &str, old: &str) -> String {
-    for _ in 0..500 {
-        let hash = stored_hash(app, username).await.expect("a hash");
-        if hash != old {
-            return hash;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{old} stays");
-}
-
-fn outdated_hash(prefix: &str, cost: u32) -> String {
-    bcrypt::hash(PASSWORD, cost)
-        .expect("hashes")
-        .replacen("$2b$", prefix, 1)
-}
-
-#[tokio::test]
-async fn a_login_renews_a_hash_of_an_old_form_or_cost() {
-    let app = TestApp::spawn().await;
-    app.register("ada").await;
-    for (prefix, cost) in [("$2a$", 4), ("$2y$", 4), ("$2b$", 5)] {
-        let old = outdated_hash(prefix, cost);
-        set_stored_hash(&app, "ada", &old).await;
-        app.try_login("ada", OTHER_PASSWORD)
-            .await
-            .expect_oauth_error("invalid_grant");
-        assert_eq!(stored_hash(&app, "ada").await.as_ref(), Some(&old));
-        let session = app.login("ada").await;
-        let new = rehashed(&app, "ada", &old).await;
-        assert!(new.starts_with("$2b$04$"), "{new}");
-        assert!(app.is_alive(&session).await);
-        app.login("ada").await;
-        assert_eq!(stored_hash(&app, "ada").await, Some(new));
-    }
-}
-
-/// A rehash changes the form of the stored password, not the password: a login beside it must not notice.
-#[tokio::test]
-async fn logins_beside_a_rehash_succeed() {
-    let app = TestApp::spawn().await;
-    app.register("ada").await;
-    for _ in 0..5 {
-        set_stored_hash(&app, "ada", &outdated_hash("$2a$", 6)).await;
-        let logins = (0..20).map(|_| app.try_login("ada", PASSWORD));
-        for answer in futures_util::future::join_all(logins).await {
-            answer.expect(StatusCode::OK);
-        }
-    }
-}
-
-/// Hashes of passlib's `bcrypt_sha256`, whose passwords are not cut.
-#[tokio::test]
-async fn an_imported_hash_of_a_long_password_works() {
-    let app = TestApp::spawn().await;
-    app.register("ada").await;
-    let password = "correct horse battery staple ".repeat(3) + "end";
-    let imported =
-        "$bcrypt-sha256$v=2,t=2b,r=5$H0ZXeypdCgKEepbamZzzsu$9oUlE6Tmwm1VCYRUETGW.0hxS0Elpq6";
-    set_stored_hash(&app, "ada", imported).await;
-    app.try_login("ada", &password[..password.len() - 1])
-        .await
-        .expect_oauth_error("invalid_grant");
-    app.try_login("ada", &password).await.expect(StatusCode::OK);
-    let new = rehashed(&app, "ada", imported).await;
-    assert!(new.starts_with("$bcrypt-sha256$v=2,t=2b,r=4$"), "{new}");
-    let body: Value = app.try_login("ada", &password).await.expect(StatusCode::OK);
-    assert_eq!(body["token_type"], "bearer");
 }

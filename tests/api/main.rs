@@ -8,6 +8,7 @@ mod account;
 mod account_password;
 mod auth;
 mod auth_register;
+mod auth_rehash;
 mod auth_throttle;
 mod auth_token;
 mod bodies;
