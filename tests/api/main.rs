@@ -3,14 +3,24 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod account;
+mod account_password;
 mod auth;
+mod auth_register;
+mod auth_rehash;
+mod auth_throttle;
+mod auth_token;
+mod bodies;
 mod concurrency;
 mod docs;
 mod front;
 mod hostile;
 mod limits;
+mod records;
 mod serve;
 mod service;
 mod sessions;
 mod users;
+mod users_list;
+mod users_roles;

@@ -1,0 +1,122 @@
+//! Logins with stored hashes of other forms: imported ones, old ones, ones of another cost. The background rehash.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+
+use crate::records::{set_stored_hash, stored_hash};
+use crate::support::{OTHER_PASSWORD, PASSWORD, TestApp};
+
+/// Waits for the rehash that a login leaves behind.
+async fn rehashed(app: &TestApp, username: &str, old: &str) -> String {
+    for _ in 0..500 {
+        let hash = stored_hash(app, username).await.expect("a hash");
+        if hash != old {
+            return hash;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{old} stays");
+}
+
+/// A hash of [`PASSWORD`].
+fn hash_of(prefix: &str, cost: u32) -> String {
+    bcrypt::hash(PASSWORD, cost)
+        .expect("hashes")
+        .replacen("$2b$", prefix, 1)
+}
+
+#[tokio::test]
+async fn a_login_renews_a_hash_of_an_old_form_or_cost() {
+    let app = TestApp::spawn().await;
+    app.register("ada").await;
+    for (prefix, cost) in [("$2a$", 4), ("$2y$", 4), ("$2b$", 5), ("$2y$", 6)] {
+        let old = hash_of(prefix, cost);
+        set_stored_hash(&app, "ada", &old).await;
+        app.try_login("ada", OTHER_PASSWORD)
+            .await
+            .expect_oauth_error("invalid_grant");
+        assert_eq!(stored_hash(&app, "ada").await.as_ref(), Some(&old));
+        let session = app.login("ada").await;
+        let new = rehashed(&app, "ada", &old).await;
+        assert!(new.starts_with("$2b$04$"), "{new}");
+        assert!(app.is_alive(&session).await);
+        app.login("ada").await;
+        assert_eq!(stored_hash(&app, "ada").await, Some(new));
+    }
+}
+
+/// A hash made at a lower cost is renewed as well, and one of today's form is left alone.
+#[tokio::test]
+async fn a_raised_cost_reaches_old_hashes() {
+    let app = TestApp::spawn_with(&[("BCRYPT_COST", "5")]).await;
+    app.register("ada").await;
+    let today = stored_hash(&app, "ada").await.expect("a hash");
+    assert!(today.starts_with("$2b$05$"), "{today}");
+    let before = app.services.passwords.hashes_done();
+    app.login("ada").await;
+    assert_eq!(app.services.passwords.hashes_done() - before, 1);
+    assert_eq!(stored_hash(&app, "ada").await, Some(today));
+
+    let old = hash_of("$2b$", 4);
+    set_stored_hash(&app, "ada", &old).await;
+    app.login("ada").await;
+    let new = rehashed(&app, "ada", &old).await;
+    assert!(new.starts_with("$2b$05$"), "{new}");
+}
+
+/// A rehash changes the form of the stored password, not the password: a login beside it must not notice.
+#[tokio::test]
+async fn logins_beside_a_rehash_succeed() {
+    let app = TestApp::spawn_with(&[("HASH_THREADS", "4")]).await;
+    app.register("ada").await;
+    for _ in 0..5 {
+        set_stored_hash(&app, "ada", &hash_of("$2a$", 6)).await;
+        let logins = (0..20).map(|_| app.try_login("ada", PASSWORD));
+        for answer in join_all(logins).await {
+            answer.expect(StatusCode::OK);
+        }
+    }
+}
+
+/// Hashes of passlib's `bcrypt_sha256`, whose passwords are not cut.
+#[tokio::test]
+async fn an_imported_hash_of_a_long_password_works() {
+    let app = TestApp::spawn().await;
+    app.register("ada").await;
+    let password = "correct horse battery staple ".repeat(3) + "end";
+    let imported =
+        "$bcrypt-sha256$v=2,t=2b,r=5$H0ZXeypdCgKEepbamZzzsu$9oUlE6Tmwm1VCYRUETGW.0hxS0Elpq6";
+    set_stored_hash(&app, "ada", imported).await;
+    app.try_login("ada", &password[..password.len() - 1])
+        .await
+        .expect_oauth_error("invalid_grant");
+    app.try_login("ada", &password).await.expect(StatusCode::OK);
+    let new = rehashed(&app, "ada", imported).await;
+    assert!(new.starts_with("$bcrypt-sha256$v=2,t=2b,r=4$"), "{new}");
+    app.try_login("ada", &password).await.expect(StatusCode::OK);
+}
+
+/// An imported hash that would hold the service up counts as no password, at the price of any other.
+#[tokio::test]
+async fn a_hash_that_is_too_costly_or_of_no_known_form_lets_nobody_in() {
+    let app = TestApp::spawn_with(&[("BCRYPT_MAX_COST", "6")]).await;
+    app.register("ada").await;
+    let costly = hash_of("$2b$", 7);
+    for stored in [
+        costly.as_str(),
+        &costly.replacen("$07$", "$31$", 1),
+        &hash_of("$2x$", 4),
+        "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2g",
+        "correct horse battery staple",
+        "",
+    ] {
+        set_stored_hash(&app, "ada", stored).await;
+        let before = app.services.passwords.hashes_done();
+        app.try_login("ada", PASSWORD)
+            .await
+            .expect_oauth_error("invalid_grant");
+        assert_eq!(app.services.passwords.hashes_done() - before, 1, "{stored}");
+    }
+}
