@@ -46,6 +46,11 @@ impl Connection {
         let _ = timeout(PATIENCE, self.stream.write_all(bytes.as_ref())).await;
     }
 
+    /// Says that nothing more will be sent.
+    pub async fn finish(&mut self) {
+        let _ = self.stream.shutdown().await;
+    }
+
     /// Reads until what was received contains `text`.
     pub async fn wait_for(&mut self, text: &str) {
         while !String::from_utf8_lossy(&self.received).contains(text) {
