@@ -1,0 +1,129 @@
+//! Web pages of other origins: those in `CORS_ORIGINS` may call, and no others.
+
+use reqwest::{Method, RequestBuilder, StatusCode};
+
+use crate::support::{Answer, Send, TestApp};
+
+const APP: &str = "https://app.example.com";
+
+async fn app(origins: &str) -> TestApp {
+    TestApp::spawn_with(&[("CORS_ORIGINS", origins)]).await
+}
+
+async fn from(origin: &str, request: RequestBuilder) -> Answer {
+    request.header("origin", origin).answer().await
+}
+
+fn preflight(app: &TestApp, path: &str) -> RequestBuilder {
+    let request = app.request(Method::OPTIONS, path);
+    request
+        .header("access-control-request-method", "PATCH")
+        .header(
+            "access-control-request-headers",
+            "authorization, content-type",
+        )
+}
+
+/// ASVS 3.4.2: the origin is held against a list.
+#[tokio::test]
+async fn a_known_origin_may_read_every_answer() {
+    let app = app(&format!("{APP},http://localhost:3000")).await;
+    for path in ["/healthz", "/users/me", "/nothing"] {
+        let answer = from(APP, app.get(path)).await;
+        assert_eq!(answer.header("access-control-allow-origin"), APP, "{path}");
+        assert_eq!(
+            answer.header("access-control-allow-credentials"),
+            "",
+            "{path}"
+        );
+        assert!(answer.header("vary").contains("Origin"), "{path}");
+        let exposed = answer
+            .header("access-control-expose-headers")
+            .to_lowercase();
+        for name in [
+            "location",
+            "retry-after",
+            "ratelimit",
+            "ratelimit-policy",
+            "www-authenticate",
+            "x-request-id",
+        ] {
+            assert!(
+                exposed.split(", ").any(|exposed| exposed == name),
+                "{name} is not exposed"
+            );
+        }
+    }
+    let other = from("http://localhost:3000", app.get("/healthz")).await;
+    assert_eq!(
+        other.header("access-control-allow-origin"),
+        "http://localhost:3000"
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_origin_gets_no_permission() {
+    let app = app(APP).await;
+    for origin in [
+        "https://evil.example",
+        "https://app.example.com.evil.example",
+        "http://app.example.com",
+        "null",
+    ] {
+        for request in [app.get("/healthz"), preflight(&app, "/users/me")] {
+            let answer = from(origin, request).await;
+            assert!(
+                !answer.headers.contains_key("access-control-allow-origin"),
+                "{origin}"
+            );
+            assert!(answer.header("vary").contains("Origin"), "{origin}");
+        }
+    }
+    let nobody = app.get("/healthz").answer().await;
+    assert!(!nobody.headers.contains_key("access-control-allow-origin"));
+    assert!(
+        nobody.header("vary").contains("Origin"),
+        "a cache must not keep it for others"
+    );
+}
+
+#[tokio::test]
+async fn a_preflight_is_told_what_may_be_sent() {
+    let app = app(APP).await;
+    let answer = from(APP, preflight(&app, "/users/me")).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert_eq!(answer.header("access-control-allow-origin"), APP);
+    let methods = answer.header("access-control-allow-methods");
+    for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+        assert!(methods.contains(method), "{methods}");
+    }
+    let headers = answer.header("access-control-allow-headers").to_lowercase();
+    assert!(
+        headers.contains("authorization") && headers.contains("content-type"),
+        "{headers}"
+    );
+    let seconds: u32 = answer
+        .header("access-control-max-age")
+        .parse()
+        .expect("seconds");
+    assert!(seconds > 0);
+}
+
+#[tokio::test]
+async fn a_star_lets_every_page_read_and_nobody_send_cookies() {
+    let app = app("*").await;
+    for request in [app.get("/healthz"), preflight(&app, "/users/me")] {
+        let answer = from("https://anybody.example", request).await;
+        assert_eq!(answer.header("access-control-allow-origin"), "*");
+        assert_eq!(answer.header("access-control-allow-credentials"), "");
+    }
+}
+
+#[tokio::test]
+async fn without_the_setting_no_page_may_read() {
+    let app = TestApp::spawn().await;
+    for request in [app.get("/healthz"), preflight(&app, "/users/me")] {
+        let answer = from(APP, request).await;
+        assert!(!answer.headers.contains_key("access-control-allow-origin"));
+    }
+}

@@ -1,0 +1,137 @@
+//! What was acknowledged is on disk: the program is killed in the middle of its work, and nothing is missing afterwards.
+
+mod process;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use process::Service;
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+
+const PASSWORD: &str = "correct horse battery staple";
+const SETTINGS: &[(&str, &str)] = &[("BCRYPT_COST", "4"), ("RATE_LIMIT_ENABLED", "false")];
+
+/// Writers at work when the program dies.
+const WRITERS: usize = 8;
+
+/// Acknowledged writes of each kind before it does.
+const ENOUGH: usize = 20;
+
+/// What one writer was told had been done.
+struct Acknowledged {
+    usernames: Vec<String>,
+    refresh_token: String,
+    rotations: usize,
+}
+
+async fn register(client: &Client, url: &str, username: &str) -> Option<StatusCode> {
+    let body = json!({ "email": format!("{username}@example.com"), "username": username, "password": PASSWORD });
+    let answer = client
+        .post(format!("{url}/auth/register"))
+        .json(&body)
+        .send()
+        .await
+        .ok()?;
+    Some(answer.status())
+}
+
+async fn log_in(client: &Client, url: &str, username: &str) -> (StatusCode, Value) {
+    let form = [("username", username), ("password", PASSWORD)];
+    let answer = client
+        .post(format!("{url}/auth/token"))
+        .form(&form)
+        .send()
+        .await
+        .expect("an answer");
+    (answer.status(), answer.json().await.expect("JSON"))
+}
+
+/// The next refresh token; `None` when the service has gone.
+async fn rotate(client: &Client, url: &str, token: &str) -> Option<String> {
+    let body = json!({ "refresh_token": token });
+    let answer = client
+        .post(format!("{url}/auth/refresh"))
+        .json(&body)
+        .send()
+        .await
+        .ok()?;
+    let status = answer.status();
+    let body: Value = answer.json().await.ok()?;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    Some(body["refresh_token"].as_str().expect("a token").to_owned())
+}
+
+/// Registers and refreshes until the service is gone.
+async fn write(client: Client, url: String, name: String, done: Arc<AtomicUsize>) -> Acknowledged {
+    let mut usernames = vec![name.clone()];
+    let status = register(&client, &url, &name).await.expect("an answer");
+    assert_eq!(status, StatusCode::CREATED);
+    let (_, token) = log_in(&client, &url, &name).await;
+    let mut refresh_token = token["refresh_token"].as_str().expect("a token").to_owned();
+    let mut rotations = 0;
+    loop {
+        let username = format!("{name}-{}", usernames.len());
+        match register(&client, &url, &username).await {
+            Some(status) => assert_eq!(status, StatusCode::CREATED),
+            None => break,
+        }
+        usernames.push(username);
+        match rotate(&client, &url, &refresh_token).await {
+            Some(next) => refresh_token = next,
+            None => break,
+        }
+        rotations += 1;
+        done.fetch_add(1, Ordering::SeqCst);
+    }
+    Acknowledged {
+        usernames,
+        refresh_token,
+        rotations,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_when_the_program_is_killed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let client = Client::new();
+    for round in 1..=3 {
+        let service = Service::start(folder.path(), SETTINGS);
+        let done = Arc::new(AtomicUsize::new(0));
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let name = format!("writer-{round}-{writer}");
+                tokio::spawn(write(
+                    client.clone(),
+                    service.url.clone(),
+                    name,
+                    done.clone(),
+                ))
+            })
+            .collect();
+        while done.load(Ordering::SeqCst) < ENOUGH
+            && !writers.iter().all(|writer| writer.is_finished())
+        {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        service.kill();
+        let mut acknowledged = Vec::new();
+        for writer in writers {
+            acknowledged.push(writer.await.expect("a writer"));
+        }
+        let rotations: usize = acknowledged.iter().map(|writer| writer.rotations).sum();
+        assert!(rotations >= ENOUGH, "only {rotations} writes");
+
+        let service = Service::start(folder.path(), SETTINGS);
+        for writer in &acknowledged {
+            for username in &writer.usernames {
+                let (status, body) = log_in(&client, &service.url, username).await;
+                assert_eq!(status, StatusCode::OK, "{username} is lost: {body}");
+            }
+            let next = rotate(&client, &service.url, &writer.refresh_token).await;
+            assert!(next.is_some(), "{} cannot go on", writer.usernames[0]);
+        }
+        service.stop();
+    }
+}

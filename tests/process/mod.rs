@@ -1,0 +1,159 @@
+//! The real program in a folder of its own: started with nothing in its environment but what a test gives it.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Time for a start or a stop; far more than either takes.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The program with these arguments and settings, in `folder`.
+pub fn vestibule(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .envs(settings.iter().copied())
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs the program to its end.
+pub fn run(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
+    vestibule(folder, arguments, settings)
+        .output()
+        .expect("runs")
+}
+
+/// Runs the program to its end with `input` on its standard input.
+pub fn run_with_input(
+    folder: &Path,
+    arguments: &[&str],
+    settings: &[(&str, &str)],
+    input: &str,
+) -> Output {
+    let mut child = vestibule(folder, arguments, settings)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    // A program that does not read its input is free to end before it gets any.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    child.wait_with_output().expect("runs")
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A service that is listening.
+pub struct Service {
+    child: Child,
+    pub url: String,
+    pub folder: PathBuf,
+    log: Option<JoinHandle<String>>,
+}
+
+impl Service {
+    /// Starts `vestibule serve` on a free port and waits until it listens.
+    pub fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut all = vec![("PORT", "0"), ("LOG_FORMAT", "json")];
+        all.retain(|(name, _)| settings.iter().all(|(other, _)| other != name));
+        all.extend(settings);
+        let mut child = vestibule(folder, &["serve"], &all).spawn().expect("starts");
+        let output = BufReader::new(child.stdout.take().expect("a pipe"));
+        let (found, url) = mpsc::channel();
+        let log = std::thread::spawn(move || {
+            let mut log = String::new();
+            for line in output.lines().map_while(Result::ok) {
+                if let Some(url) = listening_on(&line) {
+                    let _ = found.send(url);
+                }
+                log.push_str(&line);
+                log.push('\n');
+            }
+            log
+        });
+        let Ok(url) = url.recv_timeout(PATIENCE) else {
+            let _ = child.kill();
+            let mut errors = String::new();
+            let _ = child
+                .stderr
+                .take()
+                .expect("a pipe")
+                .read_to_string(&mut errors);
+            panic!(
+                "does not listen: {}{errors}",
+                log.join().unwrap_or_default()
+            );
+        };
+        Self {
+            child,
+            url,
+            folder: folder.to_owned(),
+            log: Some(log),
+        }
+    }
+
+    /// Ends it without warning, as a power cut would (SIGKILL).
+    pub fn kill(mut self) {
+        self.child.kill().expect("kills");
+        self.child.wait().expect("ends");
+    }
+
+    /// Asks it to stop (SIGTERM).
+    pub fn ask_to_stop(&self) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(status.expect("the kill command").success());
+    }
+
+    /// Waits for its end. Gives its exit status and all that it logged.
+    pub fn wait(mut self) -> (ExitStatus, String) {
+        let until = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("waits") {
+                break status;
+            }
+            assert!(Instant::now() < until, "it does not stop");
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let log = self.log.take().expect("once").join().expect("reads");
+        (status, log)
+    }
+
+    /// Stops it and gives all that it logged.
+    pub fn stop(self) -> String {
+        self.ask_to_stop();
+        let (status, log) = self.wait();
+        assert!(status.success(), "{status}: {log}");
+        log
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn listening_on(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("listening on ")?;
+    let url = rest.split(['"', ' ']).next()?;
+    Some(url.to_owned())
+}
