@@ -1,11 +1,13 @@
 //! A full disk, a database that cannot be written, one that another program holds: told clearly, and over when it is over.
 
+use futures_util::FutureExt;
 use reqwest::StatusCode;
 use serde_json::json;
 use vestibule::store::db::{Error, Value};
 
 use crate::fixture::{Database, expect_unavailable, insert, pragma_of};
 use crate::support::{Answer, PASSWORD, Send, TestApp};
+use crate::units::{Blocker, Queued};
 
 async fn register(app: &TestApp, name: &str) -> Answer {
     let body =
@@ -155,4 +157,31 @@ async fn a_schema_that_became_newer_is_not_ready() {
         .map_err(|error: Error| error.to_string())
         .expect("writes");
     expect_unavailable_problem(app.get("/readyz").answer().await);
+}
+
+/// ASVS 15.2.2: more work than can be done is refused at once, and what was taken is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_whose_write_finds_no_place_is_told_to_come_back() {
+    let app = TestApp::spawn().await;
+    let blocker = Blocker::start(&app.services.db).await;
+    let mut waiting: Vec<Queued<()>> = Vec::new();
+    loop {
+        let db = app.services.db.clone();
+        let mut write: Queued<()> = Box::pin(async move { db.write(async |_| Ok(())).await });
+        match write.as_mut().now_or_never() {
+            None => waiting.push(write),
+            Some(full) => {
+                assert!(matches!(full, Err(Error::Overloaded)), "{full:?}");
+                break;
+            }
+        }
+    }
+    register(&app, "ada")
+        .await
+        .expect_problem(503, "overloaded");
+    blocker.release().await;
+    for write in waiting {
+        write.await.expect("what waited is done");
+    }
+    register(&app, "ada").await.expect(StatusCode::CREATED);
 }

@@ -14,7 +14,7 @@ use crate::fixture::{Database, insert};
 const QUEUE: usize = 4096;
 
 /// A write that stands in the queue.
-type Queued<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
+pub type Queued<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
 /// Puts a write into the queue without waiting for it.
 fn queue<T: std::fmt::Debug>(write: impl Future<Output = Result<T>> + Send + 'static) -> Queued<T> {
@@ -30,7 +30,7 @@ fn queue_insert(database: &Database, text: &'static str) -> Queued<u64> {
 }
 
 /// Holds up the writer inside a unit until told to go on. What is queued meanwhile joins its transaction.
-struct Blocker {
+pub struct Blocker {
     begun: oneshot::Receiver<()>,
     release: mpsc::Sender<()>,
     unit: Queued<()>,
@@ -59,7 +59,7 @@ impl Blocker {
     }
 
     /// Gives the blocker once the writer is in it.
-    async fn start(db: &Db) -> Self {
+    pub async fn start(db: &Db) -> Self {
         let mut blocker = Self::queue(db);
         blocker.wait().await;
         blocker
@@ -69,7 +69,7 @@ impl Blocker {
         (&mut self.begun).await.expect("begins");
     }
 
-    async fn release(self) {
+    pub async fn release(self) {
         self.release.send(()).expect("waits");
         self.unit.await.expect("succeeds");
     }
