@@ -24,7 +24,6 @@ fn preflight(app: &TestApp, path: &str) -> RequestBuilder {
         )
 }
 
-/// ASVS 3.4.2: the origin is held against a list.
 #[tokio::test]
 async fn a_known_origin_may_read_every_answer() {
     let app = app(&format!("{APP},http://localhost:3000")).await;

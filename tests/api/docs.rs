@@ -52,7 +52,6 @@ async fn the_page_and_all_it_loads_come_from_here() {
     }
 }
 
-/// ASVS 3.4.3: the policy names what may be loaded, and no script may stand in the page.
 #[tokio::test]
 async fn the_policy_needs_no_inline_scripts() {
     let app = TestApp::spawn().await;

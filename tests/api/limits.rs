@@ -196,7 +196,7 @@ async fn a_forwarded_address_counts_behind_a_trusted_proxy() {
     );
 }
 
-/// What the client writes stands left of what the proxy adds.
+/// What the client writes stands left of what the proxy adds (ASVS 4.1.3).
 #[tokio::test]
 async fn nobody_talks_himself_into_another_address() {
     let app = app(&[

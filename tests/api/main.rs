@@ -1,5 +1,7 @@
 //! The API as a client meets it: one file a room of `src/api`.
 
+#[path = "../process/mod.rs"]
+mod process;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -11,12 +13,14 @@ mod auth_register;
 mod auth_rehash;
 mod auth_throttle;
 mod auth_token;
-mod bodies;
+mod body;
+mod body_of_each;
 mod concurrency;
 mod cors;
 mod docs;
 mod front;
 mod hostile;
+mod hostile_messages;
 mod limits;
 mod raw;
 mod records;

@@ -71,6 +71,11 @@ impl Connection {
             .is_err()
     }
 
+    /// Waits until the service closes the connection.
+    pub async fn wait_for_end(self) {
+        self.read_to_end().await;
+    }
+
     /// Reads until the service closes the connection.
     pub async fn read_to_end(mut self) -> Reply {
         // A reset after the answer is an end like any other.

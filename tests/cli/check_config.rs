@@ -1,0 +1,66 @@
+//! `check-config`: what is in force, and everything wrong with it.
+
+use std::fs;
+
+use crate::process::{run, stderr, stdout};
+use crate::{SECRET, expect_code, folder};
+
+#[test]
+fn check_config_shows_what_is_in_force_and_every_problem() {
+    let folder = folder();
+    fs::write(
+        folder.path().join(".env"),
+        "LOG_LEVEL=debug\nHOST=0.0.0.0\n",
+    )
+    .expect("writes");
+    let good = run(
+        folder.path(),
+        &["check-config", "--port", "9000"],
+        &[("SECRET_KEY", SECRET), ("HOST", "127.0.0.9")],
+    );
+    expect_code(&good, 0);
+    let text = stdout(&good);
+    let line = |name: &str| {
+        text.lines()
+            .find(|line| line.starts_with(name))
+            .unwrap_or_default()
+    };
+    for (name, value, origin) in [
+        ("PORT ", "9000", "(flag)"),
+        ("HOST ", "127.0.0.9", "(environment)"),
+        ("LOG_LEVEL ", "debug", "(.env)"),
+        ("BCRYPT_COST ", "12", "(default)"),
+    ] {
+        assert!(
+            line(name).contains(value) && line(name).contains(origin),
+            "{text}"
+        );
+    }
+    assert!(
+        !text.contains(SECRET) && !stderr(&good).contains(SECRET),
+        "{text}"
+    );
+    assert!(line("SECRET_KEY ").contains("***"), "{text}");
+
+    let bad = run(
+        folder.path(),
+        &["check-config"],
+        &[
+            ("PORT", "x"),
+            ("BCRYPT_COST", "1"),
+            ("VESTIBULE_NOTHING", "1"),
+        ],
+    );
+    expect_code(&bad, 2);
+    for name in ["PORT", "BCRYPT_COST", "VESTIBULE_NOTHING"] {
+        assert!(
+            stderr(&bad).contains(&format!("problem: {name}: found")),
+            "{}",
+            stderr(&bad)
+        );
+    }
+    assert!(
+        !folder.path().join("app.db").exists(),
+        "looking changes nothing"
+    );
+}

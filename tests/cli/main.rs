@@ -1,0 +1,53 @@
+//! The command line, as an operator types it.
+
+#[path = "../process/mod.rs"]
+mod process;
+
+mod check_config;
+mod create_admin;
+mod migrate;
+mod openapi;
+mod serve;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Output;
+
+use process::{stderr, stdout};
+use reqwest::{Client, StatusCode};
+use serde_json::Value;
+
+const PASSWORD: &str = "correct horse battery staple";
+const SECRET: &str = "5f1c0e7a9b3d48e2a6c4f0b8d7e19a23";
+const QUICK: (&str, &str) = ("BCRYPT_COST", "4");
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("a file").permissions().mode() & 0o777
+}
+
+#[track_caller]
+fn expect_code(output: &Output, code: i32) {
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{}{}",
+        stdout(output),
+        stderr(output)
+    );
+}
+
+async fn log_in(url: &str, password: &str) -> (StatusCode, Value) {
+    let form = [("username", "root"), ("password", password)];
+    let answer = Client::new()
+        .post(format!("{url}/auth/token"))
+        .form(&form)
+        .send()
+        .await
+        .expect("an answer");
+    (answer.status(), answer.json().await.expect("JSON"))
+}

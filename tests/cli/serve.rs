@@ -1,0 +1,220 @@
+//! Starting the service: with bad settings, with none, and what its log must not hold.
+
+use std::fs;
+
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+
+use crate::process::{Service, run, stderr, stdout};
+use crate::{PASSWORD, QUICK, SECRET, expect_code, folder, log_in, mode};
+
+#[test]
+fn a_bad_setting_stops_the_start_with_one_line() {
+    for (name, value, allowed) in [
+        ("PORT", "http", "a port from 0 to 65535"),
+        ("BCRYPT_COST", "99", "a whole number from 4 to 31"),
+        ("RATE_LIMIT_IP", "many", "N/period"),
+        ("DATABASE_URL", "mysql://localhost/app", "sqlite:///"),
+        ("CORS_ORIGINS", "*.example.com", "origins"),
+        ("LOG_LEVEL", "loud", "error, warn, info"),
+        ("VESTIBULE_PROT", "8000", "--help"),
+    ] {
+        let folder = folder();
+        let output = run(folder.path(), &["serve"], &[(name, value)]);
+        expect_code(&output, 2);
+        let line = stderr(&output);
+        assert_eq!(line.lines().count(), 1, "{line}");
+        assert!(line.contains(name) && line.contains(allowed), "{line}");
+        assert!(
+            line.contains(value) || name.starts_with("VESTIBULE_"),
+            "{line}"
+        );
+        assert_eq!(stdout(&output), "");
+        assert_eq!(
+            fs::read_dir(folder.path()).expect("lists").count(),
+            0,
+            "nothing was begun"
+        );
+    }
+}
+
+#[test]
+fn a_flag_is_a_setting_and_an_unknown_one_is_refused() {
+    let folder = folder();
+    let output = run(
+        folder.path(),
+        &["serve", "--port", "http"],
+        &[("PORT", "8000")],
+    );
+    expect_code(&output, 2);
+    assert!(
+        stderr(&output).contains("PORT: found \"http\""),
+        "{}",
+        stderr(&output)
+    );
+    expect_code(&run(folder.path(), &["serve", "--prot", "1"], &[]), 2);
+    expect_code(&run(folder.path(), &["sevre"], &[]), 2);
+    let help = run(folder.path(), &["serve", "--help"], &[]);
+    expect_code(&help, 0);
+    for setting in vestibule::config::catalogue() {
+        assert!(
+            stdout(&help).contains(setting.name),
+            "{} is not in the help",
+            setting.name
+        );
+    }
+}
+
+#[test]
+fn a_weak_secret_is_refused_and_not_repeated() {
+    let folder = folder();
+    for key in [
+        "changeme",
+        "your-secret-key-your-secret-key-your-secret-key",
+    ] {
+        let output = run(folder.path(), &["serve"], &[("SECRET_KEY", key)]);
+        expect_code(&output, 2);
+        let line = stderr(&output);
+        assert!(line.starts_with("vestibule: SECRET_KEY: found"), "{line}");
+        assert!(!line.contains(key), "{line}");
+    }
+}
+
+#[test]
+fn a_port_in_use_and_a_folder_that_is_missing_are_told_in_one_line() {
+    let folder = folder();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let output = run(folder.path(), &["serve"], &[("PORT", &port)]);
+    expect_code(&output, 1);
+    assert!(
+        stderr(&output).contains("PORT") && stderr(&output).contains(&port),
+        "{}",
+        stderr(&output)
+    );
+    let nowhere = run(
+        folder.path(),
+        &["serve"],
+        &[
+            ("DATABASE_URL", "sqlite:///missing/app.db"),
+            ("SECRET_KEY", SECRET),
+        ],
+    );
+    expect_code(&nowhere, 1);
+    assert_eq!(stderr(&nowhere).lines().count(), 1, "{}", stderr(&nowhere));
+    assert!(
+        stderr(&nowhere).contains("DATABASE_URL"),
+        "{}",
+        stderr(&nowhere)
+    );
+    assert!(
+        stderr(&nowhere).contains("missing/app.db"),
+        "{}",
+        stderr(&nowhere)
+    );
+}
+
+#[tokio::test]
+async fn the_first_start_needs_nothing_and_says_what_it_made() {
+    let folder = folder();
+    let service = Service::start(folder.path(), &[]);
+    let (database, key) = (
+        folder.path().join("app.db"),
+        folder.path().join("app.db.key"),
+    );
+    assert_eq!(mode(&key), 0o600, "the key is its owner's alone");
+    assert_eq!(
+        mode(&database) & 0o077,
+        0,
+        "the database is its owner's alone: {:o}",
+        mode(&database)
+    );
+    let made = fs::read_to_string(&key).expect("reads");
+    assert!(made.trim().len() >= 64, "256 bits");
+    let log = service.stop();
+    assert!(log.contains("app.db.key"), "{log}");
+    assert!(log.contains("/docs"), "{log}");
+    assert!(!log.contains(made.trim()), "the key is in the log");
+
+    let second = Service::start(folder.path(), &[]).stop();
+    assert!(!second.contains("app.db.key"), "{second}");
+    assert_eq!(fs::read_to_string(&key).expect("reads"), made);
+}
+
+/// ASVS 16.2.5: credentials are not logged, not even at the level that logs everything.
+#[tokio::test]
+async fn no_secret_is_ever_logged() {
+    let folder = folder();
+    let settings = [
+        QUICK,
+        ("SECRET_KEY", SECRET),
+        ("LOG_LEVEL", "trace"),
+        ("LOG_FORMAT", "json"),
+    ];
+    let service = Service::start(folder.path(), &settings);
+    let client = Client::new();
+    let url = |path: &str| format!("{}{path}", service.url);
+    let body = json!({ "email": "root@example.com", "username": "root", "password": PASSWORD, "full_name": "Ada Lovelace" });
+    let registered = client
+        .post(url("/auth/register"))
+        .json(&body)
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(registered.status(), StatusCode::CREATED);
+    let wrong = "a wrong password that stays secret";
+    assert_eq!(log_in(&service.url, wrong).await.0, StatusCode::BAD_REQUEST);
+    let (_, token) = log_in(&service.url, PASSWORD).await;
+    let text = |token: &Value, name: &str| token[name].as_str().expect("a token").to_owned();
+    let (access, refresh) = (text(&token, "access_token"), text(&token, "refresh_token"));
+    let body = json!({ "refresh_token": refresh });
+    let refreshed = client
+        .post(url("/auth/refresh"))
+        .json(&body)
+        .send()
+        .await
+        .expect("an answer");
+    let refreshed: Value = refreshed.json().await.expect("JSON");
+    let new_password = "seven purple elephants dancing";
+    let body = json!({ "current_password": PASSWORD, "new_password": new_password });
+    let changed = client
+        .put(url("/users/me/password"))
+        .bearer_auth(&access)
+        .json(&body)
+        .send()
+        .await;
+    assert_eq!(changed.expect("an answer").status(), StatusCode::NO_CONTENT);
+    let broken = client
+        .post(url("/auth/register"))
+        .header("content-type", "application/json");
+    broken
+        .body("{\"password\":\"broken secret body\"")
+        .send()
+        .await
+        .expect("an answer");
+    let revoked = client
+        .post(url("/auth/revoke"))
+        .form(&[("token", &refresh)])
+        .send()
+        .await;
+    assert_eq!(revoked.expect("an answer").status(), StatusCode::OK);
+
+    let log = service.stop();
+    assert!(log.lines().count() > 7, "{log}");
+    let hashed = ["$2b$", "bcrypt-sha256"].map(str::to_owned);
+    let secrets = [PASSWORD, wrong, new_password, "broken secret body", SECRET].map(str::to_owned);
+    let tokens = [
+        access,
+        refresh,
+        text(&refreshed, "access_token"),
+        text(&refreshed, "refresh_token"),
+    ];
+    for secret in secrets.iter().chain(&tokens).chain(&hashed) {
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(secret)).collect();
+        assert!(lines.is_empty(), "{secret} is in the log: {lines:?}");
+    }
+    for line in log.lines() {
+        let entry: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+        assert!(entry["level"].is_string(), "{line}");
+    }
+}

@@ -1,0 +1,187 @@
+//! A full disk, a database that cannot be written, one that another program holds: told clearly, and over when it is over.
+
+use futures_util::FutureExt;
+use reqwest::StatusCode;
+use serde_json::json;
+use vestibule::store::db::{Error, Value};
+
+use crate::fixture::{Database, expect_unavailable, insert, pragma_of};
+use crate::support::{Answer, PASSWORD, Send, TestApp};
+use crate::units::{Blocker, Queued};
+
+async fn register(app: &TestApp, name: &str) -> Answer {
+    let body =
+        json!({ "email": format!("{name}@example.com"), "username": name, "password": PASSWORD });
+    app.post("/auth/register").json(&body).answer().await
+}
+
+#[track_caller]
+fn expect_unavailable_problem(answer: Answer) {
+    assert!(!answer.header("retry-after").is_empty());
+    let body = answer.expect_problem(503, "unavailable");
+    let text = body.to_string().to_lowercase();
+    for inner in ["sqlite", "locked", "readonly", "full", "disk"] {
+        assert!(
+            !text.contains(inner),
+            "{inner} is told to the client: {text}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_loses_nothing_that_was_acknowledged() {
+    let database = Database::in_a_file().await;
+    let mut acknowledged = vec!["before".to_owned()];
+    database.insert("before").await.expect("succeeds");
+    // SQLite makes this the size that the database has now.
+    database
+        .pragma("PRAGMA max_page_count = 1")
+        .await
+        .expect("sets");
+    let mut writes = tokio::task::JoinSet::new();
+    for number in 0..200 {
+        let db = database.db.clone();
+        writes.spawn(async move {
+            let text = format!("{number:03}{}", "x".repeat(4000));
+            insert(&db, text.clone()).await.map(|_| text)
+        });
+    }
+    let mut refused = 0;
+    while let Some(written) = writes.join_next().await {
+        match written.expect("runs") {
+            Ok(text) => acknowledged.push(text),
+            outcome => {
+                expect_unavailable(outcome);
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0, "the disk was not full");
+    // Somebody makes room.
+    database
+        .pragma("PRAGMA max_page_count = 1000000")
+        .await
+        .expect("sets");
+    database.insert("zz after").await.expect("recovers");
+    acknowledged.push("zz after".to_owned());
+    acknowledged.sort();
+    let mut found = database.notes().await;
+    found.sort();
+    assert_eq!(
+        found, acknowledged,
+        "what was acknowledged is there, and nothing else"
+    );
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_written_can_be_read_and_is_opened_again() {
+    let database = Database::in_a_file().await;
+    database.insert("before").await.expect("succeeds");
+    database
+        .pragma("PRAGMA query_only = ON")
+        .await
+        .expect("sets");
+    expect_unavailable(database.insert("lost").await);
+    assert_eq!(database.notes().await, ["before"]);
+    database
+        .insert("after")
+        .await
+        .expect("recovers by opening the database again");
+    assert_eq!(database.notes().await, ["after", "before"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_held_by_another_program_is_unavailable_until_it_lets_go() {
+    let app = TestApp::spawn().await;
+    let other = rusqlite::Connection::open(app.folder.path().join("test.db")).expect("opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("holds it");
+    let (refused, read) = tokio::join!(register(&app, "ada"), app.get("/readyz").answer());
+    expect_unavailable_problem(refused);
+    read.expect(StatusCode::OK);
+    other.execute_batch("COMMIT").expect("lets go");
+    register(&app, "ada").await.expect(StatusCode::CREATED);
+}
+
+/// ASVS 16.5.2: the service goes on when what it leans on fails.
+#[tokio::test]
+async fn clients_are_told_to_come_back_and_can() {
+    let app = TestApp::spawn().await;
+    let session = app.user("ada").await;
+    pragma_of(&app.services.db, "PRAGMA query_only = ON")
+        .await
+        .expect("sets");
+    expect_unavailable_problem(register(&app, "bob").await);
+    assert!(app.is_alive(&session).await, "what needs no write goes on");
+    register(&app, "bob").await.expect(StatusCode::CREATED);
+    app.login("bob").await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_to_clients_and_over_when_there_is_room() {
+    let app = TestApp::spawn().await;
+    let db = &app.services.db;
+    pragma_of(db, "PRAGMA max_page_count = 1")
+        .await
+        .expect("sets");
+    let mut refused = None;
+    let mut created = Vec::new();
+    for number in 0..500 {
+        let name = format!("user{number}");
+        let answer = register(&app, &name).await;
+        if answer.status != StatusCode::CREATED {
+            refused = Some(answer);
+            break;
+        }
+        created.push(name);
+    }
+    expect_unavailable_problem(refused.expect("the disk is full at last"));
+    pragma_of(db, "PRAGMA max_page_count = 1000000")
+        .await
+        .expect("sets");
+    register(&app, "later").await.expect(StatusCode::CREATED);
+    for name in created.iter().rev().take(3) {
+        app.login(name).await;
+    }
+}
+
+/// A rolling update must not send people to a program that is too old for the database.
+#[tokio::test]
+async fn a_schema_that_became_newer_is_not_ready() {
+    let app = TestApp::spawn().await;
+    let newer = app.services.db.write(async |tx| {
+        let sql = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) VALUES (?1, 'later', '', '0')";
+        tx.execute(sql, &[Value::Integer(999)]).await
+    });
+    newer
+        .await
+        .map_err(|error: Error| error.to_string())
+        .expect("writes");
+    expect_unavailable_problem(app.get("/readyz").answer().await);
+}
+
+/// ASVS 15.2.2: more work than can be done is refused at once, and what was taken is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_whose_write_finds_no_place_is_told_to_come_back() {
+    let app = TestApp::spawn().await;
+    let blocker = Blocker::start(&app.services.db).await;
+    let mut waiting: Vec<Queued<()>> = Vec::new();
+    loop {
+        let db = app.services.db.clone();
+        let mut write: Queued<()> = Box::pin(async move { db.write(async |_| Ok(())).await });
+        match write.as_mut().now_or_never() {
+            None => waiting.push(write),
+            Some(full) => {
+                assert!(matches!(full, Err(Error::Overloaded)), "{full:?}");
+                break;
+            }
+        }
+    }
+    register(&app, "ada")
+        .await
+        .expect_problem(503, "overloaded");
+    blocker.release().await;
+    for write in waiting {
+        write.await.expect("what waited is done");
+    }
+    register(&app, "ada").await.expect(StatusCode::CREATED);
+}
