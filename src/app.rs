@@ -70,6 +70,7 @@ impl App {
             access_tokens: access_tokens(&keys, previous.as_ref(), &settings),
             refresh_tokens: RefreshTokens::new(&keys, previous.as_ref()),
             login_identifier_key: keys.login_identifier,
+            attempts: Arc::default(),
             clock: clock.clone(),
             ids,
             policy: Policy {

@@ -26,6 +26,11 @@ impl Timestamp {
         Self(millis)
     }
 
+    /// The moment `seconds` seconds after the Unix epoch: a JWT `NumericDate` (RFC 7519 §2).
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
     /// Milliseconds since the Unix epoch.
     pub const fn millis(self) -> i64 {
         self.0

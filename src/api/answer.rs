@@ -19,6 +19,9 @@ pub struct Created<T> {
     pub body: T,
 }
 
+/// 200 without a body.
+pub struct Empty;
+
 /// 204.
 pub struct NoContent;
 
@@ -50,6 +53,25 @@ impl<T: Serialize + Send> IntoResponse for Created<T> {
         }
         response
     }
+}
+
+impl IntoResponse for Empty {
+    fn into_response(self) -> Response {
+        StatusCode::OK.into_response()
+    }
+}
+
+impl ApiResponse for Empty {
+    fn meta() -> MetaResponses {
+        described(
+            200,
+            "Done; there is nothing to say.",
+            Vec::new(),
+            Vec::new(),
+        )
+    }
+
+    fn register(_registry: &mut Registry) {}
 }
 
 impl IntoResponse for NoContent {

@@ -5,7 +5,7 @@ use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::answer::{Created, Json, NoContent};
+use super::answer::{Created, Empty, Json, NoContent};
 use super::body::{FormBody, JsonBody, request_objects};
 use super::code::Code;
 use super::context::Ctx;
@@ -250,7 +250,8 @@ impl AuthApi {
                 let token = form
                     .refresh_token
                     .ok_or_else(|| missing("refresh_token is required."))?;
-                refresh::refresh(&ctx.services, &ctx.origin, token.0.reveal())
+                let scope = form.scope.as_deref().unwrap_or_default();
+                refresh::refresh(&ctx.services, &ctx.origin, token.0.reveal(), scope)
                     .await
                     .or_oauth_error()?
             }
@@ -271,7 +272,7 @@ impl AuthApi {
     #[oai(path = "/refresh", method = "post", operation_id = "refreshToken")]
     async fn refresh(&self, ctx: Ctx, body: JsonBody<RefreshRequest>) -> Result<Json<Token>> {
         let token = body.0.refresh_token.0;
-        let pair = refresh::refresh(&ctx.services, &ctx.origin, token.reveal())
+        let pair = refresh::refresh(&ctx.services, &ctx.origin, token.reveal(), "")
             .await
             .or_problem()?;
         Ok(Json(pair.into()))
@@ -303,11 +304,12 @@ impl AuthApi {
     ///
     /// Ends the session of an access or refresh token. A token that means nothing is answered in the same way.
     #[oai(path = "/revoke", method = "post", operation_id = "revokeToken")]
-    async fn revoke(&self, ctx: Ctx, form: FormBody<TokenForm>) -> Result<()> {
+    async fn revoke(&self, ctx: Ctx, form: FormBody<TokenForm>) -> Result<Empty> {
         let token = form.0.token.0;
         sessions::revoke(&ctx.services, &ctx.origin, token.reveal())
             .await
-            .or_oauth_error()
+            .or_oauth_error()?;
+        Ok(Empty)
     }
 
     /// Introspect a token (RFC 7662)
@@ -334,8 +336,8 @@ impl AuthApi {
 
     /// Give the password again
     ///
-    /// Steps that cannot be undone ask for a password given less than 10 minutes ago. The session stays the same, and
-    /// so does its refresh token.
+    /// Steps that cannot be undone ask for an access token made less than 10 minutes after the password was given. This
+    /// gives one, and replaces the session's refresh token.
     #[oai(
         path = "/reauthenticate",
         method = "post",

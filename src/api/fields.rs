@@ -74,7 +74,7 @@ text! {
     EmailText(String),
     MetaSchema {
         format: Some("email"),
-        min_length: Some(6),
+        min_length: Some(5),
         max_length: Some(domain::Email::MAX_BYTES),
         example: Some("ada@example.com".into()),
         ..string()

@@ -121,12 +121,12 @@ impl Front {
         route: Option<&routes::Route>,
         context: &Context,
     ) -> Result<Response, Failure> {
-        if let Some(response) = cors::preflight(&request) {
-            return Ok(response);
-        }
         // Whoever watches the service is not to be held back by a flood.
         if !matches!(path, "/healthz" | "/readyz") {
             context.count(Class::Ip)?;
+        }
+        if let Some(response) = cors::preflight(&request) {
+            return Ok(response);
         }
         let route = route.ok_or(Failure::NotFound)?;
         if request.method() == Method::OPTIONS {

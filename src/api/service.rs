@@ -8,7 +8,7 @@ use super::code::Code;
 use super::context::Ctx;
 use super::result::{Result, ResultExt};
 use super::spec::{Failures, Tag};
-use crate::domain::Error;
+use crate::domain::readiness;
 
 /// What the operations answer besides success and what every operation may answer.
 pub const FAILURES: Failures = &[("getHealth", &[]), ("getReadiness", &[Code::Unavailable])];
@@ -53,12 +53,7 @@ impl ServiceApi {
     /// Whether requests can be served
     #[oai(path = "/readyz", method = "get", operation_id = "getReadiness")]
     async fn readiness(&self, ctx: Ctx) -> Result<Json<Readiness>> {
-        ctx.services
-            .db
-            .check()
-            .await
-            .map_err(Error::from)
-            .or_problem()?;
+        readiness::check(&ctx.services).await.or_problem()?;
         Ok(Json(Readiness {
             status: "ready".to_owned(),
             checks: Checks {

@@ -49,6 +49,7 @@ pub const FAILURES: Failures = &[
         &[
             Code::MalformedRequest,
             Code::PermissionDenied,
+            Code::ReauthenticationRequired,
             Code::NotFound,
             Code::EmailTaken,
             Code::UsernameTaken,
@@ -60,6 +61,7 @@ pub const FAILURES: Failures = &[
         &[
             Code::MalformedRequest,
             Code::PermissionDenied,
+            Code::ReauthenticationRequired,
             Code::NotFound,
             Code::LastAdmin,
         ],
@@ -193,7 +195,8 @@ impl UsersApi {
 
     /// Change a user
     ///
-    /// Needs the permission `users:write`, and every permission that the user has.
+    /// Needs the permission `users:write`, and every permission that the user has. To change one's own e-mail address, the
+    /// password has to be given less than 10 minutes before.
     #[oai(path = "/:id", method = "patch", operation_id = "updateUser")]
     async fn update(
         &self,
@@ -210,7 +213,8 @@ impl UsersApi {
 
     /// Delete a user
     ///
-    /// For good. Needs the permission `users:write`, and every permission that the user has.
+    /// For good. Needs the permission `users:write`, and every permission that the user has. To delete oneself, the password
+    /// has to be given less than 10 minutes before.
     #[oai(path = "/:id", method = "delete", operation_id = "deleteUser")]
     async fn delete(&self, caller: Caller, id: Path<Uuid>) -> Result<NoContent> {
         users::delete(caller.services(), &caller.actor, UserId(id.0))

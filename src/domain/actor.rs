@@ -18,11 +18,19 @@ pub struct Actor {
     pub session: Session,
     pub origin: Origin,
     permissions: Vec<String>,
+    /// When the password was given before the access token was made. Not the session's own time: another token of the
+    /// session, stolen earlier, gains nothing when its owner gives the password again.
+    authenticated_at: Timestamp,
 }
 
 impl Actor {
-    pub(super) fn new(authenticated: Authenticated, origin: Origin) -> Self {
+    pub(super) fn new(
+        authenticated: Authenticated,
+        authenticated_at: Timestamp,
+        origin: Origin,
+    ) -> Self {
         Self {
+            authenticated_at,
             permissions: scope::narrow(authenticated.permissions, &authenticated.session.scope),
             user: authenticated.user,
             session: authenticated.session,
@@ -66,7 +74,7 @@ impl Actor {
 
     /// Fails when the password was given too long ago.
     pub fn require_fresh(&self, now: Timestamp) -> Result<()> {
-        if now.since(self.session.authenticated_at) < FRESH {
+        if now.since(self.authenticated_at) < FRESH {
             Ok(())
         } else {
             Err(Error::ReauthenticationRequired)

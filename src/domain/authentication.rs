@@ -17,6 +17,6 @@ pub async fn authenticate(services: &Services, origin: Origin, token: &str) -> R
     let authenticated = sessions::authenticate(&mut tx, claims.session_id(), now).await?;
     authenticated
         .filter(|authenticated| authenticated.user.id == claims.user_id())
-        .map(|authenticated| Actor::new(authenticated, origin))
+        .map(|authenticated| Actor::new(authenticated, claims.authenticated_at(), origin))
         .ok_or(Error::InvalidAccessToken)
 }

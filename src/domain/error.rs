@@ -120,7 +120,9 @@ impl From<db::Error> for Error {
             db::Error::Overloaded => Self::Overloaded {
                 retry_after: WRITE_QUEUE_RETRY,
             },
-            db::Error::Unavailable(message) => Self::Unavailable(message),
+            db::Error::Unavailable(message) | db::Error::Schema(message) => {
+                Self::Unavailable(message)
+            }
             defect => Self::Internal(defect.to_string()),
         }
     }

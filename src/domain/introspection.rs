@@ -31,7 +31,6 @@ pub struct AccessClaims {
 pub async fn introspect(services: &Services, actor: &Actor, token: &str) -> Result<Option<Active>> {
     actor.require(roles::TOKENS_INTROSPECT)?;
     let now = services.now();
-    let seconds = |seconds: i64| Timestamp::from_millis(seconds.saturating_mul(1000));
     let claims = services.access_tokens.verify(token, now);
     let refresh = services.refresh_tokens.decode(token);
     let session_id = claims.as_ref().map(|claims| claims.session_id());
@@ -54,13 +53,13 @@ pub async fn introspect(services: &Services, actor: &Actor, token: &str) -> Resu
         scope: claims
             .as_ref()
             .map_or_else(|| scope::shown(&permissions), |claims| claims.scope.clone()),
-        expires_at: claims
-            .as_ref()
-            .map_or(found.session.expires_at, |claims| seconds(claims.exp)),
+        expires_at: claims.as_ref().map_or(found.session.expires_at, |claims| {
+            Timestamp::from_seconds(claims.exp)
+        }),
         access: claims.map(|claims| AccessClaims {
             jti: claims.jti,
-            issued_at: seconds(claims.iat),
-            not_before: seconds(claims.nbf),
+            issued_at: Timestamp::from_seconds(claims.iat),
+            not_before: Timestamp::from_seconds(claims.nbf),
             issuer: claims.iss,
             audience: claims.aud,
         }),

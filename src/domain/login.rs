@@ -35,6 +35,22 @@ pub async fn login(
     login: Login<'_>,
 ) -> Result<TokenPair> {
     let identifier = Identifier::of(login.identifier);
+    // Beside this login another one's rehash may replace the hash that is being checked: the new one is checked then.
+    match attempt(services, origin, &identifier, &login).await? {
+        Some(pair) => Ok(pair),
+        None => attempt(services, origin, &identifier, &login)
+            .await?
+            .ok_or(Error::LoginRefused),
+    }
+}
+
+/// Tries a login; `None` when the account changed while the password was being checked.
+async fn attempt(
+    services: &Arc<Services>,
+    origin: &Origin,
+    identifier: &Identifier,
+    login: &Login<'_>,
+) -> Result<Option<TokenPair>> {
     let known = identifier.find(services).await?;
     let subject = match &known {
         Some(credentials) => Subject::user(credentials.id),
@@ -65,23 +81,29 @@ pub async fn login(
         checked_hash.clone(),
     );
     let outdated = checked.outdated;
-    let (session, permissions) = services
+    let started = services
         .db
         .write(async move |tx| {
-            checked.clear_failures(tx).await?;
-            started.run(tx).await
+            let started = started.run(tx).await?;
+            if started.is_some() {
+                checked.clear_failures(tx).await?;
+            }
+            Ok::<_, Error>(started)
         })
         .await?;
+    let Some((session, permissions)) = started else {
+        return Ok(None);
+    };
     if outdated {
         tokio::spawn(rehash(
             services.clone(),
             origin.clone(),
             credentials.id,
-            login.password,
+            login.password.clone(),
             checked_hash,
         ));
     }
-    tokens::issue(services, &session, permissions, session.rotated_at)
+    tokens::issue(services, &session, permissions, session.rotated_at).map(Some)
 }
 
 /// What was typed, normalised.
@@ -170,16 +192,16 @@ impl Start {
         }
     }
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(Session, Vec<String>)> {
+    /// `None` when the password was changed, hashed anew, or the account disabled while the password was being checked.
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<(Session, Vec<String>)>> {
         let user_id = self.session.user_id;
         let permissions = roles::permissions_of(tx, user_id).await?;
         let session = Session {
             scope: scope::parse(&self.asked_scope, &permissions)?,
             ..self.session.clone()
         };
-        // While the password was being hashed it may have been changed, or the account disabled.
         if !users::record_login(tx, user_id, &self.checked_hash, session.rotated_at).await? {
-            return Err(Error::LoginRefused);
+            return Ok(None);
         }
         let new = NewSession {
             id: session.id,
@@ -192,7 +214,7 @@ impl Start {
         };
         sessions::insert(tx, &new).await?;
         self.event.record(tx).await?;
-        Ok((session, permissions))
+        Ok(Some((session, permissions)))
     }
 }
 

@@ -2,6 +2,7 @@
 //! [`Services`], the [`Actor`] where somebody must be logged in, and parsed types; they answer with [`Error`].
 
 mod actor;
+mod attempts;
 mod audit;
 mod error;
 mod password_check;
@@ -13,6 +14,7 @@ pub mod authentication;
 pub mod expiry;
 pub mod introspection;
 pub mod login;
+pub mod readiness;
 pub mod reauthentication;
 pub mod refresh;
 pub mod registration;
@@ -21,11 +23,13 @@ pub mod sessions;
 pub mod tokens;
 pub mod users;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
 
 pub use self::actor::Actor;
+pub use self::attempts::Attempts;
 pub use self::error::{Error, FieldError, Invalid, Result};
 pub use self::scope::ACCOUNT as ACCOUNT_SCOPE;
 pub use self::types::{Email, FullName, Origin, Password, Username};
@@ -46,6 +50,8 @@ pub struct Services {
     pub refresh_tokens: RefreshTokens,
     /// Hides identifiers where failed logins are counted.
     pub login_identifier_key: hmac::Key,
+    /// Password checks under way.
+    pub attempts: Arc<Attempts>,
     pub clock: SharedClock,
     pub ids: Ids,
     pub policy: Policy,

@@ -3,15 +3,16 @@
 
 use aws_lc_rs::hmac;
 
+use super::attempts::Attempt;
 use super::{Error, Origin, Result, Services};
-use crate::config::Secret;
+use crate::config::{Limit, Secret};
 use crate::ids::UserId;
 use crate::password::{self, Verdict};
 use crate::store::db::{self, Tx};
 use crate::store::login_throttles;
 
 /// What failures are counted by: the user, or what was typed where there is no such user. Never raw input.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Subject(Vec<u8>);
 
 impl Subject {
@@ -27,9 +28,9 @@ impl Subject {
 }
 
 /// A password that was found right.
-#[derive(Debug, Clone)]
 pub struct Checked {
-    counted_by: Option<Subject>,
+    /// `None` where failures are not counted. Under way until what the check was for is done.
+    attempt: Option<Attempt>,
     /// The stored hash is of an old form or cost.
     pub outdated: bool,
 }
@@ -37,8 +38,8 @@ pub struct Checked {
 impl Checked {
     /// Forgets the account's failures; part of the unit of work that the check was for.
     pub async fn clear_failures(&self, tx: &mut Tx<'_>) -> db::Result<()> {
-        match &self.counted_by {
-            Some(subject) => login_throttles::clear(tx, &subject.0).await,
+        match &self.attempt {
+            Some(attempt) => login_throttles::clear(tx, &attempt.subject().0).await,
             None => Ok(()),
         }
     }
@@ -55,49 +56,56 @@ pub async fn check(
     password: &Secret,
     stored: Option<&str>,
 ) -> Result<Option<Checked>> {
-    let counted_by = take_attempt(services, subject).await?;
-    let verdict = match services
+    let limit = services.policy.login_account_limit;
+    let attempt = match limit {
+        Some(limit) => Some(take_attempt(services, subject, limit).await?),
+        None => None,
+    };
+    let verdict = services
         .passwords
         .verify(password, stored, origin.network())
-        .await
+        .await;
+    if let (Err(password::Error::Overloaded { .. }), Some(attempt), Some(limit)) =
+        (&verdict, &attempt, limit)
     {
-        Err(error @ password::Error::Overloaded { .. }) => {
-            give_back_attempt(services, counted_by).await?;
-            return Err(error.into());
-        }
-        verdict => verdict?,
-    };
-    Ok((verdict != Verdict::Wrong).then(|| Checked {
-        counted_by,
+        give_back(services, attempt.subject().clone(), limit).await?;
+    }
+    let verdict = verdict?;
+    Ok((verdict != Verdict::Wrong).then_some(Checked {
+        attempt,
         outdated: verdict == Verdict::RightButOutdated,
     }))
 }
 
-async fn take_attempt(services: &Services, subject: Subject) -> Result<Option<Subject>> {
-    let Some(limit) = services.policy.login_account_limit else {
-        return Ok(None);
-    };
-    let now = services.now();
+/// Takes one of the account's attempts, waiting for checks under way while none is left.
+async fn take_attempt(services: &Services, subject: Subject, limit: Limit) -> Result<Attempt> {
     let (interval, tolerance) = (limit.interval(), limit.period - limit.interval());
-    let taking = subject.clone();
-    let taken: std::result::Result<_, Error> = services
-        .db
-        .write(async move |tx| {
-            Ok(login_throttles::take(tx, &taking.0, now, interval, tolerance).await?)
-        })
-        .await;
-    match taken? {
-        Ok(()) => Ok(Some(subject)),
-        Err(free_at) => Err(Error::AccountThrottled {
-            retry_after: free_at.since(now),
-        }),
+    loop {
+        let now = services.now();
+        let (attempts, subject) = (services.attempts.clone(), subject.clone());
+        let taken = services
+            .db
+            .write(async move |tx| {
+                let taken = login_throttles::take(tx, &subject.0, now, interval, tolerance).await?;
+                Ok::<_, Error>(match taken {
+                    Ok(()) => Ok(attempts.begin(&subject)),
+                    Err(free_at) => Err((free_at, attempts.next_end(&subject))),
+                })
+            })
+            .await?;
+        match taken {
+            Ok(attempt) => return Ok(attempt),
+            Err((_, Some(end))) => end.await,
+            Err((free_at, None)) => {
+                let retry_after = free_at.since(now);
+                return Err(Error::AccountThrottled { retry_after });
+            }
+        }
     }
 }
 
-async fn give_back_attempt(services: &Services, counted_by: Option<Subject>) -> Result<()> {
-    let (Some(subject), Some(limit)) = (counted_by, services.policy.login_account_limit) else {
-        return Ok(());
-    };
+/// Gives an attempt back that came to no check.
+async fn give_back(services: &Services, subject: Subject, limit: Limit) -> Result<()> {
     services
         .db
         .write(async move |tx| {

@@ -9,7 +9,7 @@ use crate::store::db::Tx;
 use crate::store::sessions::{self, Session};
 use crate::store::{roles, users};
 
-/// Checks the password and renews the session's time of authentication. The refresh token stays the current one.
+/// Checks the password, renews the session's time of authentication and replaces its refresh token (ASVS 7.2.4).
 ///
 /// # Errors
 /// [`Error::WrongPassword`], [`Error::AccountThrottled`].

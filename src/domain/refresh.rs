@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::audit::Event;
 use super::tokens::{self, TokenPair};
-use super::{Error, Origin, Result, Services};
+use super::{Error, Origin, Result, Services, scope};
 use crate::clock::Timestamp;
 use crate::store::db::Tx;
 use crate::store::roles;
@@ -27,8 +27,13 @@ enum Outcome {
 /// Replaces a refresh token. Of many requests at one moment with one token, all get the same successor.
 ///
 /// # Errors
-/// [`Error::InvalidRefreshToken`], [`Error::RefreshTokenReused`].
-pub async fn refresh(services: &Services, origin: &Origin, text: &str) -> Result<TokenPair> {
+/// [`Error::InvalidRefreshToken`], [`Error::RefreshTokenReused`], [`Error::InvalidScope`].
+pub async fn refresh(
+    services: &Services,
+    origin: &Origin,
+    text: &str,
+    scope: &str,
+) -> Result<TokenPair> {
     let token = services
         .refresh_tokens
         .decode(text)
@@ -39,9 +44,16 @@ pub async fn refresh(services: &Services, origin: &Origin, text: &str) -> Result
         .in_session(token.session_id)
         .failed()
         .from(origin);
+    let asked = scope.to_owned();
     let outcome = services
         .db
-        .write(async move |tx| rotate(tx, token, now, expires_at, &reuse).await)
+        .write(async move |tx| {
+            let outcome = rotate(tx, token, now, expires_at, &reuse).await?;
+            if let Outcome::Current(session, _) = &outcome {
+                scope::check_refresh(&asked, &session.scope)?;
+            }
+            Ok::<_, Error>(outcome)
+        })
         .await?;
     match outcome {
         Outcome::Current(session, permissions) => {

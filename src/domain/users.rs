@@ -138,7 +138,8 @@ pub struct Update {
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::PermissionDenied`] when the user has a permission that the actor lacks,
-/// [`Error::LastAdmin`], [`Error::EmailTaken`], [`Error::UsernameTaken`].
+/// [`Error::LastAdmin`], [`Error::EmailTaken`], [`Error::UsernameTaken`], [`Error::ReauthenticationRequired`] for one's own
+/// address.
 pub async fn update(
     services: &Services,
     actor: &Actor,
@@ -147,6 +148,10 @@ pub async fn update(
 ) -> Result<User> {
     actor.require(USERS_WRITE)?;
     let (actor, now) = (actor.clone(), services.now());
+    // Whoever finds an administrator's screen unlocked is not to take the account over.
+    if actor.id() == id && update.email.is_some() {
+        actor.require_fresh(now)?;
+    }
     let event = Event::by(services, &actor, "user.changed")
         .on(id)
         .with(serde_json::json!({
@@ -210,6 +215,9 @@ impl Update {
 pub async fn delete(services: &Services, actor: &Actor, id: UserId) -> Result<()> {
     actor.require(USERS_WRITE)?;
     let (actor, now) = (actor.clone(), services.now());
+    if actor.id() == id {
+        actor.require_fresh(now)?;
+    }
     let event = Event::by(services, &actor, "user.deleted").on(id);
     // Whoever deletes himself leaves no address behind.
     let event = if actor.id() == id {

@@ -39,7 +39,7 @@ impl Scheme {
         }
     }
 
-    /// What bcrypt is given: the engine cuts it at 72 bytes where an imported hash was made that way.
+    /// What bcrypt is given.
     pub fn input(self, password: &str, salt: &[u8; 16]) -> Zeroizing<Vec<u8>> {
         match self {
             Self::Bcrypt { .. } => Zeroizing::new(password.as_bytes().to_vec()),

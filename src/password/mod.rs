@@ -12,6 +12,7 @@ use std::time::Duration;
 pub use self::engine::{ClientKey, EngineSnapshot, Priority, Speed};
 use self::engine::{Engine, EngineError, EngineSettings, Job};
 use self::hash::{PasswordHash, Scheme};
+use self::lanes::PASSWORD_BYTES;
 pub use self::strength::weakness;
 use crate::config::{self, Secret};
 use crate::ids::Ids;
@@ -129,7 +130,10 @@ impl Passwords {
                 Priority::Interactive,
             )
             .await?;
-        let right = digest.matches(&hash.digest) & known.is_some();
+        // bcrypt looks at 72 bytes: a longer password must not pass for the one that it starts with.
+        let is_cut = matches!(hash.scheme, Scheme::Bcrypt { .. })
+            && password.reveal().len() > PASSWORD_BYTES;
+        let right = digest.matches(&hash.digest) & known.is_some() & !is_cut;
         let current =
             hash.cost == self.cost && hash.scheme == Scheme::for_password(password.reveal());
         Ok(match (right, current) {

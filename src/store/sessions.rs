@@ -158,7 +158,8 @@ pub async fn rotate(
     .await
 }
 
-/// Notes that the user has just proved to be there again; `None` when the session is not alive.
+/// Notes that the user has just proved to be there again, and raises the refresh counter: the tokens from before are not
+/// those of after. `None` when the session is not alive.
 pub async fn reauthenticate(
     tx: &mut Tx<'_>,
     id: SessionId,
@@ -166,7 +167,8 @@ pub async fn reauthenticate(
 ) -> Result<Option<Session>> {
     tx.query_opt(
         concat!(
-            "UPDATE sessions SET authenticated_at = ?2, last_used_at = ?2 \
+            "UPDATE sessions SET authenticated_at = ?2, last_used_at = ?2, rotated_at = ?2, \
+             refresh_counter = refresh_counter + 1 \
              WHERE id = ?1 AND revoked_at IS NULL AND expires_at > ?2 RETURNING ",
             session_columns!()
         ),

@@ -45,6 +45,10 @@ impl Claims {
     pub fn session_id(&self) -> SessionId {
         SessionId(self.sid)
     }
+
+    pub fn authenticated_at(&self) -> Timestamp {
+        Timestamp::from_seconds(self.auth_time)
+    }
 }
 
 /// Makes and checks access tokens.

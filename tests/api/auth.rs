@@ -278,7 +278,7 @@ async fn reauthenticate(app: &TestApp, session: &Session, body: Value) -> Answer
         .await
 }
 
-/// ASVS 7.5.3.
+/// ASVS 7.2.4, 7.5.3.
 #[tokio::test]
 async fn giving_the_password_again_renews_the_session() {
     let app = TestApp::spawn().await;
@@ -296,10 +296,19 @@ async fn giving_the_password_again_renews_the_session() {
     let body = answer.expect(StatusCode::OK);
     let fresh = Session::of(&body);
     assert_eq!(body["expires_in"], 1800);
-    assert_eq!(fresh.refresh, session.refresh, "the session is the same");
+    assert_ne!(
+        fresh.refresh, session.refresh,
+        "the refresh token is replaced"
+    );
     let event = event(&app, "session.reauthenticated").await;
     assert_eq!((event.actor_id, event.target_id), (Some(id), Some(id)));
 
+    // Whoever holds an older token of the session gains nothing.
+    app.delete("/users/me")
+        .bearer_auth(&session.access)
+        .answer()
+        .await
+        .expect_problem(403, "reauthentication_required");
     app.delete("/users/me")
         .bearer_auth(&fresh.access)
         .answer()

@@ -212,3 +212,14 @@ async fn the_limit_can_be_switched_off() {
     }
     app.login("ada").await;
 }
+
+/// The limit is on failures: of many right logins at one moment none is refused.
+#[tokio::test]
+async fn right_logins_beside_each_other_all_succeed() {
+    let app = spawn().await;
+    app.register("ada").await;
+    let logins = (0..30).map(|_| app.try_login("ada", PASSWORD));
+    for answer in join_all(logins).await {
+        answer.expect(StatusCode::OK);
+    }
+}

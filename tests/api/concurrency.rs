@@ -12,11 +12,6 @@ use crate::support::{Answer, OTHER_PASSWORD, PASSWORD, Send, Session, TestApp};
 
 const AT_ONCE: usize = 50;
 
-/// A service with room for as many passwords as are sent at once.
-async fn spawn() -> TestApp {
-    TestApp::spawn_with(&[("HASH_THREADS", "4")]).await
-}
-
 /// Registers the address that `spell` gives for each number; exactly one must get it.
 async fn one_address_for_many(app: &TestApp, spell: impl Fn(usize) -> String) {
     let registrations = (0..AT_ONCE).map(|number| {
@@ -38,14 +33,14 @@ async fn one_address_for_many(app: &TestApp, spell: impl Fn(usize) -> String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_registrations_of_one_address_one_succeeds() {
-    let app = spawn().await;
+    let app = TestApp::spawn().await;
     one_address_for_many(&app, |_| "ada@example.com".to_owned()).await;
 }
 
 /// DESIGN §6: two spellings of one e-mail never make two accounts, at one moment either.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_registrations_of_spellings_of_one_address_one_succeeds() {
-    let app = spawn().await;
+    let app = TestApp::spawn().await;
     let spellings = [
         "ada@example.com",
         "Ada@example.com",
@@ -62,7 +57,7 @@ async fn of_many_registrations_of_spellings_of_one_address_one_succeeds() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_registrations_of_one_username_one_succeeds() {
-    let app = spawn().await;
+    let app = TestApp::spawn().await;
     let registrations = (0..AT_ONCE).map(|number| {
         let username = if number % 2 == 0 { "ada" } else { "ADA" };
         let body = json!({ "email": format!("{number}@example.com"), "username": username, "password": PASSWORD });
@@ -81,7 +76,7 @@ async fn of_many_registrations_of_one_username_one_succeeds() {
 /// ASVS 10.4.5.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_refreshes_of_one_token_have_one_successor() {
-    let app = spawn().await;
+    let app = TestApp::spawn().await;
     let first = app.user("ada").await;
     let answers = join_all((0..AT_ONCE).map(|_| app.refresh(&first.refresh))).await;
     let sessions: Vec<Session> = answers
@@ -113,7 +108,7 @@ async fn many_refreshes_of_one_token_have_one_successor() {
 /// One replay ends the session; many at one moment put no more than that on record.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_replays_end_the_session_once() {
-    let app = spawn().await;
+    let app = TestApp::spawn().await;
     let first = app.user("ada").await;
     app.refresh(&first.refresh).await.expect(StatusCode::OK);
     app.advance(Duration::from_secs(11));
@@ -129,7 +124,7 @@ async fn many_replays_end_the_session_once() {
 /// A session that a password change ends does not come back by a refresh at the same moment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_refresh_beside_a_password_change_does_not_survive_it() {
-    let app = spawn().await;
+    let app = TestApp::spawn().await;
     app.register("ada").await;
     let mut password = PASSWORD;
     for round in 0..10 {
@@ -165,7 +160,7 @@ async fn a_refresh_beside_a_password_change_does_not_survive_it() {
 /// DESIGN §6: nor does a login with the old password, however long its hash took.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_login_beside_a_password_change_does_not_survive_it() {
-    let app = spawn().await;
+    let app = TestApp::spawn().await;
     app.register("ada").await;
     let mut password = PASSWORD;
     for round in 0..10 {
@@ -234,7 +229,7 @@ async fn attack(app: &TestApp, how: Attack, by: &Session, own: &str, other: &str
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_of_two_administrators_stays_whatever_they_do_to_each_other() {
     use Attack::{Delete, Demote, Disable, Leave};
-    let app = spawn().await;
+    let app = TestApp::spawn().await;
     let attacks = [
         (Demote, Demote),
         (Disable, Disable),
@@ -269,7 +264,7 @@ async fn one_of_two_administrators_stays_whatever_they_do_to_each_other() {
 /// Two changes of one username at one moment: one gets it, the other is told.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_users_cannot_take_one_name() {
-    let app = spawn().await;
+    let app = TestApp::spawn().await;
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     for round in 0..10 {
         let take = |session: &Session| {
@@ -293,7 +288,7 @@ async fn two_users_cannot_take_one_name() {
 /// DESIGN §6: `database is locked` reaches nobody.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_writes_and_reads_at_once_all_succeed() {
-    let app = spawn().await;
+    let app = TestApp::spawn().await;
     let admin = app.admin("root").await;
     let writes = (0..200).map(|number| {
         let body = json!({ "email": format!("{number}@example.com"), "username": format!("user-{number}") });

@@ -377,3 +377,32 @@ async fn a_plain_user_cannot_tell_who_exists() {
         }
     }
 }
+
+/// An administrator's unlocked screen is no way round the password. ASVS 7.5.1.
+#[tokio::test]
+async fn ones_own_address_and_account_need_a_fresh_password_here_too() {
+    let app = TestApp::spawn().await;
+    app.admin("other").await;
+    let admin = app.admin("root").await;
+    let me = get(&app, &admin, "/users/me").await.expect(StatusCode::OK);
+    let path = path_of(&me);
+    let new_address = json!({ "email": "root@example.org" });
+    app.advance(Duration::from_secs(15 * 60));
+    patch(&app, &admin, &path, new_address.clone())
+        .await
+        .expect_problem(403, "reauthentication_required");
+    delete(&app, &admin, &path)
+        .await
+        .expect_problem(403, "reauthentication_required");
+    patch(&app, &admin, &path, json!({ "full_name": "Root" }))
+        .await
+        .expect(StatusCode::OK);
+
+    let fresh = app.login("root").await;
+    patch(&app, &fresh, &path, new_address)
+        .await
+        .expect(StatusCode::OK);
+    delete(&app, &fresh, &path)
+        .await
+        .expect(StatusCode::NO_CONTENT);
+}

@@ -1,6 +1,8 @@
 //! Opening connections, and SQLite's errors told apart.
 
+use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use r2d2_sqlite::SqliteConnectionManager;
@@ -30,10 +32,14 @@ impl Location {
                 in_memory: false,
             },
             // SQLite's own in-memory file system, shared between the connections of this process by its name.
-            DatabaseUrl::Memory => Self {
-                path: PathBuf::from("file:/vestibule?vfs=memdb"),
-                in_memory: true,
-            },
+            DatabaseUrl::Memory => {
+                static NUMBER: AtomicU64 = AtomicU64::new(0);
+                let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+                Self {
+                    path: PathBuf::from(format!("file:/vestibule-{number}?vfs=memdb")),
+                    in_memory: true,
+                }
+            }
         }
     }
 
@@ -44,6 +50,24 @@ impl Location {
             OpenFlags::empty()
         };
         access | uri | OpenFlags::SQLITE_OPEN_NO_MUTEX
+    }
+
+    /// Creates the file where there is none, for its owner alone, and locks it until the answer is dropped. Two programs
+    /// that start at one moment set it up one after the other. `None` in memory.
+    pub fn lock(&self) -> Result<Option<File>> {
+        if self.in_memory {
+            return Ok(None);
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let locked = options
+            .open(&self.path)
+            .and_then(|file| file.lock().map(|()| file));
+        locked
+            .map(Some)
+            .map_err(|error| Error::Unavailable(format!("{}: {error}", self.path.display())))
     }
 
     /// A connection that may write; creates the file where there is none.

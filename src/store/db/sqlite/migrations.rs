@@ -26,7 +26,9 @@ impl From<&refinery::Migration> for Migration {
 
 /// Runs what is missing. A memory database lives as long as a connection to it, so there the opener migrates.
 pub fn migrate(url: &DatabaseUrl) -> Result<Migrated> {
-    run(&mut Location::of(url).open_writer()?)
+    let location = Location::of(url);
+    let _lock = location.lock()?;
+    run(&mut location.open_writer()?)
 }
 
 /// The migrations that are missing, without running them.
