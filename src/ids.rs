@@ -13,13 +13,13 @@ pub trait Random: Send + Sync {
     fn fill(&self, buffer: &mut [u8]);
 }
 
-/// The operating system's generator, by way of AWS-LC.
+/// The operating system's generator.
 pub struct SystemRandom;
 
 impl Random for SystemRandom {
     fn fill(&self, buffer: &mut [u8]) {
         // Without randomness no key, salt or id can be made: there is nothing sensible left to do.
-        aws_lc_rs::rand::fill(buffer).expect("the system's random source failed");
+        getrandom::fill(buffer).expect("the system's random source failed");
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::MissedTickBehavior;
 use crate::domain::{Services, expiry};
 
 /// Time from one clean-up to the next.
-const CLEAN_UP_EVERY: Duration = Duration::from_secs(60);
+const CLEAN_UP_EVERY: Duration = Duration::from_secs(600);
 
 /// Runs the jobs for as long as the service does.
 pub async fn run(services: Arc<Services>) {

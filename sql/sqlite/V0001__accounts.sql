@@ -54,8 +54,8 @@ CREATE TABLE sessions (
     user_agent       TEXT
 ) STRICT, WITHOUT ROWID;
 
+-- None on expires_at: every refresh changes it, and would write the index as well; only the clean-up looks for it.
 CREATE INDEX sessions_user_id ON sessions (user_id);
-CREATE INDEX sessions_expires_at ON sessions (expires_at);
 
 INSERT INTO roles (name, description, is_builtin, updated_at) VALUES
     ('admin', 'May do everything.', 1, 0),

@@ -17,8 +17,8 @@ pub const GRACE: Duration = Duration::from_secs(10);
 
 /// What became of a refresh token.
 enum Outcome {
-    /// Its session goes on, with these permissions of the user.
-    Current(Session, Vec<String>),
+    /// Its session goes on.
+    Current(Session),
     /// It had been replaced: the session was ended now.
     Reused,
     Invalid,
@@ -49,14 +49,18 @@ pub async fn refresh(
         .db
         .write(async move |tx| {
             let outcome = rotate(tx, token, now, expires_at, &reuse).await?;
-            if let Outcome::Current(session, _) = &outcome {
+            if let Outcome::Current(session) = &outcome {
                 scope::check_refresh(&asked, &session.scope)?;
             }
             Ok::<_, Error>(outcome)
         })
         .await?;
     match outcome {
-        Outcome::Current(session, permissions) => {
+        Outcome::Current(session) => {
+            // Read afterwards: the unit of work that all refreshes share a thread for stays short.
+            let mut tx = services.db.read().await?;
+            let permissions = roles::permissions_of(&mut tx, session.user_id).await?;
+            drop(tx);
             tokens::issue(services, &session, permissions, now)
         }
         Outcome::Reused => Err(Error::RefreshTokenReused),
@@ -74,18 +78,14 @@ async fn rotate(
     if let Some(session) =
         sessions::rotate(tx, token.session_id, token.counter, now, expires_at).await?
     {
-        let permissions = roles::permissions_of(tx, session.user_id).await?;
-        return Ok(Outcome::Current(session, permissions));
+        return Ok(Outcome::Current(session));
     }
     let is_alive = |session: &Session| session.revoked_at.is_none() && session.expires_at > now;
     let Some(session) = sessions::find(tx, token.session_id).await?.filter(is_alive) else {
         return Ok(Outcome::Invalid);
     };
     match session.refresh_counter - token.counter {
-        1 if now.since(session.rotated_at) <= GRACE => {
-            let permissions = roles::permissions_of(tx, session.user_id).await?;
-            Ok(Outcome::Current(session, permissions))
-        }
+        1 if now.since(session.rotated_at) <= GRACE => Ok(Outcome::Current(session)),
         1.. => {
             sessions::revoke(tx, session.user_id, Which::Just(session.id), now).await?;
             reuse.clone().on(session.user_id).record(tx).await?;

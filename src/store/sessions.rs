@@ -205,11 +205,21 @@ pub async fn revoke(tx: &mut Tx<'_>, user_id: UserId, which: Which, now: Timesta
     }
 }
 
-/// Deletes up to `limit` sessions that expired before `before` and says how many.
-pub async fn delete_expired(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<u64> {
-    tx.execute(
-        "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)",
+/// Up to `limit` sessions that expired before `before`. Reads the whole table where there are few.
+pub async fn expired(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<Vec<SessionId>> {
+    tx.query_all(
+        "SELECT id FROM sessions WHERE expires_at < ?1 LIMIT ?2",
         &[before.into(), limit.into()],
+        |row| row.get(0),
+    )
+    .await
+}
+
+/// Deletes a session that expired before `before`.
+pub async fn delete_expired(tx: &mut Tx<'_>, id: SessionId, before: Timestamp) -> Result<u64> {
+    tx.execute(
+        "DELETE FROM sessions WHERE id = ?1 AND expires_at < ?2",
+        &[id.into(), before.into()],
     )
     .await
 }

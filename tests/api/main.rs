@@ -22,6 +22,7 @@ mod front;
 mod hostile;
 mod hostile_messages;
 mod limits;
+mod passwords;
 mod raw;
 mod records;
 mod serve;

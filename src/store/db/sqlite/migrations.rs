@@ -49,6 +49,8 @@ pub fn run(connection: &mut rusqlite::Connection) -> Result<Migrated> {
         return Ok(Migrated::default());
     }
     let report = embedded::migrations::runner()
+        // All or nothing, and one flush to disk.
+        .set_grouped(true)
         .run(connection)
         .map_err(failed)?;
     Ok(Migrated {
