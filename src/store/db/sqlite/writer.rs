@@ -5,6 +5,9 @@ use std::future::Future;
 use std::ops::AsyncFnMut;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -20,10 +23,63 @@ const QUEUE: usize = 4096;
 /// Units in one transaction at most, so that the first of them does not wait long for its answer.
 const MAX_BATCH: usize = 512;
 
+/// With nothing to write for this long, the newest snapshot is held for readers. Under load it would be let go again at
+/// once.
+const IDLE: Duration = Duration::from_millis(2);
+
 /// Sends units to the writer thread.
 #[derive(Clone)]
 pub struct Handle {
-    queue: mpsc::Sender<Box<dyn Job>>,
+    queue: SyncSender<Box<dyn Job>>,
+    deliveries: Deliveries,
+}
+
+/// Carries answers to where they are waited for. Waking a task from another thread costs a system call; a whole batch
+/// wakes one task on the runtime, and that one wakes the others for next to nothing.
+#[derive(Clone, Default)]
+struct Deliveries(Arc<OnceLock<mpsc::UnboundedSender<Batch>>>);
+
+impl Deliveries {
+    /// Starts the task, on the runtime of the first unit.
+    fn start(&self) {
+        self.0.get_or_init(|| {
+            let (sender, mut batches) = mpsc::unbounded_channel::<Batch>();
+            tokio::spawn(async move {
+                while let Some(batch) = batches.recv().await {
+                    batch.answer();
+                }
+            });
+            sender
+        });
+    }
+
+    fn send(&self, batch: Batch) {
+        match self.0.get() {
+            Some(sender) if batch.jobs.len() > 1 => {
+                // Without that runtime the others are told from here.
+                if let Err(mpsc::error::SendError(batch)) = sender.send(batch) {
+                    batch.answer();
+                }
+            }
+            _ => batch.answer(),
+        }
+    }
+}
+
+/// Units that were run in one transaction.
+#[derive(Default)]
+struct Batch {
+    jobs: Vec<Box<dyn Job>>,
+    /// Why the transaction came to nothing.
+    failed: Option<Error>,
+}
+
+impl Batch {
+    fn answer(self) {
+        for job in self.jobs {
+            job.answer(self.failed.clone());
+        }
+    }
 }
 
 impl Handle {
@@ -33,6 +89,7 @@ impl Handle {
         E: From<Error> + Send + 'static,
         F: AsyncFnMut(&mut db::Tx<'_>) -> std::result::Result<T, E> + Send + 'static,
     {
+        self.deliveries.start();
         let (answer, answered) = oneshot::channel();
         let unit = Unit {
             unit,
@@ -42,8 +99,8 @@ impl Handle {
         self.queue
             .try_send(Box::new(unit))
             .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => Error::Overloaded,
-                mpsc::error::TrySendError::Closed(_) => {
+                TrySendError::Full(_) => Error::Overloaded,
+                TrySendError::Disconnected(_) => {
                     Error::Unavailable("the writer has stopped".to_owned())
                 }
             })?;
@@ -102,10 +159,12 @@ where
 pub fn start(location: Location) -> Result<Handle> {
     let mut connection = location.open_writer()?;
     migrations::run(&mut connection)?;
-    let (queue, waiting) = mpsc::channel(QUEUE);
+    let (queue, waiting) = sync_channel(QUEUE);
+    let deliveries = Deliveries::default();
     let snapshot = Snapshot::new(&location);
     snapshot.hold();
     let writer = Writer {
+        deliveries: deliveries.clone(),
         snapshot,
         location,
         connection: Some(connection),
@@ -115,7 +174,7 @@ pub fn start(location: Location) -> Result<Handle> {
         .name("sqlite-writer".to_owned())
         .spawn(move || writer.work())
         .map_err(|error| Error::Unavailable(format!("no thread to write with: {error}")))?;
-    Ok(Handle { queue })
+    Ok(Handle { queue, deliveries })
 }
 
 struct Writer {
@@ -123,29 +182,38 @@ struct Writer {
     /// `None` after it was lost; opened again for the next batch.
     connection: Option<Connection>,
     snapshot: Snapshot,
-    waiting: mpsc::Receiver<Box<dyn Job>>,
+    waiting: Receiver<Box<dyn Job>>,
+    deliveries: Deliveries,
 }
 
 impl Writer {
     /// Works until every [`Handle`] is gone and the queue is empty.
     fn work(mut self) {
-        while let Some(first) = self.waiting.blocking_recv() {
-            let mut batch = Vec::new();
+        while let Some(first) = self.next() {
+            let mut batch = Batch::default();
             let mut lost = false;
-            self.snapshot.release();
-            let failed = self.transact(first, &mut batch, &mut lost).err();
-            if let Some(error) = &failed {
-                tracing::error!(error = %error, units = batch.len(), "commit failed");
+            batch.failed = self.transact(first, &mut batch.jobs, &mut lost).err();
+            if let Some(error) = &batch.failed {
+                tracing::error!(error = %error, units = batch.jobs.len(), "commit failed");
                 lost |= is_lost(error);
             }
             if lost {
                 self.connection = None;
             }
-            for job in batch {
-                job.answer(failed.clone());
-            }
-            if self.waiting.is_empty() {
+            self.deliveries.send(batch);
+        }
+    }
+
+    /// Waits for a unit. Meanwhile readers get the newest snapshot held for them.
+    fn next(&mut self) -> Option<Box<dyn Job>> {
+        match self.waiting.recv_timeout(IDLE) {
+            Ok(job) => Some(job),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => {
                 self.snapshot.hold();
+                let job = self.waiting.recv().ok();
+                self.snapshot.release();
+                job
             }
         }
     }
