@@ -39,12 +39,11 @@ const KNOWS_NO_HTTP: &[&str] = &[
 
 /// What asks the system for the time, and the files that may.
 const TIME: &[&str] = &["SystemTime::now", "Instant::now", "now_utc(", "now_local("];
-/// The password engine measures how long its steps take, the writer how long it has waited for company.
+/// The password engine measures how long its steps take.
 const MAY_ASK_THE_TIME: &[&str] = &[
     "clock.rs",
     "password/bench_passwords.rs",
     "password/engine/",
-    "store/db/sqlite/writer.rs",
 ];
 
 /// What asks the system for randomness, and the files that may.

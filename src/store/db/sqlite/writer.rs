@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -26,9 +26,6 @@ const MAX_BATCH: usize = 512;
 /// With nothing to write for this long, the newest snapshot is held for readers. Under load it would be let go again at
 /// once.
 const IDLE: Duration = Duration::from_millis(2);
-
-/// How long a transaction waits for more units under load: half of what a flush to a fast disk takes.
-const GATHER: Duration = Duration::from_micros(40);
 
 /// Sends units to the writer thread.
 #[derive(Clone)]
@@ -172,7 +169,6 @@ pub fn start(location: Location) -> Result<Handle> {
         location,
         connection: Some(connection),
         waiting,
-        is_busy: false,
     };
     std::thread::Builder::new()
         .name("sqlite-writer".to_owned())
@@ -188,8 +184,6 @@ struct Writer {
     snapshot: Snapshot,
     waiting: Receiver<Box<dyn Job>>,
     deliveries: Deliveries,
-    /// Whether the last transaction held more than one unit.
-    is_busy: bool,
 }
 
 impl Writer {
@@ -206,7 +200,6 @@ impl Writer {
             if lost {
                 self.connection = None;
             }
-            self.is_busy = batch.jobs.len() > 1;
             self.deliveries.send(batch);
         }
     }
@@ -249,7 +242,6 @@ impl Writer {
                 return Err(error);
             }
         };
-        let patience = if self.is_busy { GATHER } else { Duration::ZERO };
         let mut next = Some(first);
         while let Some(mut job) = next {
             let ran = run_in_savepoint(connection, job.as_mut(), lost);
@@ -260,7 +252,7 @@ impl Writer {
                 return Err(error);
             }
             next = if batch.len() < MAX_BATCH {
-                more(&self.waiting, patience)
+                self.waiting.try_recv().ok()
             } else {
                 None
             };
@@ -269,22 +261,6 @@ impl Writer {
             let _ = statement(connection, "ROLLBACK");
         })
     }
-}
-
-/// The next unit for this transaction. Where units came in numbers before, they will again: what arrives within a moment
-/// shares the commit, which costs more than the wait. A lone writer is not held up.
-fn more(waiting: &Receiver<Box<dyn Job>>, patience: Duration) -> Option<Box<dyn Job>> {
-    if let Ok(job) = waiting.try_recv() {
-        return Some(job);
-    }
-    let began = Instant::now();
-    while began.elapsed() < patience {
-        std::thread::yield_now();
-        if let Ok(job) = waiting.try_recv() {
-            return Some(job);
-        }
-    }
-    None
 }
 
 fn run_in_savepoint(connection: &mut Connection, job: &mut dyn Job, lost: &mut bool) -> Result<()> {
