@@ -6,11 +6,10 @@ use std::ops::AsyncFnMut;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::connection::{Location, is_lost};
 use super::snapshot::Snapshot;
@@ -31,39 +30,6 @@ const IDLE: Duration = Duration::from_millis(2);
 #[derive(Clone)]
 pub struct Handle {
     queue: SyncSender<Box<dyn Job>>,
-    deliveries: Deliveries,
-}
-
-/// Carries answers to where they are waited for. Waking a task from another thread costs a system call; a whole batch
-/// wakes one task on the runtime, and that one wakes the others for next to nothing.
-#[derive(Clone, Default)]
-struct Deliveries(Arc<OnceLock<mpsc::UnboundedSender<Batch>>>);
-
-impl Deliveries {
-    /// Starts the task, on the runtime of the first unit.
-    fn start(&self) {
-        self.0.get_or_init(|| {
-            let (sender, mut batches) = mpsc::unbounded_channel::<Batch>();
-            tokio::spawn(async move {
-                while let Some(batch) = batches.recv().await {
-                    batch.answer();
-                }
-            });
-            sender
-        });
-    }
-
-    fn send(&self, batch: Batch) {
-        match self.0.get() {
-            Some(sender) if batch.jobs.len() > 1 => {
-                // Without that runtime the others are told from here.
-                if let Err(mpsc::error::SendError(batch)) = sender.send(batch) {
-                    batch.answer();
-                }
-            }
-            _ => batch.answer(),
-        }
-    }
 }
 
 /// Units that were run in one transaction.
@@ -89,7 +55,6 @@ impl Handle {
         E: From<Error> + Send + 'static,
         F: AsyncFnMut(&mut db::Tx<'_>) -> std::result::Result<T, E> + Send + 'static,
     {
-        self.deliveries.start();
         let (answer, answered) = oneshot::channel();
         let unit = Unit {
             unit,
@@ -160,11 +125,9 @@ pub fn start(location: Location) -> Result<Handle> {
     let mut connection = location.open_writer()?;
     migrations::run(&mut connection)?;
     let (queue, waiting) = sync_channel(QUEUE);
-    let deliveries = Deliveries::default();
     let snapshot = Snapshot::new(&location);
     snapshot.hold();
     let writer = Writer {
-        deliveries: deliveries.clone(),
         snapshot,
         location,
         connection: Some(connection),
@@ -174,7 +137,7 @@ pub fn start(location: Location) -> Result<Handle> {
         .name("sqlite-writer".to_owned())
         .spawn(move || writer.work())
         .map_err(|error| Error::Unavailable(format!("no thread to write with: {error}")))?;
-    Ok(Handle { queue, deliveries })
+    Ok(Handle { queue })
 }
 
 struct Writer {
@@ -183,7 +146,6 @@ struct Writer {
     connection: Option<Connection>,
     snapshot: Snapshot,
     waiting: Receiver<Box<dyn Job>>,
-    deliveries: Deliveries,
 }
 
 impl Writer {
@@ -200,7 +162,7 @@ impl Writer {
             if lost {
                 self.connection = None;
             }
-            self.deliveries.send(batch);
+            batch.answer();
         }
     }
 
