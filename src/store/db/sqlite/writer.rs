@@ -126,7 +126,6 @@ pub fn start(location: Location) -> Result<Handle> {
     migrations::run(&mut connection)?;
     let (queue, waiting) = sync_channel(QUEUE);
     let snapshot = Snapshot::new(&location);
-    snapshot.hold();
     let writer = Writer {
         snapshot,
         location,
