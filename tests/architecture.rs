@@ -51,7 +51,7 @@ const RANDOMNESS: &[&str] = &[
     "rand::",
     "getrandom",
     "thread_rng",
-    "new_v4(",
+    "Uuid::new_v4(",
     "now_v7(",
     "OsRng",
 ];

@@ -1,26 +1,25 @@
 //! The tag `auth`: registration, login, tokens.
 
+use poem::{FromRequest, Request, RequestBody};
 use poem_openapi::param::Query;
 use poem_openapi::{Enum, Object, OpenApi};
-use serde::Serialize;
-use uuid::Uuid;
 
 use super::answer::{Created, Empty, Json, NoContent};
 use super::body::{FormBody, JsonBody, request_objects};
 use super::code::Code;
-use super::context::Ctx;
+use super::context::{self, Ctx};
 use super::fields::{
     EmailText, FullNameText, GrantTypeText, IdentifierText, NewPasswordText, PASSWORD_GRANT,
     PasswordText, REFRESH_GRANT, TokenText, UsernameText,
 };
 use super::limits::Class;
-use super::objects::{Token, User};
+use super::objects::{Introspection, Token, User};
 use super::problem::Failure;
 use super::result::{Result, ResultExt};
-use super::security::Caller;
+use super::security::{Caller, Permitted, TokensIntrospect};
 use super::spec::{Failures, Tag};
 use crate::config::Secret;
-use crate::domain::introspection::{self, Active};
+use crate::domain::introspection;
 use crate::domain::login::{self, Login};
 use crate::domain::registration::{self, Registration};
 use crate::domain::sessions::{self, LogoutScope};
@@ -142,64 +141,6 @@ enum LogoutChoice {
     All,
 }
 
-/// What is known of a token (RFC 7662 §2.2). Of one that is not good: that it is not active.
-#[derive(Debug, Default, Object, Serialize)]
-#[oai(read_only_all, skip_serializing_if_is_none)]
-struct Introspection {
-    active: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    username: Option<String>,
-    /// `access_token` or `refresh_token`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token_type: Option<String>,
-    /// Seconds since 1970, as all times here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exp: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    iat: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nbf: Option<i64>,
-    /// The user's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sub: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    aud: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    iss: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    jti: Option<Uuid>,
-    /// The session's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sid: Option<Uuid>,
-}
-
-impl From<Active> for Introspection {
-    fn from(active: Active) -> Self {
-        let kind = if active.access.is_some() {
-            "access_token"
-        } else {
-            "refresh_token"
-        };
-        let access = active.access.as_ref();
-        Self {
-            active: true,
-            scope: Some(active.scope),
-            username: Some(active.username),
-            token_type: Some(kind.to_owned()),
-            exp: Some(active.expires_at.seconds()),
-            iat: access.map(|claims| claims.issued_at.seconds()),
-            nbf: access.map(|claims| claims.not_before.seconds()),
-            jti: access.map(|claims| claims.jti),
-            sub: Some(active.user_id.0),
-            sid: Some(active.session_id.0),
-            iss: active.access.as_ref().map(|claims| claims.issuer.clone()),
-            aud: active.access.map(|claims| claims.audience),
-        }
-    }
-}
-
 pub struct AuthApi;
 
 #[OpenApi(prefix_path = "/auth", tag = "Tag::Auth")]
@@ -208,9 +149,15 @@ impl AuthApi {
     ///
     /// The account has the role `user` and can log in at once.
     #[oai(path = "/register", method = "post", operation_id = "registerUser")]
-    async fn register(&self, ctx: Ctx, body: JsonBody<RegisterRequest>) -> Result<Created<User>> {
-        ctx.count(Class::Register)?;
+    async fn register(
+        &self,
+        ctx: Ctx,
+        _open: RegistrationOpen,
+        body: JsonBody<RegisterRequest>,
+    ) -> Result<Created<User>> {
         let registration = body.0.parse().or_problem()?;
+        // Whoever mistypes a field has not registered yet.
+        ctx.count(Class::Register)?;
         let user = registration::register(&ctx.services, &ctx.origin, registration)
             .await
             .or_problem()?;
@@ -322,7 +269,7 @@ impl AuthApi {
     )]
     async fn introspect(
         &self,
-        caller: Caller,
+        caller: Permitted<TokensIntrospect>,
         form: FormBody<TokenForm>,
     ) -> Result<Json<Introspection>> {
         let token = form.0.token.0;
@@ -354,6 +301,16 @@ impl AuthApi {
             .await
             .or_problem()?;
         Ok(Json(pair.into()))
+    }
+}
+
+/// That anybody may register; found out before the request is looked at.
+struct RegistrationOpen;
+
+impl<'a> FromRequest<'a> for RegistrationOpen {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        registration::require_open(&context::of(request)?.services).or_problem()?;
+        Ok(Self)
     }
 }
 

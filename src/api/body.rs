@@ -67,11 +67,14 @@ macro_rules! extractor {
                 body: &mut RequestBody,
                 _: ExtractParamOptions<()>,
             ) -> Result<Self> {
-                if !has_media_type(request, $content_type) {
+                let bytes = body.take()?.into_bytes().await?;
+                // Without a body there is no type to be wrong: what is missing is for the reader to say.
+                let is_absent =
+                    bytes.is_empty() && !request.headers().contains_key(header::CONTENT_TYPE);
+                if !is_absent && !has_media_type(request, $content_type) {
                     let expected = $content_type;
                     return Err(Failure::UnsupportedMediaType { expected }.into());
                 }
-                let bytes = body.take()?.into_bytes().await?;
                 Ok(Self($read(&bytes)?))
             }
         }
@@ -91,6 +94,12 @@ fn has_media_type(request: &Request, expected: &str) -> bool {
 }
 
 fn read_json<T: RequestObject>(bytes: &[u8]) -> std::result::Result<T, Failure> {
+    if bytes.is_empty() {
+        return Err(Failure::Malformed {
+            detail: "A JSON body is required.".to_owned(),
+            errors: Vec::new(),
+        });
+    }
     let value: Value = serde_json::from_slice(bytes).map_err(|error| Failure::Malformed {
         // The parser's own message may quote the body.
         detail: format!(
@@ -114,6 +123,9 @@ fn read_json<T: RequestObject>(bytes: &[u8]) -> std::result::Result<T, Failure> 
         .map_err(|_| Failure::defect("a body passed its schema and did not parse"))
 }
 
+/// More are no help to anybody, and a long answer to a short request.
+const MAX_ERRORS: usize = 32;
+
 /// Everything in which `fields` is not what `schema` says: fields unknown or missing, and wrong types.
 fn compare(fields: &Map<String, Value>, schema: &MetaSchema) -> Vec<FieldError> {
     let known = |name: &str| schema.properties.iter().find(|(known, _)| *known == name);
@@ -128,29 +140,24 @@ fn compare(fields: &Map<String, Value>, schema: &MetaSchema) -> Vec<FieldError> 
             "unknown_field",
             "There is no such field.",
         )),
-        Some((name, expected)) => wrong_type(name, value, expected, schema.required.contains(name)),
+        Some((name, expected)) => wrong_type(name, value, expected),
     });
-    missing.chain(present).collect()
+    missing.chain(present).take(MAX_ERRORS).collect()
 }
 
-fn wrong_type(
-    name: &str,
-    value: &Value,
-    schema: &MetaSchemaRef,
-    is_required: bool,
-) -> Option<FieldError> {
+fn wrong_type(name: &str, value: &Value, schema: &MetaSchemaRef) -> Option<FieldError> {
     let MetaSchemaRef::Inline(schema) = schema else {
         return None;
     };
     let fits = match (schema.ty, value) {
-        (_, Value::Null) => !is_required || schema.nullable,
+        (_, Value::Null) => schema.nullable,
         ("string", Value::String(_)) | ("boolean", Value::Bool(_)) => true,
         ("array", Value::Array(items)) => {
             let items = items.iter().enumerate();
             let expected = schema.items.as_deref();
             return items
                 .filter_map(|(index, item)| {
-                    wrong_type(&format!("{name}[{index}]"), item, expected?, true)
+                    wrong_type(&format!("{name}[{index}]"), item, expected?)
                 })
                 .next();
         }
@@ -273,10 +280,16 @@ mod tests {
             codes(r#"{"name": null}"#),
             [("name".to_owned(), "invalid_type")]
         );
+        let null = r#"{"name": "x", "note": null}"#;
+        assert_eq!(
+            codes(null),
+            [("note".to_owned(), "invalid_type")],
+            "null is not the same as absent"
+        );
         assert_eq!(codes("[1]"), [("body".to_owned(), "malformed")]);
         assert_eq!(codes("{"), [("body".to_owned(), "malformed")]);
         assert!(
-            read_json::<Example>(br#"{"name": "x", "note": null, "tags": ["a"], "flag": true}"#)
+            read_json::<Example>(br#"{"name": "x", "note": "y", "tags": ["a"], "flag": true}"#)
                 .is_ok()
         );
     }

@@ -97,6 +97,7 @@ text! {
     /// A name as people write it.
     FullNameText(String),
     MetaSchema {
+        nullable: true,
         max_length: Some(domain::FullName::MAX_CHARS),
         pattern: Some(r"^[^\u0000-\u001f\u007f-\u009f]*$".to_owned()),
         example: Some("Ada Lovelace".into()),
@@ -130,7 +131,6 @@ text! {
     /// A token.
     TokenText(Secret),
     MetaSchema {
-        min_length: Some(1),
         example: Some("vrt1_AZJ…".into()),
         ..string()
     }
@@ -140,7 +140,6 @@ text! {
     /// A username or e-mail address.
     IdentifierText(String),
     MetaSchema {
-        min_length: Some(1),
         example: Some("ada".into()),
         ..string()
     }
@@ -188,6 +187,47 @@ impl ToJSON for DateTime {
 impl Serialize for DateTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0.rfc3339())
+    }
+}
+
+/// A value of an answer that is always there and may be `null`.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(transparent)]
+pub struct Nullable<T>(pub Option<T>);
+
+impl<T: Type> Type for Nullable<T> {
+    const IS_REQUIRED: bool = true;
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        format!("nullable_{}", T::name()).into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref().merge(MetaSchema {
+            nullable: true,
+            ..MetaSchema::ANY
+        })
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(self.as_raw_value().into_iter())
+    }
+}
+
+impl<T: ToJSON> ToJSON for Nullable<T> {
+    fn to_json(&self) -> Option<Value> {
+        Some(
+            self.0
+                .as_ref()
+                .and_then(ToJSON::to_json)
+                .unwrap_or_default(),
+        )
     }
 }
 

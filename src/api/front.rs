@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::{FutureExt, StreamExt, pin_mut};
+use futures_util::FutureExt;
 use poem::http::uri::{PathAndQuery, Scheme, Uri};
-use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use poem::{
-    Body, Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response, Route, RouteMethod,
+    Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response, Route, RouteMethod,
 };
 use poem_openapi::__private::UrlQuery;
 use poem_openapi::OpenApi;
@@ -21,21 +20,11 @@ use super::context::Context;
 use super::limits::{Class, Limiters};
 use super::problem::Failure;
 use super::routes::{self, Routes};
-use super::{apis, cors, docs};
+use super::{apis, cors, docs, upload};
 use crate::config;
 use crate::domain::{Origin, Services};
 
-/// Longest body that is read.
-const MAX_BODY: usize = 64 * 1024;
-
-/// Of a body that is too long this much is read and thrown away, so that a client that sends all before it reads gets
-/// its answer.
-const MAX_DRAINED: usize = 16 * 1024 * 1024;
-
-/// Time in which a body has to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Time for everything else. Far more than any handler needs.
+/// Time for a request once its body is there. Far more than any handler needs.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Longest part of a user agent that is kept.
@@ -47,8 +36,8 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 /// Nothing that the API answers is a page.
 const API_POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-/// Two years, as the preload list asks for.
-const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
+/// Two years. What else its domain serves is not for this service to say.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000");
 
 /// The endpoint that answers every request.
 pub struct Front {
@@ -86,6 +75,13 @@ impl Front {
             self.limiters.clone(),
         ));
         request.set_data(context.clone());
+        let mut line = AccessLine {
+            method,
+            route: route.map_or("-", |route| route.template.as_str()),
+            context: &context,
+            began,
+            status: None,
+        };
 
         // Pinned here, so that the large future is not moved into each of its wrappers.
         let mut answering = pin!(self.answer(request, &path, route, &context));
@@ -103,14 +99,7 @@ impl Front {
             failure.answer(&context.request_id)
         });
         self.finish(&mut response, &path, &context, origin_header.as_ref());
-        let elapsed = self.services.clock.monotonic().saturating_sub(began);
-        log(
-            &method,
-            route.map_or("-", |route| route.template.as_str()),
-            &response,
-            &context,
-            elapsed,
-        );
+        line.status = Some(response.status());
         response
     }
 
@@ -124,6 +113,13 @@ impl Front {
         // Whoever watches the service is not to be held back by a flood.
         if !matches!(path, "/healthz" | "/readyz") {
             context.count(Class::Ip)?;
+        }
+        if request.version() == Version::HTTP_11 && !request.headers().contains_key(header::HOST) {
+            // RFC 9112 §3.2.
+            return Err(Failure::Malformed {
+                detail: "The header Host is missing.".to_owned(),
+                errors: Vec::new(),
+            });
         }
         if let Some(response) = cors::preflight(&request) {
             return Ok(response);
@@ -145,7 +141,7 @@ impl Front {
         }
         set_path(&mut request, path)?;
         if !has_no_body(&request) {
-            let body = read_body(&mut request).await?;
+            let body = upload::read(&mut request).await?;
             request.set_body(body);
         }
         self.api
@@ -320,60 +316,39 @@ fn has_no_body(request: &Request) -> bool {
     is_empty && !headers.contains_key(header::TRANSFER_ENCODING) && request.method() == Method::GET
 }
 
-async fn read_body(request: &mut Request) -> Result<Bytes, Failure> {
-    let waits_for_continue = request.headers().contains_key(header::EXPECT);
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse().ok());
-    let too_large = announced.is_some_and(|length: usize| length > MAX_BODY);
-    if too_large && (waits_for_continue || announced > Some(MAX_DRAINED)) {
-        return Err(Failure::BodyTooLarge);
-    }
-    let body = request.take_body();
-    tokio::time::timeout(BODY_TIMEOUT, collect(body, too_large))
-        .await
-        .unwrap_or(Err(Failure::RequestTimeout))
+/// The one line of a request in the access log; also of one whose client did not wait for the answer.
+struct AccessLine<'a> {
+    method: Method,
+    route: &'a str,
+    context: &'a Context,
+    began: Duration,
+    /// `None` while there is no answer.
+    status: Option<StatusCode>,
 }
 
-async fn collect(body: Body, mut too_large: bool) -> Result<Bytes, Failure> {
-    let frames = body.into_bytes_stream();
-    pin_mut!(frames);
-    let mut collected = BytesMut::new();
-    let mut seen = 0;
-    while let Some(frame) = frames.next().await {
-        let frame = frame.map_err(|_| Failure::Malformed {
-            detail: "The body ended before it was whole.".to_owned(),
-            errors: Vec::new(),
-        })?;
-        seen += frame.len();
-        too_large |= seen > MAX_BODY;
-        if !too_large {
-            collected.extend_from_slice(&frame);
-        } else if seen > MAX_DRAINED {
-            break;
-        }
-    }
-    if too_large {
-        Err(Failure::BodyTooLarge)
-    } else {
-        Ok(collected.freeze())
-    }
-}
+/// What nginx logs for a client that has gone.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// The one line of a request in the access log.
-fn log(method: &Method, route: &str, response: &Response, context: &Context, elapsed: Duration) {
-    tracing::event!(
-        target: "vestibule::access",
-        tracing::Level::INFO,
-        http.method = method.as_str(),
-        http.route = route,
-        http.status = response.status().as_u16(),
-        duration.ms = elapsed.as_micros() as f64 / 1000.0,
-        request.id = context.request_id.as_str(),
-        user.id = context.user_id.get().map(tracing::field::display),
-        "request"
-    );
+impl Drop for AccessLine<'_> {
+    fn drop(&mut self) {
+        let elapsed = self
+            .context
+            .services
+            .clock
+            .monotonic()
+            .saturating_sub(self.began);
+        tracing::event!(
+            target: "vestibule::access",
+            tracing::Level::INFO,
+            http.method = self.method.as_str(),
+            http.route = self.route,
+            http.status = self.status.map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16()),
+            duration.ms = elapsed.as_micros() as f64 / 1000.0,
+            request.id = self.context.request_id.as_str(),
+            user.id = self.context.user_id.get().map(tracing::field::display),
+            "request"
+        );
+    }
 }
 
 /// The scheme that requests come in by.

@@ -103,7 +103,7 @@ impl Limiter {
     fn new(name: &'static str, limit: Limit, clock: SharedClock) -> Self {
         let clock = Monotonic(clock);
         let quota = Quota::with_period(limit.interval())
-            .expect("a limit's interval is a microsecond at least")
+            .expect("a limit's interval is a millisecond at least")
             .allow_burst(limit.burst);
         Self {
             name,

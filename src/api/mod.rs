@@ -21,6 +21,7 @@ mod security;
 mod serve;
 mod service;
 mod spec;
+mod upload;
 mod users;
 
 pub use front::Front;

@@ -4,8 +4,9 @@ use poem_openapi::Object;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::fields::DateTime;
+use super::fields::{DateTime, Nullable};
 use crate::domain;
+use crate::domain::introspection::Active;
 use crate::domain::tokens::TokenPair;
 
 /// An account.
@@ -18,7 +19,7 @@ pub struct User {
     pub email: String,
     /// Unique without regard to case.
     pub username: String,
-    pub full_name: Option<String>,
+    pub full_name: Nullable<String>,
     /// Whether the address has been shown to belong to the user.
     pub email_verified: bool,
     /// A disabled account cannot log in.
@@ -29,7 +30,7 @@ pub struct User {
     pub mfa_enabled: bool,
     pub created_at: DateTime,
     pub updated_at: DateTime,
-    pub last_login_at: Option<DateTime>,
+    pub last_login_at: Nullable<DateTime>,
 }
 
 impl From<domain::User> for User {
@@ -38,7 +39,7 @@ impl From<domain::User> for User {
             id: user.id.0,
             email: user.email,
             username: user.username,
-            full_name: user.full_name,
+            full_name: Nullable(user.full_name),
             email_verified: user.email_verified,
             is_active: user.is_active,
             roles: user.roles,
@@ -46,13 +47,13 @@ impl From<domain::User> for User {
             mfa_enabled: false,
             created_at: DateTime(user.created_at),
             updated_at: DateTime(user.updated_at),
-            last_login_at: user.last_login_at.map(DateTime),
+            last_login_at: Nullable(user.last_login_at.map(DateTime)),
         }
     }
 }
 
 /// An access token and the refresh token that replaces it (RFC 6749 §5.1).
-#[derive(Debug, Object, Serialize)]
+#[derive(Object, Serialize)]
 #[oai(read_only_all)]
 pub struct Token {
     /// A JWT (RFC 9068) for the header `Authorization: Bearer`.
@@ -78,6 +79,64 @@ impl From<TokenPair> for Token {
             refresh_token: pair.refresh_token,
             refresh_expires_in: pair.refresh_expires_in.as_secs(),
             scope: pair.scope,
+        }
+    }
+}
+
+/// What is known of a token (RFC 7662 §2.2). Of one that is not good: that it is not active.
+#[derive(Debug, Default, Object, Serialize)]
+#[oai(read_only_all, skip_serializing_if_is_none)]
+pub struct Introspection {
+    active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
+    /// `access_token` or `refresh_token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<String>,
+    /// Seconds since 1970, as all times here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iat: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
+    /// The user's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<Uuid>,
+    /// The session's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<Uuid>,
+}
+
+impl From<Active> for Introspection {
+    fn from(active: Active) -> Self {
+        let kind = if active.access.is_some() {
+            "access_token"
+        } else {
+            "refresh_token"
+        };
+        let access = active.access.as_ref();
+        Self {
+            active: true,
+            scope: Some(active.scope),
+            username: Some(active.username),
+            token_type: Some(kind.to_owned()),
+            exp: Some(active.expires_at.seconds()),
+            iat: access.map(|claims| claims.issued_at.seconds()),
+            nbf: access.map(|claims| claims.not_before.seconds()),
+            jti: access.map(|claims| claims.jti),
+            sub: Some(active.user_id.0),
+            sid: Some(active.session_id.0),
+            iss: active.access.as_ref().map(|claims| claims.issuer.clone()),
+            aud: active.access.map(|claims| claims.audience),
         }
     }
 }

@@ -159,6 +159,17 @@ impl Failure {
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, challenge(described.code));
         }
+        // RFC 6750 §3.1.
+        if let Self::Domain(Error::InsufficientScope(permission)) = self
+            && let Ok(challenge) = format!(
+                r#"Bearer realm="vestibule", error="insufficient_scope", scope="{permission}""#
+            )
+            .parse()
+        {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, challenge);
+        }
         if let Self::MethodNotAllowed { allow } = self
             && let Ok(allow) = allow.parse()
         {
@@ -227,6 +238,10 @@ fn describe(error: &Error) -> Described {
         Error::PermissionDenied(permission) => Described::new(
             Code::PermissionDenied,
             format!("This needs the permission {permission}."),
+        ),
+        Error::InsufficientScope(permission) => Described::new(
+            Code::PermissionDenied,
+            format!("The scope of this login lacks {permission}. Log in again with a wider one."),
         ),
         Error::AccountDisabled => Described::new(Code::AccountDisabled, "The account is disabled."),
         Error::RegistrationDisabled => Described::new(

@@ -3,6 +3,8 @@
 //! One extractor stands for two schemes of the specification that carry the same token: `BearerAuth`, to paste one, and
 //! `PasswordAuth`, with which Swagger UI logs in by username and password.
 
+use std::marker::PhantomData;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use poem::http::header;
@@ -63,6 +65,67 @@ impl<'a> ApiExtractor<'a> for Caller {
         // Set once a request; a second extractor would find the same user.
         let _ = context.user_id.set(actor.id());
         Ok(Self { actor, context })
+    }
+}
+
+/// A permission that an operation needs.
+pub trait Permission {
+    const NAME: &'static str;
+}
+
+macro_rules! permissions {
+    ($($name:ident = $permission:expr),* $(,)?) => {
+        $(
+            /// As a type, for [`Permitted`].
+            pub struct $name;
+
+            impl Permission for $name {
+                const NAME: &'static str = $permission;
+            }
+        )*
+    };
+}
+
+permissions! {
+    UsersRead = roles::USERS_READ,
+    UsersWrite = roles::USERS_WRITE,
+    RolesWrite = roles::ROLES_WRITE,
+    TokensIntrospect = roles::TOKENS_INTROSPECT,
+}
+
+/// Somebody who is logged in and has a permission. Found out before the rest of the request is looked at, so that nobody
+/// else learns what it should look like.
+pub struct Permitted<P>(Caller, PhantomData<P>);
+
+impl<P> Deref for Permitted<P> {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.0
+    }
+}
+
+impl<'a, P: Permission + Send> ApiExtractor<'a> for Permitted<P> {
+    const TYPES: &'static [ApiExtractorType] = Caller::TYPES;
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        Caller::register(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        Caller::security_schemes()
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let caller = Caller::from_request(request, body, options).await?;
+        caller.actor.require(P::NAME).or_problem()?;
+        Ok(Self(caller, PhantomData))
     }
 }
 

@@ -19,7 +19,7 @@ use poem::web::{LocalAddr, RemoteAddr};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -28,7 +28,13 @@ use super::Front;
 use super::front::scheme;
 use crate::config;
 
-/// Time for a TLS handshake, and for the headers of a request. It also ends connections that are idle.
+/// Longest life of a connection: whoever holds one without reading, or without asking, makes room for others.
+const MAX_AGE: Duration = Duration::from_secs(600);
+
+/// Time for what is under way on a connection that is to end: more than any request may take.
+const FAREWELL: Duration = Duration::from_secs(60);
+
+/// Time for a TLS handshake, and for the headers of a request. It also ends HTTP/1 connections that are idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Header fields of a request. Browsers and proxies send some thirty.
@@ -39,6 +45,9 @@ const MAX_HEADER_BYTES: usize = 32 * 1024;
 
 /// Requests at one time on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 100;
+
+/// Connections that the system holds until they are accepted; it takes less where its own limit is lower.
+const BACKLOG: u32 = 4096;
 
 /// How long to wait before accepting again after the system refused (no file descriptors left, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -77,7 +86,7 @@ impl Serving {
             .map(acceptor)
             .transpose()
             .map_err(io::Error::other)?;
-        let socket = TcpListener::bind((server.host, server.port)).await?;
+        let socket = listen(SocketAddr::new(server.host, server.port))?;
         Ok(Self {
             address: socket.local_addr()?,
             listener: Listener {
@@ -90,6 +99,19 @@ impl Serving {
             },
         })
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // A restart finds the address in use by connections that are only waiting to be forgotten.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl Listener {
@@ -175,7 +197,7 @@ struct Connection {
     stopped: watch::Receiver<bool>,
 }
 
-/// Drives a connection to its end; when the service stops, to the end of the request under way.
+/// Drives a connection to its end; when the service stops or the connection is old, to the end of the request under way.
 macro_rules! drive {
     ($connection:expr, $stopped:expr) => {{
         let mut connection = pin!($connection);
@@ -183,9 +205,11 @@ macro_rules! drive {
         tokio::select! {
             // A connection that breaks off is the client's affair.
             _ = connection.as_mut() => return,
-            _ = stopped.wait_for(|stopped| *stopped) => connection.as_mut().graceful_shutdown(),
+            _ = stopped.wait_for(|stopped| *stopped) => (),
+            () = tokio::time::sleep(MAX_AGE) => (),
         }
-        let _ = connection.await;
+        connection.as_mut().graceful_shutdown();
+        let _ = tokio::time::timeout(FAREWELL, connection).await;
     }};
 }
 

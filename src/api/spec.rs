@@ -87,6 +87,9 @@ pub fn document() -> String {
     document["openapi"] = "3.0.3".into();
     add_schemas(&mut document);
     close_request_objects(&mut document);
+    // As an example of a change it has to differ from the current one.
+    document["components"]["schemas"]["PasswordChange"]["properties"]["new_password"]["example"] =
+        "seven purple elephants dancing".into();
     document["components"]["headers"] = headers();
     order_tags(&mut document);
     if let Some(paths) = document["paths"].as_object_mut() {
@@ -126,8 +129,9 @@ fn close_request_objects(document: &mut Value) {
         return;
     };
     for (name, schema) in schemas {
-        for property in schema["properties"]
-            .as_object_mut()
+        for property in schema
+            .get_mut("properties")
+            .and_then(Value::as_object_mut)
             .into_iter()
             .flat_map(Map::values_mut)
         {
@@ -174,7 +178,11 @@ fn complete(method: &str, operation: &mut Value) {
         }
         let described = response["description"].as_str().unwrap_or_default();
         let separator = if described.ends_with(':') { " " } else { ", " };
-        response["description"] = format!("{described}{separator}`{}`", code.as_str()).into();
+        let told = match status {
+            400 if OAUTH.contains(&id.as_str()) => "an error of RFC 6749 §5.2".to_owned(),
+            _ => format!("`{}`", code.as_str()),
+        };
+        response["description"] = format!("{described}{separator}{told}").into();
     }
     if let Some(responses) = operation["responses"].as_object_mut() {
         for (status, response) in responses.iter_mut() {

@@ -12,11 +12,11 @@ use super::account::parse_full_name;
 use super::answer::{Created, Json, NoContent};
 use super::body::{JsonBody, request_objects};
 use super::code::Code;
-use super::fields::{EmailText, FullNameText, NewPasswordText, PageLimit, UsernameText};
+use super::fields::{EmailText, FullNameText, NewPasswordText, Nullable, PageLimit, UsernameText};
 use super::objects::User;
 use super::problem::Failure;
 use super::result::{Result, ResultExt};
-use super::security::Caller;
+use super::security::{Permitted, RolesWrite, UsersRead, UsersWrite};
 use super::spec::{Failures, Tag};
 use crate::domain::users::{self, NewUser, Query as UserQuery, Update};
 use crate::domain::{Email, FieldError, FullName, Invalid, Password, Username, roles};
@@ -83,7 +83,7 @@ pub const FAILURES: Failures = &[
 struct UserPage {
     items: Vec<User>,
     /// To be sent as `cursor` for the next page; `null` on the last.
-    next_cursor: Option<String>,
+    next_cursor: Nullable<String>,
 }
 
 /// A new user.
@@ -134,7 +134,7 @@ impl UsersApi {
     #[oai(path = "/", method = "get", operation_id = "listUsers")]
     async fn list(
         &self,
-        caller: Caller,
+        caller: Permitted<UsersRead>,
         /// Users on a page.
         #[oai(default)]
         limit: Query<PageLimit>,
@@ -151,7 +151,12 @@ impl UsersApi {
             prefix: q.0,
             role: role.0,
             is_active: is_active.0,
-            after: cursor.0.as_deref().map(decode_cursor).transpose()?,
+            after: cursor
+                .0
+                .as_deref()
+                .filter(|cursor| !cursor.is_empty())
+                .map(decode_cursor)
+                .transpose()?,
             limit: limit.0.0,
         };
         let page = users::list(caller.services(), &caller.actor, query)
@@ -159,7 +164,7 @@ impl UsersApi {
             .or_problem()?;
         Ok(Json(UserPage {
             items: page.items.into_iter().map(User::from).collect(),
-            next_cursor: page.next.map(encode_cursor),
+            next_cursor: Nullable(page.next.map(encode_cursor)),
         }))
     }
 
@@ -169,7 +174,7 @@ impl UsersApi {
     #[oai(path = "/", method = "post", operation_id = "createUser")]
     async fn create(
         &self,
-        caller: Caller,
+        caller: Permitted<UsersWrite>,
         body: JsonBody<CreateUserRequest>,
     ) -> Result<Created<User>> {
         let new = body.0.parse().or_problem()?;
@@ -186,7 +191,7 @@ impl UsersApi {
     ///
     /// Needs the permission `users:read`.
     #[oai(path = "/:id", method = "get", operation_id = "getUser")]
-    async fn get(&self, caller: Caller, id: Path<Uuid>) -> Result<Json<User>> {
+    async fn get(&self, caller: Permitted<UsersRead>, id: Path<Uuid>) -> Result<Json<User>> {
         let user = users::find(caller.services(), &caller.actor, UserId(id.0))
             .await
             .or_problem()?;
@@ -200,7 +205,7 @@ impl UsersApi {
     #[oai(path = "/:id", method = "patch", operation_id = "updateUser")]
     async fn update(
         &self,
-        caller: Caller,
+        caller: Permitted<UsersWrite>,
         id: Path<Uuid>,
         body: JsonBody<UpdateUserRequest>,
     ) -> Result<Json<User>> {
@@ -216,7 +221,7 @@ impl UsersApi {
     /// For good. Needs the permission `users:write`, and every permission that the user has. To delete oneself, the password
     /// has to be given less than 10 minutes before.
     #[oai(path = "/:id", method = "delete", operation_id = "deleteUser")]
-    async fn delete(&self, caller: Caller, id: Path<Uuid>) -> Result<NoContent> {
+    async fn delete(&self, caller: Permitted<UsersWrite>, id: Path<Uuid>) -> Result<NoContent> {
         users::delete(caller.services(), &caller.actor, UserId(id.0))
             .await
             .or_problem()?;
@@ -229,7 +234,7 @@ impl UsersApi {
     #[oai(path = "/:id/roles", method = "put", operation_id = "setUserRoles")]
     async fn set_roles(
         &self,
-        caller: Caller,
+        caller: Permitted<RolesWrite>,
         id: Path<Uuid>,
         body: JsonBody<SetRolesRequest>,
     ) -> Result<Json<User>> {

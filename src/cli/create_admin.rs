@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use clap::{Arg, ArgMatches, Command};
 
 use super::{Exit, Outcome, build, runtime, settings};
-use crate::config::Secret;
+use crate::config::{DatabaseUrl, Secret};
 use crate::domain::{Email, Error, Invalid, Password, Username, users};
 
 pub fn command() -> Command {
@@ -21,6 +21,11 @@ pub fn command() -> Command {
 
 pub fn run(matches: &ArgMatches) -> Outcome {
     let settings = settings(matches)?;
+    if settings.database.url == DatabaseUrl::Memory {
+        return Err(Exit::wrong_use(
+            "DATABASE_URL: found a database in memory, which ends with this command; allowed: a database that stays",
+        ));
+    }
     let text = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
     let mut invalid = Invalid::default();
     let email = invalid.keep(Email::parse("--email", &text("email")));

@@ -1,6 +1,7 @@
 //! `vestibule serve`: the service itself.
 
 use std::io::IsTerminal;
+use std::path::Path;
 
 use clap::ArgMatches;
 use tracing::level_filters::LevelFilter;
@@ -29,7 +30,8 @@ pub fn run(matches: &ArgMatches) -> Outcome {
     let cost = settings.passwords.cost;
     let app = build(settings)?;
     tell_about(&app);
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(async {
         let services = app.services.clone();
         let stop = stop_signal()?;
         let bound = app.bind().await.map_err(explain)?;
@@ -49,7 +51,10 @@ pub fn run(matches: &ArgMatches) -> Outcome {
             tracing::warn!("stopped; requests still under way were cut off");
         }
         Ok(())
-    })
+    });
+    // What still runs beside is not waited for: the time for that is over.
+    runtime.shutdown_background();
+    outcome
 }
 
 fn tell_about(app: &App) {
@@ -70,7 +75,21 @@ fn tell_about(app: &App) {
                 "SECRET_KEY is unset and the database is in memory: all tokens end with this process"
             );
         }
-        Found::Settings | Found::File(_) => (),
+        Found::File(path) => warn_if_open(path),
+        Found::Settings => (),
+    }
+}
+
+/// The key is worth as much as every account.
+fn warn_if_open(path: &Path) {
+    #[cfg(unix)]
+    if let Ok(metadata) = std::fs::metadata(path)
+        && std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
+    {
+        tracing::warn!(
+            "{} can be read by other users of this machine: chmod 600",
+            path.display()
+        );
     }
 }
 

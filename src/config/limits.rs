@@ -6,7 +6,11 @@ use std::time::Duration;
 use super::source::boolean;
 use super::{Setting, Source};
 
-const ALLOWED: &str = "N/period such as 300/1m (periods in s, m, h, d), or off";
+const ALLOWED: &str =
+    "N/period such as 300/1m (periods in s, m, h, d, up to 366d; N up to 1000 a second), or off";
+
+/// Longest period: a year.
+const MAX_PERIOD: Duration = Duration::from_secs(366 * 86_400);
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
@@ -72,8 +76,9 @@ impl Limit {
         };
         let period = Duration::from_secs(u64::from(count) * seconds);
         let burst: NonZeroU32 = burst.parse().ok()?;
-        // Below a microsecond an attempt the interval is nothing, and no limit at all.
-        (period / burst.get() >= Duration::from_micros(1)).then_some(Self { burst, period })
+        // Failures are counted in milliseconds: below one the interval is nothing, and no limit at all.
+        let is_sane = period <= MAX_PERIOD && period / burst.get() >= Duration::from_millis(1);
+        is_sane.then_some(Self { burst, period })
     }
 
     /// Time in which one of the `burst` comes back.
@@ -141,6 +146,8 @@ mod tests {
             "a/1m",
             "10/m1",
             "9999999999/1s",
+            "1001/1s",
+            "1/367d",
             "10/1µ",
         ] {
             assert_eq!(Limit::parse(bad), None, "{bad}");

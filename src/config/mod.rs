@@ -3,6 +3,7 @@
 
 mod accounts;
 mod database;
+mod env_file;
 mod limits;
 mod logging;
 mod mail;
@@ -102,6 +103,12 @@ impl Settings {
                 passwords::WEAK_BELOW
             ));
         }
+        if self.passwords.cost > passwords::SLOW_ABOVE {
+            warnings.push(format!(
+                "BCRYPT_COST={} takes many seconds a login: see `vestibule bench-passwords`",
+                self.passwords.cost
+            ));
+        }
         if self.mail.smtp_url.is_some() {
             warnings.push("SMTP_URL is set, but this version sends no mail yet".to_owned());
         }
@@ -161,7 +168,7 @@ mod tests {
             [
                 "PORT: found \"http\"; allowed: a port from 0 to 65535 (0 takes a free one)",
                 "BCRYPT_COST: found \"3\"; allowed: a whole number from 4 to 31",
-                "RATE_LIMIT_IP: found \"many\"; allowed: N/period such as 300/1m (periods in s, m, h, d), or off",
+                "RATE_LIMIT_IP: found \"many\"; allowed: N/period such as 300/1m (periods in s, m, h, d, up to 366d; N up to 1000 a second), or off",
             ]
         );
     }

@@ -45,6 +45,9 @@ pub(super) const SETTINGS: &[Setting] = &[
 /// Costs below this get a warning: OWASP's least for bcrypt is 10.
 pub(super) const WEAK_BELOW: u32 = 10;
 
+/// Costs above this get a warning: a login takes seconds, and soon longer than a request may.
+pub(super) const SLOW_ABOVE: u32 = 15;
+
 /// The passwords section.
 #[derive(Debug, Clone)]
 pub struct Passwords {
@@ -81,6 +84,15 @@ impl Passwords {
                 source.required(&SETTINGS[4], within(100..=10_000)) as u64
             ),
         };
+        if source.is_given(&SETTINGS[1]) && passwords.max_cost < passwords.cost {
+            source.refuse(
+                &SETTINGS[1],
+                format!(
+                    "\"{}\" with BCRYPT_COST={}",
+                    passwords.max_cost, passwords.cost
+                ),
+            );
+        }
         Self {
             // An operator who raises the cost of new hashes means them to be checked, too.
             max_cost: passwords.max_cost.max(passwords.cost),

@@ -22,7 +22,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "SECRET_KEY_PREVIOUS",
         default: None,
-        allowed: "the former SECRET_KEY",
+        allowed: "the former SECRET_KEY, of 32 or more characters",
         help: "While the key is being changed: tokens made with this one stay valid until they expire.",
         secret: true,
     },
@@ -81,7 +81,7 @@ impl Secrets {
         let secrets = Self {
             key: source.optional(&SETTINGS[0], secret),
             key_file: source.optional(&SETTINGS[1], |text| Some(PathBuf::from(text))),
-            previous: source.optional(&SETTINGS[2], |text| Some(Secret::new(text))),
+            previous: source.optional(&SETTINGS[2], secret),
         };
         if secrets.key.is_some() && secrets.key_file.is_some() {
             source.refuse(

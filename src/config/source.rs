@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use super::env_file::{self, BadLine};
 use super::{Setting, catalogue};
 
 /// Environment variables with our prefix that are no settings: scripts name the binary by them.
@@ -85,23 +86,25 @@ impl Source {
     }
 
     fn add_file(&mut self, path: &Path) {
-        let lines = match dotenvy::from_path_iter(path) {
-            Ok(lines) => lines,
-            Err(error) if error.not_found() => return,
-            Err(_) => return self.refuse_file(path, "a file that cannot be read"),
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+            Err(error) => return self.refuse_file(path, error.to_string()),
         };
-        match lines.collect::<Result<Vec<_>, _>>() {
+        match env_file::parse(&text) {
             Ok(pairs) => self.add(".env", pairs.into_iter()),
-            // The library's message quotes the line, which may hold a secret.
-            Err(_) => self.refuse_file(path, "a line that is not NAME=value"),
+            // The line itself is not shown: it may hold a secret.
+            Err(BadLine(number)) => {
+                self.refuse_file(path, format!("line {number}, which cannot be read"))
+            }
         }
     }
 
-    fn refuse_file(&mut self, path: &Path, found: &str) {
+    fn refuse_file(&mut self, path: &Path, found: String) {
         self.problems.push(Problem {
             setting: path.display().to_string(),
-            found: found.to_owned(),
-            allowed: "lines of the form NAME=value".to_owned(),
+            found,
+            allowed: "a text file with lines of the form NAME=value".to_owned(),
         });
     }
 
@@ -125,6 +128,11 @@ impl Source {
                 allowed: "the settings that `vestibule serve --help` lists".to_owned(),
             });
         }
+    }
+
+    /// Whether a value was given, be it good or bad.
+    pub(super) fn is_given(&self, setting: &Setting) -> bool {
+        self.values.contains_key(setting.name)
     }
 
     /// The value of a setting that has a default.
@@ -155,7 +163,7 @@ impl Source {
             let found = if setting.secret {
                 format!("{} characters (not shown)", raw.chars().count())
             } else {
-                format!("{raw:?}")
+                format!("{:?}", without_userinfo(&raw))
             };
             self.refuse(setting, found);
         }
@@ -175,7 +183,7 @@ impl Source {
         let value = if setting.secret && !raw.is_empty() {
             "********"
         } else {
-            raw
+            &without_userinfo(raw)
         };
         self.effective.push(Effective {
             name: setting.name,
@@ -192,6 +200,15 @@ impl Source {
     pub fn effective(&self) -> &[Effective] {
         &self.effective
     }
+}
+
+/// The text, with what a URL says between `://` and `@` masked: it is a password more often than not.
+fn without_userinfo(text: &str) -> String {
+    let masked = text.split_once("://").and_then(|(scheme, rest)| {
+        let (_userinfo, host) = rest.rsplit_once('@')?;
+        Some(format!("{scheme}://********@{host}"))
+    });
+    masked.unwrap_or_else(|| text.to_owned())
 }
 
 fn is_unknown(name: &str) -> bool {
@@ -239,6 +256,25 @@ mod tests {
         let settings = Settings::read(&mut source).expect("valid");
         assert_eq!(settings.server.port, 2222);
         assert_eq!(settings.server.host.to_string(), "0.0.0.0");
+    }
+
+    #[test]
+    fn passwords_in_urls_are_masked() {
+        let mut source = Source::of(&[("DATABASE_URL", "postgres://user:s3cr3t@host/app")]);
+        let problems = Settings::read(&mut source).expect_err("no such database");
+        assert!(
+            problems[0]
+                .to_string()
+                .contains("postgres://********@host/app"),
+            "{}",
+            problems[0]
+        );
+        assert!(
+            source
+                .effective()
+                .iter()
+                .all(|e| !e.value.contains("s3cr3t"))
+        );
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub struct Profile {
 /// # Errors
 /// [`Error::UsernameTaken`].
 pub async fn update(services: &Services, actor: &Actor, profile: Profile) -> Result<User> {
+    if profile.username.is_none() && profile.full_name.is_none() {
+        return Ok(actor.user.clone());
+    }
     let (id, now) = (actor.id(), services.now());
     let event = Event::by(services, actor, "user.profile_changed").on(id);
     services
@@ -55,7 +58,7 @@ pub async fn change_password(
     current: Secret,
     new: Password,
 ) -> Result<()> {
-    let checked = check_current_password(services, actor, &current).await?;
+    check_current_password(services, actor, &current).await?;
     if *new.secret() == current {
         let message = "The new password is the one you have now.";
         return Err(FieldError::new("new_password", "same_as_current", message).into());
@@ -74,7 +77,6 @@ pub async fn change_password(
     services
         .db
         .write(async move |tx| {
-            checked.clear_failures(tx).await?;
             // A session that was ended while the hashes were computed changes nothing any more.
             sessions::authenticate(tx, session_id, now)
                 .await?

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{Error, Origin, Result, scope};
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
-use crate::store::sessions::{Authenticated, Session};
+use crate::store::db::Tx;
+use crate::store::sessions::{self, Authenticated, Session};
 use crate::store::users::User;
 
 /// How long after the password was given the steps that ask for it may be taken.
@@ -17,7 +18,10 @@ pub struct Actor {
     pub user: User,
     pub session: Session,
     pub origin: Origin,
+    /// By way of roles and within the session's scope.
     permissions: Vec<String>,
+    /// By way of roles alone.
+    role_permissions: Vec<String>,
     /// When the password was given before the access token was made. Not the session's own time: another token of the
     /// session, stolen earlier, gains nothing when its owner gives the password again.
     authenticated_at: Timestamp,
@@ -31,11 +35,26 @@ impl Actor {
     ) -> Self {
         Self {
             authenticated_at,
-            permissions: scope::narrow(authenticated.permissions, &authenticated.session.scope),
+            permissions: scope::narrow(
+                authenticated.permissions.clone(),
+                &authenticated.session.scope,
+            ),
+            role_permissions: authenticated.permissions,
             user: authenticated.user,
             session: authenticated.session,
             origin,
         }
+    }
+
+    /// The same actor as he is now, in the unit of work that acts for him: meanwhile he may have lost his session or his
+    /// permissions.
+    ///
+    /// # Errors
+    /// [`Error::InvalidAccessToken`].
+    pub(super) async fn renewed(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Self> {
+        let found = sessions::authenticate(tx, self.session.id, now).await?;
+        let found = found.ok_or(Error::InvalidAccessToken)?;
+        Ok(Self::new(found, self.authenticated_at, self.origin.clone()))
     }
 
     pub fn id(&self) -> UserId {
@@ -44,11 +63,6 @@ impl Actor {
 
     pub fn session_id(&self) -> SessionId {
         self.session.id
-    }
-
-    /// What he may do in this session, in alphabetical order.
-    pub fn permissions(&self) -> &[String] {
-        &self.permissions
     }
 
     /// Whether he has this permission in this session.
@@ -60,6 +74,8 @@ impl Actor {
     pub fn require(&self, permission: &str) -> Result<()> {
         if self.may(permission) {
             Ok(())
+        } else if self.role_permissions.iter().any(|held| held == permission) {
+            Err(Error::InsufficientScope(permission.to_owned()))
         } else {
             Err(Error::PermissionDenied(permission.to_owned()))
         }

@@ -18,7 +18,47 @@ pub struct Attempts(Mutex<HashMap<Subject, Checks>>);
 #[derive(Default)]
 struct Checks {
     under_way: usize,
+    /// Requests that wait for one of them to end.
+    waiting: usize,
     ended: Arc<Notify>,
+}
+
+/// Requests that may wait at one account. More are told to come back: each end wakes all of them.
+const MAX_WAITING: usize = 64;
+
+/// See [`Attempts::next_end`].
+pub enum NextEnd {
+    NoneUnderWay,
+    At(End),
+    TooManyWait,
+}
+
+/// The end of a check.
+pub struct End {
+    ended: OwnedNotified,
+    _waiting: Waiting,
+}
+
+impl End {
+    /// Waits for it.
+    pub async fn wait(self) {
+        self.ended.await;
+    }
+}
+
+/// A place among those who wait, until it is dropped.
+struct Waiting {
+    attempts: Arc<Attempts>,
+    subject: Subject,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        // With the last check its account is forgotten, and perhaps met again: then there is less to count down.
+        if let Some(checks) = self.attempts.lock().get_mut(&self.subject) {
+            checks.waiting = checks.waiting.saturating_sub(1);
+        }
+    }
 }
 
 /// A check under way, until it is dropped.
@@ -38,22 +78,26 @@ impl Attempts {
         }
     }
 
-    /// Done when one of the account's checks has ended; `None` when none is under way.
-    pub fn next_end(&self, subject: &Subject) -> Option<OwnedNotified> {
-        self.lock()
-            .get(subject)
-            .map(|checks| checks.ended.clone().notified_owned())
+    /// When one of the account's checks ends.
+    pub fn next_end(self: &Arc<Self>, subject: &Subject) -> NextEnd {
+        match self.lock().get_mut(subject) {
+            None => NextEnd::NoneUnderWay,
+            Some(checks) if checks.waiting >= MAX_WAITING => NextEnd::TooManyWait,
+            Some(checks) => {
+                checks.waiting += 1;
+                NextEnd::At(End {
+                    ended: checks.ended.clone().notified_owned(),
+                    _waiting: Waiting {
+                        attempts: self.clone(),
+                        subject: subject.clone(),
+                    },
+                })
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Subject, Checks>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Attempt {
-    /// Whose it is.
-    pub fn subject(&self) -> &Subject {
-        &self.subject
     }
 }
 
@@ -79,14 +123,30 @@ mod tests {
     async fn an_end_is_told_to_whoever_waits() {
         let attempts = Arc::new(Attempts::default());
         let subject = Subject::user(UserId(uuid::Uuid::nil()));
-        assert!(attempts.next_end(&subject).is_none());
+        let is_idle = || matches!(attempts.next_end(&subject), NextEnd::NoneUnderWay);
+        assert!(is_idle());
         let (one, other) = (attempts.begin(&subject), attempts.begin(&subject));
-        let end = attempts.next_end(&subject).expect("two are under way");
+        let NextEnd::At(end) = attempts.next_end(&subject) else {
+            panic!("two are under way");
+        };
         drop(one);
-        end.await;
-        assert!(attempts.next_end(&subject).is_some());
+        end.wait().await;
+        assert!(!is_idle());
         drop(other);
-        assert!(attempts.next_end(&subject).is_none());
+        assert!(is_idle());
         assert!(attempts.lock().is_empty());
+    }
+
+    #[test]
+    fn a_crowd_is_sent_away() {
+        let attempts = Arc::new(Attempts::default());
+        let subject = Subject::user(UserId(uuid::Uuid::nil()));
+        let _check = attempts.begin(&subject);
+        let waiting: Vec<NextEnd> = (0..MAX_WAITING)
+            .map(|_| attempts.next_end(&subject))
+            .collect();
+        assert!(matches!(attempts.next_end(&subject), NextEnd::TooManyWait));
+        drop(waiting);
+        assert!(matches!(attempts.next_end(&subject), NextEnd::At(_)));
     }
 }

@@ -28,6 +28,9 @@ pub enum Error {
     InvalidScope,
     #[error("the permission {0} is missing")]
     PermissionDenied(String),
+    /// The user has it, the session was limited to a smaller scope.
+    #[error("the session's scope lacks {0}")]
+    InsufficientScope(String),
     #[error("the account is disabled")]
     AccountDisabled,
     #[error("registration is disabled")]

@@ -45,14 +45,16 @@ pub async fn introspect(services: &Services, actor: &Actor, token: &str) -> Resu
     if refresh.is_some_and(|token| token.counter != found.session.refresh_counter) {
         return Ok(None);
     }
-    let permissions = scope::narrow(found.permissions, &found.session.scope);
+    let mut permissions = scope::narrow(found.permissions, &found.session.scope);
+    if let Some(claims) = &claims {
+        // What the token says, less what has been taken from the user since.
+        permissions = scope::narrow(permissions, &claims.scope);
+    }
     Ok(Some(Active {
         user_id: found.user.id,
         session_id,
         username: found.user.username,
-        scope: claims
-            .as_ref()
-            .map_or_else(|| scope::shown(&permissions), |claims| claims.scope.clone()),
+        scope: scope::shown(&permissions),
         expires_at: claims.as_ref().map_or(found.session.expires_at, |claims| {
             Timestamp::from_seconds(claims.exp)
         }),

@@ -8,7 +8,7 @@ use super::tokens::{self, TokenPair};
 use super::{Email, Error, Origin, Result, Services, scope, types};
 use crate::config::Secret;
 use crate::ids::{SessionId, UserId};
-use crate::password::Priority;
+use crate::password::{Priority, Verdict};
 use crate::store::db::Tx;
 use crate::store::sessions::{self, NewSession, Session};
 use crate::store::users::{self, Credentials};
@@ -59,13 +59,13 @@ async fn attempt(
     let stored = known
         .as_ref()
         .and_then(|credentials| credentials.password_hash.as_deref());
-    let checked = password_check::check(services, origin, subject, &login.password, stored).await?;
+    let verdict = password_check::check(services, origin, subject, &login.password, stored).await?;
     let user_id = known.as_ref().map(|credentials| credentials.id);
-    let (Some(checked), Some(credentials)) = (checked, known) else {
+    let right = known.filter(|_| verdict != Verdict::Wrong);
+    let Some((credentials, checked_hash)) =
+        right.and_then(|credentials| Some((credentials.clone(), credentials.password_hash?)))
+    else {
         refuse(services, origin, user_id, "wrong_password").await?;
-        return Err(Error::LoginRefused);
-    };
-    let Some(checked_hash) = credentials.password_hash else {
         return Err(Error::LoginRefused);
     };
     if !credentials.is_active {
@@ -80,21 +80,14 @@ async fn attempt(
         login.scope,
         checked_hash.clone(),
     );
-    let outdated = checked.outdated;
     let started = services
         .db
-        .write(async move |tx| {
-            let started = started.run(tx).await?;
-            if started.is_some() {
-                checked.clear_failures(tx).await?;
-            }
-            Ok::<_, Error>(started)
-        })
+        .write(async move |tx| started.run(tx).await)
         .await?;
     let Some((session, permissions)) = started else {
         return Ok(None);
     };
-    if outdated {
+    if verdict == Verdict::RightButOutdated {
         tokio::spawn(rehash(
             services.clone(),
             origin.clone(),

@@ -1,14 +1,16 @@
 //! Checking an account's password, with its failures counted by account: each check takes an attempt beforehand, so
 //! that guesses made side by side count as well, and a success gives all of them back.
 
+use std::time::Duration;
+
 use aws_lc_rs::hmac;
 
-use super::attempts::Attempt;
+use super::attempts::{Attempt, NextEnd};
 use super::{Error, Origin, Result, Services};
 use crate::config::{Limit, Secret};
 use crate::ids::UserId;
-use crate::password::{self, Verdict};
-use crate::store::db::{self, Tx};
+use crate::password::Verdict;
+use crate::store::db::Db;
 use crate::store::login_throttles;
 
 /// What failures are counted by: the user, or what was typed where there is no such user. Never raw input.
@@ -27,25 +29,8 @@ impl Subject {
     }
 }
 
-/// A password that was found right.
-pub struct Checked {
-    /// `None` where failures are not counted. Under way until what the check was for is done.
-    attempt: Option<Attempt>,
-    /// The stored hash is of an old form or cost.
-    pub outdated: bool,
-}
-
-impl Checked {
-    /// Forgets the account's failures; part of the unit of work that the check was for.
-    pub async fn clear_failures(&self, tx: &mut Tx<'_>) -> db::Result<()> {
-        match &self.attempt {
-            Some(attempt) => login_throttles::clear(tx, &attempt.subject().0).await,
-            None => Ok(()),
-        }
-    }
-}
-
-/// Checks `password` against the stored hash; `None` when it is wrong. Costs one hash in any case.
+/// Checks `password` against the stored hash. Costs one hash in any case. A right one gives the account all its attempts
+/// back, whatever becomes of the request.
 ///
 /// # Errors
 /// [`Error::AccountThrottled`] without a hash; whatever the engine answers.
@@ -55,30 +40,37 @@ pub async fn check(
     subject: Subject,
     password: &Secret,
     stored: Option<&str>,
-) -> Result<Option<Checked>> {
-    let limit = services.policy.login_account_limit;
-    let attempt = match limit {
-        Some(limit) => Some(take_attempt(services, subject, limit).await?),
-        None => None,
+) -> Result<Verdict> {
+    let Some(limit) = services.policy.login_account_limit else {
+        return Ok(services
+            .passwords
+            .verify(password, stored, origin.network())
+            .await?);
+    };
+    let attempt = take_attempt(services, &subject, limit).await?;
+    let mut unchecked = Unchecked {
+        db: services.db.clone(),
+        subject: Some(subject.clone()),
+        interval: limit.interval(),
     };
     let verdict = services
         .passwords
         .verify(password, stored, origin.network())
-        .await;
-    if let (Err(password::Error::Overloaded { .. }), Some(attempt), Some(limit)) =
-        (&verdict, &attempt, limit)
-    {
-        give_back(services, attempt.subject().clone(), limit).await?;
+        .await?;
+    unchecked.subject = None;
+    if verdict != Verdict::Wrong {
+        services
+            .db
+            .write(async move |tx| Ok::<_, Error>(login_throttles::clear(tx, &subject.0).await?))
+            .await?;
     }
-    let verdict = verdict?;
-    Ok((verdict != Verdict::Wrong).then_some(Checked {
-        attempt,
-        outdated: verdict == Verdict::RightButOutdated,
-    }))
+    // Whoever waits for this check to end finds what it came to.
+    drop(attempt);
+    Ok(verdict)
 }
 
 /// Takes one of the account's attempts, waiting for checks under way while none is left.
-async fn take_attempt(services: &Services, subject: Subject, limit: Limit) -> Result<Attempt> {
+async fn take_attempt(services: &Services, subject: &Subject, limit: Limit) -> Result<Attempt> {
     let (interval, tolerance) = (limit.interval(), limit.period - limit.interval());
     loop {
         let now = services.now();
@@ -95,8 +87,13 @@ async fn take_attempt(services: &Services, subject: Subject, limit: Limit) -> Re
             .await?;
         match taken {
             Ok(attempt) => return Ok(attempt),
-            Err((_, Some(end))) => end.await,
-            Err((free_at, None)) => {
+            Err((_, NextEnd::At(end))) => end.wait().await,
+            Err((_, NextEnd::TooManyWait)) => {
+                return Err(Error::Overloaded {
+                    retry_after: CROWD_RETRY,
+                });
+            }
+            Err((free_at, NextEnd::NoneUnderWay)) => {
                 let retry_after = free_at.since(now);
                 return Err(Error::AccountThrottled { retry_after });
             }
@@ -104,12 +101,31 @@ async fn take_attempt(services: &Services, subject: Subject, limit: Limit) -> Re
     }
 }
 
-/// Gives an attempt back that came to no check.
-async fn give_back(services: &Services, subject: Subject, limit: Limit) -> Result<()> {
-    services
-        .db
-        .write(async move |tx| {
-            Ok(login_throttles::give_back(tx, &subject.0, limit.interval()).await?)
-        })
-        .await
+/// When to come back to an account at which a crowd is waiting.
+const CROWD_RETRY: Duration = Duration::from_secs(1);
+
+/// An attempt without a verdict yet. Dropped like that it is given back: the engine refused, or the caller has gone and
+/// learns nothing.
+struct Unchecked {
+    db: Db,
+    subject: Option<Subject>,
+    interval: Duration,
+}
+
+impl Drop for Unchecked {
+    fn drop(&mut self) {
+        if let Some(subject) = self.subject.take() {
+            let (db, interval) = (self.db.clone(), self.interval);
+            tokio::spawn(async move {
+                let given_back = db
+                    .write(async move |tx| {
+                        login_throttles::give_back(tx, &subject.0, interval).await
+                    })
+                    .await;
+                if let Err(error) = given_back {
+                    tracing::debug!(error = %error, "an attempt was not given back; it comes back with time");
+                }
+            });
+        }
+    }
 }

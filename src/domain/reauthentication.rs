@@ -5,6 +5,7 @@ use super::password_check::{self, Subject};
 use super::tokens::{self, TokenPair};
 use super::{Actor, Error, Result, Services};
 use crate::config::Secret;
+use crate::password::Verdict;
 use crate::store::db::Tx;
 use crate::store::sessions::{self, Session};
 use crate::store::{roles, users};
@@ -18,13 +19,12 @@ pub async fn reauthenticate(
     actor: &Actor,
     password: Secret,
 ) -> Result<TokenPair> {
-    let checked = check_current_password(services, actor, &password).await?;
+    check_current_password(services, actor, &password).await?;
     let event = Event::by(services, actor, "session.reauthenticated").on(actor.id());
     let (session_id, now) = (actor.session_id(), services.now());
     let (session, permissions) = services
         .db
         .write(async move |tx: &mut Tx<'_>| {
-            checked.clear_failures(tx).await?;
             let session = sessions::reauthenticate(tx, session_id, now).await?;
             let session: Session = session.ok_or(Error::InvalidAccessToken)?;
             let permissions = roles::permissions_of(tx, session.user_id).await?;
@@ -40,32 +40,30 @@ pub(super) async fn check_current_password(
     services: &Services,
     actor: &Actor,
     password: &Secret,
-) -> Result<password_check::Checked> {
+) -> Result<()> {
     let credentials = {
         let mut tx = services.db.read().await?;
         users::credentials(&mut tx, actor.id()).await?
     };
     let stored = credentials.and_then(|credentials| credentials.password_hash);
     let subject = Subject::user(actor.id());
-    match password_check::check(
+    let verdict = password_check::check(
         services,
         &actor.origin,
         subject,
         password,
         stored.as_deref(),
     )
-    .await?
-    {
-        Some(checked) => Ok(checked),
-        None => {
-            let event = Event::by(services, actor, "password.check_failed")
-                .on(actor.id())
-                .failed();
-            services
-                .db
-                .write(async move |tx| Ok::<_, Error>(event.record(tx).await?))
-                .await?;
-            Err(Error::WrongPassword)
-        }
+    .await?;
+    if verdict != Verdict::Wrong {
+        return Ok(());
     }
+    let event = Event::by(services, actor, "password.check_failed")
+        .on(actor.id())
+        .failed();
+    services
+        .db
+        .write(async move |tx| Ok::<_, Error>(event.record(tx).await?))
+        .await?;
+    Err(Error::WrongPassword)
 }

@@ -30,9 +30,7 @@ pub async fn register(
     origin: &Origin,
     registration: Registration,
 ) -> Result<User> {
-    if !services.policy.registration_enabled {
-        return Err(Error::RegistrationDisabled);
-    }
+    require_open(services)?;
     let Registration {
         email,
         username,
@@ -60,6 +58,18 @@ pub async fn register(
         .db
         .write(async move |tx| account.store(tx, now).await)
         .await
+}
+
+/// Fails unless anybody may register.
+///
+/// # Errors
+/// [`Error::RegistrationDisabled`].
+pub fn require_open(services: &Services) -> Result<()> {
+    if services.policy.registration_enabled {
+        Ok(())
+    } else {
+        Err(Error::RegistrationDisabled)
+    }
 }
 
 /// An account that is about to be stored.

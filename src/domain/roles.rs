@@ -6,6 +6,7 @@ use super::{Actor, Error, FieldError, Result, Services, User};
 use crate::clock::Timestamp;
 use crate::ids::UserId;
 use crate::store::db::Tx;
+use crate::store::users::Changes;
 use crate::store::{roles, users};
 
 pub use crate::store::roles::{ADMIN, USER};
@@ -44,11 +45,14 @@ pub async fn set(
     wanted: Vec<String>,
 ) -> Result<User> {
     actor.require(ROLES_WRITE)?;
+    check_count(&wanted)?;
     let (actor, now) = (actor.clone(), services.now());
     let event = Event::by(services, &actor, "user.roles_changed").on(user_id);
     services
         .db
         .write(async move |tx| {
+            let actor = actor.renewed(tx, now).await?;
+            actor.require(ROLES_WRITE)?;
             let user = users::find(tx, user_id).await?.ok_or(Error::NotFound)?;
             require_authority(tx, &actor, user_id).await?;
             require_grantable(tx, &actor, &wanted).await?;
@@ -59,7 +63,7 @@ pub async fn set(
                 for role in &wanted {
                     roles::grant(tx, user_id, role).await?;
                 }
-                Ok(true)
+                Ok(users::update(tx, user_id, &Changes::default(), now).await?)
             })
             .await?;
             let data = serde_json::json!({ "from": user.roles, "to": wanted });
@@ -73,6 +77,18 @@ pub async fn set(
 pub async fn has_admin(services: &Services) -> Result<bool> {
     let mut tx = services.db.read().await?;
     Ok(roles::has_active_holder(&mut tx, ADMIN).await?)
+}
+
+/// Roles that one user may be given.
+const MAX_ROLES: usize = 64;
+
+/// Fails when there are more than anybody needs.
+pub(super) fn check_count(names: &[String]) -> Result<()> {
+    if names.len() <= MAX_ROLES {
+        Ok(())
+    } else {
+        Err(FieldError::new("roles", "too_long", "Give at most 64 roles.").into())
+    }
 }
 
 /// Fails unless every role exists and the actor has every permission that it gives.

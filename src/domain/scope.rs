@@ -18,22 +18,6 @@ pub fn parse(asked: &str, permissions: &[String]) -> Result<String> {
     }
 }
 
-/// Checks the scope asked for at a refresh: nothing beyond the scope that the login asked for (RFC 6749 §6). Less is not
-/// given either: the answer says which scope there is (§3.3).
-pub fn check_refresh(asked: &str, granted: &str) -> Result<()> {
-    let is_granted = |word: &str| {
-        word.is_empty()
-            || word == ACCOUNT
-            || granted.is_empty()
-            || granted.split(' ').any(|held| held == word)
-    };
-    if asked.split(' ').all(is_granted) {
-        Ok(())
-    } else {
-        Err(Error::InvalidScope)
-    }
-}
-
 /// The permissions in force in a session with this stored scope, in the order given.
 pub fn narrow(mut permissions: Vec<String>, scope: &str) -> Vec<String> {
     if !scope.is_empty() {

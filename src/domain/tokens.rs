@@ -8,7 +8,6 @@ use crate::store::sessions::Session;
 use crate::token::RefreshToken;
 
 /// An access token and a refresh token (RFC 6749 §5.1).
-#[derive(Debug)]
 pub struct TokenPair {
     pub access_token: String,
     pub expires_in: Duration,

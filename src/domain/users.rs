@@ -2,7 +2,9 @@
 
 use super::audit::Event;
 use super::registration::{NewAccount, hash_new_password, refuse_taken};
-use super::roles::{ROLES_WRITE, USER, USERS_READ, USERS_WRITE, keep_an_admin, require_grantable};
+use super::roles::{
+    ROLES_WRITE, USER, USERS_READ, USERS_WRITE, check_count, keep_an_admin, require_grantable,
+};
 use super::{Actor, Email, Error, FullName, Password, Result, Services, User, Username, types};
 use crate::ids::UserId;
 use crate::password::ClientKey;
@@ -82,8 +84,9 @@ pub struct NewUser {
 /// [`Error::EmailTaken`], [`Error::UsernameTaken`], [`Error::PermissionDenied`] for roles that the actor may not grant.
 pub async fn create(services: &Services, actor: &Actor, new: NewUser) -> Result<User> {
     actor.require(USERS_WRITE)?;
-    if new.roles.is_some() {
+    if let Some(roles) = &new.roles {
         actor.require(ROLES_WRITE)?;
+        check_count(roles)?;
     }
     refuse_taken(services, &new.email, &new.username).await?;
     let about = vec![
@@ -118,6 +121,9 @@ pub async fn create(services: &Services, actor: &Actor, new: NewUser) -> Result<
     services
         .db
         .write(async move |tx| {
+            // Hashing takes its time.
+            let actor = actor.renewed(tx, now).await?;
+            actor.require(USERS_WRITE)?;
             require_grantable(tx, &actor, &account.roles).await?;
             account.store(tx, now).await
         })
@@ -161,8 +167,13 @@ pub async fn update(
     services
         .db
         .write(async move |tx| {
+            let actor = actor.renewed(tx, now).await?;
+            actor.require(USERS_WRITE)?;
             let user = users::find(tx, id).await?.ok_or(Error::NotFound)?;
             require_authority(tx, &actor, id).await?;
+            if update.changed_fields().is_empty() {
+                return Ok(user);
+            }
             let is_new_address = update.email.as_ref().is_some_and(|email| {
                 Email::parse("email", &user.email).map_or(true, |old| old.key() != email.key())
             });
@@ -228,6 +239,8 @@ pub async fn delete(services: &Services, actor: &Actor, id: UserId) -> Result<()
     services
         .db
         .write(async move |tx| {
+            let actor = actor.renewed(tx, now).await?;
+            actor.require(USERS_WRITE)?;
             require_authority(tx, &actor, id).await?;
             audit::forget(tx, id).await?;
             keep_an_admin(tx, id, now, async |tx| Ok(users::delete(tx, id).await?)).await?;

@@ -5,7 +5,7 @@ use zxcvbn::Score;
 /// Least score: "safely unguessable, moderate protection from offline slow-hash scenario".
 const LEAST: Score = Score::Three;
 
-/// Why `password` is too easy to guess for somebody who knows `about` (the account's e-mail, username, name), or
+/// Why `password` is too easy to guess for somebody who knows `about` (the account's e-mail and username), or
 /// `None` when it is not. Takes up to some milliseconds.
 pub fn weakness(password: &str, about: &[&str]) -> Option<String> {
     let mut inputs: Vec<&str> = about.to_vec();

@@ -17,15 +17,16 @@ pub async fn take(
 ) -> Result<std::result::Result<(), Timestamp>> {
     let taken = tx
         .query_opt(
-            "INSERT INTO login_throttles (subject, full_at) VALUES (?1, ?2 + ?3) \
-             ON CONFLICT (subject) DO UPDATE SET full_at = ?3 + \
-             CASE WHEN login_throttles.full_at > ?2 THEN login_throttles.full_at ELSE ?2 END \
-             WHERE login_throttles.full_at <= ?2 + ?4 RETURNING full_at",
+            "INSERT INTO login_throttles (subject, full_at) VALUES (?1, ?2) \
+             ON CONFLICT (subject) DO UPDATE SET full_at = CASE WHEN login_throttles.full_at > ?3 \
+             THEN login_throttles.full_at + ?4 ELSE ?2 END \
+             WHERE login_throttles.full_at <= ?5 RETURNING full_at",
             &[
                 subject.into(),
+                now.plus(interval).into(),
                 now.into(),
                 millis(interval).into(),
-                millis(tolerance).into(),
+                now.plus(tolerance).into(),
             ],
             |_| Ok(()),
         )

@@ -159,7 +159,8 @@ pub async fn rotate(
 }
 
 /// Notes that the user has just proved to be there again, and raises the refresh counter: the tokens from before are not
-/// those of after. `None` when the session is not alive.
+/// those of after. By two, so that the refresh token from before is not within the grace of a refresh, which would make
+/// whoever holds it fresh. `None` when the session is not alive.
 pub async fn reauthenticate(
     tx: &mut Tx<'_>,
     id: SessionId,
@@ -168,7 +169,7 @@ pub async fn reauthenticate(
     tx.query_opt(
         concat!(
             "UPDATE sessions SET authenticated_at = ?2, last_used_at = ?2, rotated_at = ?2, \
-             refresh_counter = refresh_counter + 1 \
+             refresh_counter = refresh_counter + 2 \
              WHERE id = ?1 AND revoked_at IS NULL AND expires_at > ?2 RETURNING ",
             session_columns!()
         ),

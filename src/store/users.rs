@@ -22,7 +22,6 @@ pub struct User {
 }
 
 /// A user about to be stored.
-#[derive(Debug)]
 pub struct NewUser<'a> {
     pub id: UserId,
     pub email: &'a str,
@@ -36,7 +35,7 @@ pub struct NewUser<'a> {
 }
 
 /// What a login needs to know of an account.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Credentials {
     pub id: UserId,
     pub password_hash: Option<String>,
@@ -98,10 +97,14 @@ pub(super) fn map_user(row: &Row<'_>) -> Result<User> {
     })
 }
 
-/// Splits what `string_agg(…, ' ')` joined.
+/// Splits what `string_agg(…, ' ')` joined: in alphabetical order, each once. Sorting in SQL would build a temporary table
+/// for every row.
 pub(super) fn words(joined: Option<String>) -> Vec<String> {
     let joined = joined.unwrap_or_default();
-    joined.split_ascii_whitespace().map(str::to_owned).collect()
+    let mut words: Vec<String> = joined.split_ascii_whitespace().map(str::to_owned).collect();
+    words.sort_unstable();
+    words.dedup();
+    words
 }
 
 /// Stores a new, active user. Fails on [`EMAIL_KEY`] or [`USERNAME_KEY`] when taken.
@@ -299,7 +302,7 @@ pub async fn page(
             "users.id IN (SELECT id FROM users WHERE email_key >= ?5 AND email_key < ?6 \
              UNION SELECT id FROM users WHERE username_key >= ?5 AND username_key < ?6)"
         }
-        None => "?5 IS NULL AND ?6 IS NULL",
+        None => "TRUE",
     };
     // With no cursor the list starts at the highest id there can be.
     let start = after.map_or(UserId(uuid::Uuid::max()), |id| id);
@@ -321,5 +324,11 @@ pub async fn page(
         filter.prefix.as_deref().into(),
         prefix_end.as_deref().into(),
     ];
-    tx.query_all(&sql, &values, map_user).await
+    // Without a prefix the last two have no place in the statement.
+    let used = if filter.prefix.is_some() {
+        &values[..]
+    } else {
+        &values[..4]
+    };
+    tx.query_all(&sql, used, map_user).await
 }

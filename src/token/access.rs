@@ -15,8 +15,8 @@ use crate::ids::{SessionId, UserId};
 /// The media type of an access token in its header (RFC 9068 §2.1): keeps tokens of other kinds from passing.
 const TYPE: &str = "at+jwt";
 
-/// Longest token that is looked at; ours have about 500 characters.
-const MAX_LENGTH: usize = 4096;
+/// Longest token that is looked at. Ours have about 500 characters, and more where a user has many permissions.
+const MAX_LENGTH: usize = 16 * 1024;
 
 /// The claims of an access token (RFC 9068 §2.2, RFC 7519 §4.1). Times are seconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

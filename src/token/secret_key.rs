@@ -119,6 +119,8 @@ fn create(path: &Path, random: &dyn Random) -> std::io::Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // One that a process with our number left behind is of no use.
+    let _ = std::fs::remove_file(&draft);
     let written = options.open(&draft).and_then(|mut file| {
         file.write_all(make(random).reveal().as_bytes())?;
         file.write_all(b"\n")?;
@@ -126,7 +128,7 @@ fn create(path: &Path, random: &dyn Random) -> std::io::Result<()> {
     });
     // A hard link, unlike a rename, does not replace the key of another process.
     let linked = written.and_then(|()| std::fs::hard_link(&draft, path));
-    std::fs::remove_file(&draft)?;
+    let _ = std::fs::remove_file(&draft);
     linked
 }
 

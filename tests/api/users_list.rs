@@ -137,7 +137,6 @@ async fn a_bad_value_names_its_parameter() {
         ("limit", ""),
         ("limit", "99999999999999999999"),
         ("cursor", "x"),
-        ("cursor", ""),
         ("cursor", "' OR 1=1 --"),
         ("cursor", "AAAA"),
         ("cursor", "\0"),

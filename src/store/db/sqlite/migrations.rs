@@ -33,14 +33,20 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Migrated> {
 
 /// The migrations that are missing, without running them.
 pub fn pending(url: &DatabaseUrl) -> Result<Vec<Migration>> {
-    if matches!(url, DatabaseUrl::File(path) if !path.exists()) {
-        return Ok(embedded::migrations::runner()
+    let exists = matches!(url, DatabaseUrl::File(path) if path.exists());
+    let reader = if exists {
+        Location::of(url).open_reader()?
+    } else {
+        None
+    };
+    match reader {
+        Some(reader) => missing(&reader),
+        None => Ok(embedded::migrations::runner()
             .get_migrations()
             .iter()
             .map(Migration::from)
-            .collect());
+            .collect()),
     }
-    missing(&Location::of(url).open_writer()?)
 }
 
 pub fn run(connection: &mut rusqlite::Connection) -> Result<Migrated> {

@@ -48,6 +48,9 @@ impl Sqlite {
             .max_size(u32::try_from(threads + MAX_SCANS + SPARE_READERS).unwrap_or(u32::MAX))
             .min_idle(Some(1))
             .test_on_check_out(false)
+            // A file does not go stale, and a new connection needs a descriptor that may not be there.
+            .max_lifetime(None)
+            .idle_timeout(None)
             .connection_timeout(connection::BUSY_TIMEOUT)
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .build_unchecked(location.reader_manager());
@@ -63,13 +66,14 @@ impl Sqlite {
     }
 
     pub async fn check(&self) -> Result<()> {
-        let tx = self.read()?;
-        match migrations::missing(tx.connection())?.len() {
-            0 => Ok(()),
-            missing => Err(Error::Unavailable(format!(
+        let missing = migrations::missing(self.read()?.connection())?.len();
+        if missing > 0 {
+            return Err(Error::Unavailable(format!(
                 "{missing} migrations have not been run"
-            ))),
+            )));
         }
+        // Takes the lock for writing and flushes nothing.
+        self.write(async |_: &mut super::Tx<'_>| Ok(())).await
     }
 
     pub async fn scan<T, F>(&self, query: F) -> Result<T>

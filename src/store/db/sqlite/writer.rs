@@ -200,6 +200,8 @@ impl Writer {
             Ok(connection) => connection,
             Err(error) => {
                 batch.push(first);
+                // The others would only wait for the same thing, one after the other.
+                batch.extend(self.waiting.try_iter());
                 return Err(error);
             }
         };

@@ -1,0 +1,74 @@
+//! The body of a request on its way in: how long it may be, and how long it may take.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+use poem::Request;
+use poem::http::header;
+
+use super::problem::Failure;
+
+/// Longest body that is read.
+const MAX_BODY: usize = 64 * 1024;
+
+/// Of a body that is too long this much is read and thrown away, so that a client that sends all before it reads gets
+/// its answer.
+const MAX_DRAINED: usize = 16 * 1024 * 1024;
+
+/// Time in which a body has to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Reads the body to its end.
+///
+/// # Errors
+/// [`Failure::BodyTooLarge`] as soon as that is known, [`Failure::RequestTimeout`], [`Failure::Malformed`].
+pub async fn read(request: &mut Request) -> Result<Bytes, Failure> {
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    let mut frames = Box::pin(request.take_body().into_bytes_stream());
+    let mut collected = BytesMut::new();
+    let collecting = async {
+        if announced.is_some_and(|length: usize| length > MAX_BODY) {
+            return Err(Failure::BodyTooLarge);
+        }
+        while let Some(frame) = frames.next().await {
+            let frame = frame.map_err(|_| Failure::Malformed {
+                detail: "The body ended before it was whole.".to_owned(),
+                errors: Vec::new(),
+            })?;
+            if collected.len() + frame.len() > MAX_BODY {
+                return Err(Failure::BodyTooLarge);
+            }
+            collected.extend_from_slice(&frame);
+        }
+        Ok(())
+    };
+    let read = tokio::time::timeout(BODY_TIMEOUT, collecting)
+        .await
+        .unwrap_or(Err(Failure::RequestTimeout));
+    // Whoever waits to be told to go on sends nothing after the answer.
+    if matches!(read, Err(Failure::BodyTooLarge)) && !request.headers().contains_key(header::EXPECT)
+    {
+        tokio::spawn(drain(frames));
+    }
+    read.map(|()| collected.freeze())
+}
+
+/// Reads on for a while beside the answer: a client that sends all before it reads would not get it otherwise, for a
+/// connection that is closed with bytes unread is reset.
+async fn drain(mut frames: impl Stream<Item = std::io::Result<Bytes>> + Unpin) {
+    let mut drained = 0;
+    let draining = async {
+        while let Some(Ok(frame)) = frames.next().await {
+            drained += frame.len();
+            if drained > MAX_DRAINED {
+                break;
+            }
+        }
+    };
+    // What is left after that the client has to lose.
+    let _ = tokio::time::timeout(BODY_TIMEOUT, draining).await;
+}
