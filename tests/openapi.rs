@@ -235,3 +235,27 @@ fn both_ways_to_authorize_are_described() {
         }
     }
 }
+
+#[test]
+fn nothing_is_null() {
+    fn nulls(place: &str, value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Null => found.push(place.to_owned()),
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    nulls(&format!("{place}/{index}"), item, found);
+                }
+            }
+            Value::Object(members) => {
+                for (name, member) in members {
+                    nulls(&format!("{place}/{name}"), member, found);
+                }
+            }
+            _ => (),
+        }
+    }
+    let document: Value = serde_json::from_str(&vestibule::api::document()).expect("JSON");
+    let mut found = Vec::new();
+    nulls("", &document, &mut found);
+    assert!(found.is_empty(), "{found:?}");
+}

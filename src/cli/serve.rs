@@ -19,6 +19,8 @@ use crate::token::Found;
 pub fn run(matches: &ArgMatches) -> Outcome {
     let settings = settings(matches)?;
     log_to_stdout(&settings.logging);
+    log_panics();
+    take_all_descriptors(settings.server.max_connections);
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
@@ -130,6 +132,38 @@ fn log_to_stdout(logging: &Logging) {
     tracing_subscriber::registry()
         .with(layer.with_filter(filter))
         .init();
+}
+
+/// A defect is logged like anything else, by its place alone: what it says may hold what a client sent.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        tracing::error!(place, "panicked");
+    }));
+}
+
+/// Every connection takes a file descriptor; the system gives few unless asked for more.
+fn take_all_descriptors(max_connections: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        /// For the database, the log and the rest.
+        const BESIDES: u64 = 64;
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        let raised = setrlimit(Resource::Nofile, limit);
+        let has = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        if raised.is_err() || has < max_connections as u64 + BESIDES {
+            tracing::warn!(
+                "MAX_CONNECTIONS={max_connections}, but the system allows {has} open files only"
+            );
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = max_connections;
 }
 
 /// Done when the process is asked to stop (SIGTERM, or Ctrl-C).

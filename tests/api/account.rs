@@ -310,3 +310,25 @@ async fn the_last_administrator_stays() {
         .await
         .expect_problem(409, "last_admin");
 }
+
+#[tokio::test]
+async fn null_is_not_the_same_as_absent() {
+    let app = TestApp::spawn().await;
+    let session = app.user("ada").await;
+    let patch = async |body: serde_json::Value| {
+        app.patch("/users/me")
+            .bearer_auth(&session.access)
+            .json(&body)
+            .answer()
+            .await
+    };
+    patch(json!({ "username": null }))
+        .await
+        .expect_invalid(&[("username", "invalid_type")]);
+    let before = patch(json!({ "full_name": null }))
+        .await
+        .expect(StatusCode::OK);
+    app.advance(Duration::from_secs(60));
+    let after = patch(json!({})).await.expect(StatusCode::OK);
+    assert_eq!(after, before, "nothing to change changes nothing");
+}

@@ -351,3 +351,19 @@ async fn reauthentication_needs_the_right_password() {
     assert!(failures.iter().all(|event| event.outcome == "failure"));
     assert!(app.is_alive(&session).await);
 }
+
+/// A refresh token from before does not become fresh with the session, not even within the grace of a refresh.
+/// ASVS 7.2.4.
+#[tokio::test]
+async fn the_refresh_token_from_before_is_a_copy_at_once() {
+    let app = TestApp::spawn().await;
+    let session = app.user("ada").await;
+    app.advance(Duration::from_secs(15 * 60));
+    let session = Session::of(&app.refresh(&session.refresh).await.expect(StatusCode::OK));
+    reauthenticate(&app, &session, json!({ "password": PASSWORD }))
+        .await
+        .expect(StatusCode::OK);
+    app.refresh(&session.refresh)
+        .await
+        .expect_problem(401, "refresh_token_reused");
+}

@@ -223,3 +223,28 @@ async fn right_logins_beside_each_other_all_succeed() {
         answer.expect(StatusCode::OK);
     }
 }
+
+/// What is wrong with a new password, or with a scope, is no failed check of the current one.
+#[tokio::test]
+async fn a_right_password_counts_as_no_failure_whatever_else_is_wrong() {
+    let app = spawn().await;
+    let session = app.user("ada").await;
+    for _ in 0..5 {
+        app.put("/users/me/password")
+            .bearer_auth(&session.access)
+            .json(&json!({ "current_password": PASSWORD, "new_password": "password1" }))
+            .answer()
+            .await
+            .expect_invalid(&[("new_password", "too_weak")]);
+        app.post("/auth/token")
+            .form(&[
+                ("username", "ada"),
+                ("password", PASSWORD),
+                ("scope", "users:write"),
+            ])
+            .answer()
+            .await
+            .expect_oauth_error("invalid_scope");
+    }
+    app.login("ada").await;
+}

@@ -324,3 +324,39 @@ async fn a_refresh_does_not_widen_the_scope() {
     token(&app, &form).await.expect_oauth_error("invalid_scope");
     assert!(app.is_alive(&session).await);
 }
+
+/// bcrypt repeats a short password with a NUL between.
+#[tokio::test]
+async fn a_password_repeated_with_a_nul_is_another_password() {
+    let app = TestApp::spawn().await;
+    app.register("ada").await;
+    for other in [format!("{PASSWORD}\0{PASSWORD}"), format!("{PASSWORD}\0")] {
+        app.try_login("ada", &other)
+            .await
+            .expect_oauth_error("invalid_grant");
+    }
+}
+
+/// RFC 6750 §3.1: the user may, this login may not.
+#[tokio::test]
+async fn a_scope_that_is_too_small_is_told_apart_from_a_missing_permission() {
+    let app = TestApp::spawn().await;
+    user_who_may(&app, "ada", &["users:read"]).await;
+    let narrow = Session::of(
+        &login_with_scope(&app, "ada", "account")
+            .await
+            .expect(StatusCode::OK),
+    );
+    let answer = app.get("/users").bearer_auth(&narrow.access).answer().await;
+    assert_eq!(
+        answer.header("www-authenticate"),
+        r#"Bearer realm="vestibule", error="insufficient_scope", scope="users:read""#
+    );
+    answer.expect_problem(403, "permission_denied");
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", narrow.refresh.as_str()),
+        ("scope", "nonsense"),
+    ];
+    token(&app, &form).await.expect_oauth_error("invalid_scope");
+}

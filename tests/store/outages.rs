@@ -93,11 +93,17 @@ async fn a_database_that_cannot_be_written_can_be_read_and_is_opened_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_held_by_another_program_is_unavailable_until_it_lets_go() {
     let app = TestApp::spawn().await;
+    let session = app.user("eve").await;
     let other = rusqlite::Connection::open(app.folder.path().join("test.db")).expect("opens");
     other.execute_batch("BEGIN IMMEDIATE").expect("holds it");
-    let (refused, read) = tokio::join!(register(&app, "ada"), app.get("/readyz").answer());
+    let (refused, ready, is_alive) = tokio::join!(
+        register(&app, "ada"),
+        app.get("/readyz").answer(),
+        app.is_alive(&session)
+    );
     expect_unavailable_problem(refused);
-    read.expect(StatusCode::OK);
+    expect_unavailable_problem(ready);
+    assert!(is_alive, "what needs no write goes on");
     other.execute_batch("COMMIT").expect("lets go");
     register(&app, "ada").await.expect(StatusCode::CREATED);
 }
