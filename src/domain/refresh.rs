@@ -17,10 +17,10 @@ pub const GRACE: Duration = Duration::from_secs(10);
 
 /// What became of a refresh token.
 enum Outcome {
-    /// Its session goes on.
-    Current(Session),
-    /// It had been replaced: the session was ended now.
-    Reused,
+    /// Its session goes on, with these permissions of the user.
+    Current(Session, Vec<String>),
+    /// It had been replaced.
+    Reused(Session),
     Invalid,
 }
 
@@ -40,33 +40,27 @@ pub async fn refresh(
         .ok_or(Error::InvalidRefreshToken)?;
     let now = services.now();
     let expires_at = now.plus(services.policy.refresh_lifetime);
-    let reuse = Event::new(services, "session.refresh_token_reused")
-        .in_session(token.session_id)
-        .failed()
-        .from(origin);
     let asked = scope.to_owned();
     let outcome = services
         .db
         .write(async move |tx| {
-            let outcome = rotate(tx, token, now, expires_at, &reuse).await?;
-            if let (Outcome::Current(session), false) = (&outcome, asked.is_empty()) {
+            let outcome = rotate(tx, token, now, expires_at).await?;
+            if let (Outcome::Current(session, permissions), false) = (&outcome, asked.is_empty()) {
                 // Nothing beyond the session's scope may be asked for (RFC 6749 §6). Less is not given: the answer says
                 // which scope there is (§3.3).
-                let permissions = roles::permissions_of(tx, session.user_id).await?;
-                scope::parse(&asked, &scope::narrow(permissions, &session.scope))?;
+                scope::parse(&asked, &scope::narrow(permissions.clone(), &session.scope))?;
             }
             Ok::<_, Error>(outcome)
         })
         .await?;
     match outcome {
-        Outcome::Current(session) => {
-            // Read afterwards: the unit of work that all refreshes share a thread for stays short.
-            let mut tx = services.db.read().await?;
-            let permissions = roles::permissions_of(&mut tx, session.user_id).await?;
-            drop(tx);
+        Outcome::Current(session, permissions) => {
             tokens::issue(services, &session, permissions, now)
         }
-        Outcome::Reused => Err(Error::RefreshTokenReused),
+        Outcome::Reused(session) => {
+            end(services, origin, &session).await?;
+            Err(Error::RefreshTokenReused)
+        }
         Outcome::Invalid => Err(Error::InvalidRefreshToken),
     }
 }
@@ -76,25 +70,39 @@ async fn rotate(
     token: RefreshToken,
     now: Timestamp,
     expires_at: Timestamp,
-    reuse: &Event,
 ) -> Result<Outcome> {
-    if let Some(session) =
-        sessions::rotate(tx, token.session_id, token.counter, now, expires_at).await?
-    {
-        return Ok(Outcome::Current(session));
+    let rotated = sessions::rotate(tx, token.session_id, token.counter, now, expires_at).await?;
+    if let Some((session, permissions)) = rotated {
+        return Ok(Outcome::Current(session, permissions));
     }
     let is_alive = |session: &Session| session.revoked_at.is_none() && session.expires_at > now;
     let Some(session) = sessions::find(tx, token.session_id).await?.filter(is_alive) else {
         return Ok(Outcome::Invalid);
     };
     match session.refresh_counter - token.counter {
-        1 if now.since(session.rotated_at) <= GRACE => Ok(Outcome::Current(session)),
-        1.. => {
-            sessions::revoke(tx, session.user_id, Which::Just(session.id), now).await?;
-            reuse.clone().on(session.user_id).record(tx).await?;
-            Ok(Outcome::Reused)
+        1 if now.since(session.rotated_at) <= GRACE => {
+            let permissions = roles::permissions_of(tx, session.user_id).await?;
+            Ok(Outcome::Current(session, permissions))
         }
-        // Ahead of the database: it was restored from an older copy.
+        1.. => Ok(Outcome::Reused(session)),
+        // The newest one of a disabled user; or one ahead of a database that was restored from an older copy.
         _ => Ok(Outcome::Invalid),
     }
+}
+
+/// Ends the session of a token that was used again.
+async fn end(services: &Services, origin: &Origin, session: &Session) -> Result<()> {
+    let (id, user_id, now) = (session.id, session.user_id, services.now());
+    let event = Event::new(services, "session.refresh_token_reused")
+        .on(user_id)
+        .in_session(id)
+        .failed()
+        .from(origin);
+    services
+        .db
+        .write(async move |tx| {
+            sessions::revoke(tx, user_id, Which::Just(id), now).await?;
+            Ok(event.record(tx).await?)
+        })
+        .await
 }

@@ -136,24 +136,27 @@ pub async fn authenticate(
     .await
 }
 
-/// Raises the refresh counter from `counter`, which must be the newest, of a live session of an active user. `None`
-/// when any of that does not hold: the caller looks at the row to say why.
+/// Raises the refresh counter from `counter`, which must be the newest, of a live session of an active user; gives the
+/// session and the user's permissions. `None` when any of that does not hold: the caller looks at the row to say why.
 pub async fn rotate(
     tx: &mut Tx<'_>,
     id: SessionId,
     counter: i64,
     now: Timestamp,
     expires_at: Timestamp,
-) -> Result<Option<Session>> {
+) -> Result<Option<(Session, Vec<String>)>> {
     tx.query_opt(
         concat!(
             "UPDATE sessions SET refresh_counter = refresh_counter + 1, rotated_at = ?3, last_used_at = ?3, \
              expires_at = ?4 WHERE id = ?1 AND refresh_counter = ?2 AND revoked_at IS NULL AND expires_at > ?3 \
              AND EXISTS (SELECT 1 FROM users WHERE users.id = sessions.user_id AND is_active) RETURNING ",
-            session_columns!()
+            session_columns!(),
+            ", (SELECT string_agg(permission, ' ') FROM user_roles \
+                JOIN role_permissions ON role_permissions.role_name = user_roles.role_name \
+                WHERE user_roles.user_id = sessions.user_id)"
         ),
         &[id.into(), counter.into(), now.into(), expires_at.into()],
-        |row| map_session(row, 0),
+        |row| Ok((map_session(row, 0)?, words(row.get(SESSION_COLUMNS)?))),
     )
     .await
 }
