@@ -69,7 +69,7 @@ pub struct Attempt {
 
 impl Attempts {
     /// Notes that a check has begun. To be called in the unit of work that took its attempt, so that whoever finds none
-    /// left sees it.
+    /// left sees it. Harmless where the unit is run again or undone: what it gave is dropped, and the check with it.
     pub fn begin(self: &Arc<Self>, subject: &Subject) -> Attempt {
         self.lock().entry(subject.clone()).or_default().under_way += 1;
         Attempt {

@@ -87,3 +87,42 @@ async fn clients_that_hang_up_leave_no_work_behind() {
     assert!(end.cancelled >= 3, "{end:?}");
     assert!(end.hashes_done < 10, "{end:?}");
 }
+
+/// A check that came to no verdict is no failed one: whoever hangs up locks nobody out.
+#[tokio::test]
+async fn clients_that_hang_up_spend_no_attempts() {
+    let app = TestApp::spawn_with(&[
+        ("BCRYPT_COST", "13"),
+        ("HASH_THREADS", "1"),
+        ("HASH_LANES", "1"),
+        ("RATE_LIMIT_ENABLED", "true"),
+        ("RATE_LIMIT_IP", "off"),
+        ("RATE_LIMIT_LOGIN_IP", "off"),
+        ("RATE_LIMIT_LOGIN_ACCOUNT", "3/15m"),
+    ])
+    .await;
+    app.register("ada").await;
+    let body = "username=ada&password=whatever";
+    let request = format!(
+        "POST /auth/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut connections = Vec::new();
+    for _ in 0..3 {
+        let mut connection = Connection::open(&app).await;
+        connection.send(request.as_bytes()).await;
+        connections.push(connection);
+    }
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while app.services.passwords.snapshot().queued < 2 {
+        assert!(Instant::now() < deadline, "they never waited");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    drop(connections);
+    // The service's clock stands still: no attempt comes back by itself.
+    while app.try_login("ada", PASSWORD).await.status != StatusCode::OK {
+        assert!(Instant::now() < deadline, "the account is locked");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
