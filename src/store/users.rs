@@ -277,6 +277,17 @@ pub async fn update(
     Ok(changed == 1)
 }
 
+/// Touches the row of a user, so that two units of work that both look at him and then change him run one after the other
+/// on every engine.
+pub async fn lock(tx: &mut Tx<'_>, id: UserId) -> Result<()> {
+    tx.execute(
+        "UPDATE users SET updated_at = updated_at WHERE id = ?1",
+        &[id.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Deletes a user with roles and sessions; false when there is none.
 pub async fn delete(tx: &mut Tx<'_>, id: UserId) -> Result<bool> {
     let changed = tx
