@@ -1,5 +1,7 @@
 //! What was acknowledged is on disk: the program is killed in the middle of its work, and nothing is missing afterwards.
 
+mod database;
+mod postgres;
 mod process;
 
 use std::sync::Arc;
@@ -134,4 +136,10 @@ async fn nothing_acknowledged_is_lost_when_the_program_is_killed() {
         }
         service.stop();
     }
+}
+
+#[test]
+#[ignore = "starts a PostgreSQL server"]
+fn everything_on_postgresql() {
+    database::everything_on_postgresql();
 }
