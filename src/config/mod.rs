@@ -15,7 +15,7 @@ mod source;
 mod tokens;
 
 pub use accounts::Accounts;
-pub use database::{Database, DatabaseUrl};
+pub use database::{Certificate, Database, DatabaseUrl, Postgres};
 pub use limits::{Limit, Limits};
 pub use logging::{LogFormat, Logging};
 pub use mail::Mail;
@@ -87,6 +87,18 @@ impl Settings {
             mail: Mail::read(source),
             logging: Logging::read(source),
         };
+        let is_given = |setting: &&Setting| source.is_given(setting);
+        if settings.database.url.is_shared()
+            && !secrets::SETTINGS[..2]
+                .iter()
+                .any(|setting| is_given(&setting))
+        {
+            // Every instance must have the same one.
+            source.refuse(
+                &secrets::SETTINGS[0],
+                "nothing, with a PostgreSQL database".to_owned(),
+            );
+        }
         match source.take_problems() {
             problems if problems.is_empty() => Ok(settings),
             problems => Err(problems),

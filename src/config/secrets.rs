@@ -9,7 +9,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "SECRET_KEY",
         default: None,
         allowed: "32 or more characters that are no placeholder, for example from `openssl rand -hex 32`",
-        help: "Signs tokens; all keys are derived from it. Unset: created once beside the SQLite file, readable by its owner only.",
+        help: "Signs tokens; all keys are derived from it. Unset: created once beside the SQLite file, readable by its owner only. Required with PostgreSQL, the same for every instance.",
         secret: true,
     },
     Setting {

@@ -260,12 +260,12 @@ mod tests {
 
     #[test]
     fn passwords_in_urls_are_masked() {
-        let mut source = Source::of(&[("DATABASE_URL", "postgres://user:s3cr3t@host/app")]);
+        let mut source = Source::of(&[("DATABASE_URL", "mysql://user:s3cr3t@host/app")]);
         let problems = Settings::read(&mut source).expect_err("no such database");
         assert!(
             problems[0]
                 .to_string()
-                .contains("postgres://********@host/app"),
+                .contains("mysql://********@host/app"),
             "{}",
             problems[0]
         );

@@ -306,12 +306,13 @@ pub async fn page(
     };
     // With no cursor the list starts at the highest id there can be.
     let start = after.map_or(UserId(uuid::Uuid::max()), |id| id);
+    // A comparison comes before the test for NULL: it is what tells PostgreSQL the type of the placeholder.
     let sql = format!(
         concat!(
             "SELECT ",
             user_columns!(),
-            " FROM users WHERE users.id < ?1 AND (?3 IS NULL OR users.is_active = ?3) \
-             AND (?4 IS NULL OR EXISTS (SELECT 1 FROM user_roles WHERE user_id = users.id AND role_name = ?4)) \
+            " FROM users WHERE users.id < ?1 AND (users.is_active = ?3 OR ?3 IS NULL) \
+             AND (EXISTS (SELECT 1 FROM user_roles WHERE user_id = users.id AND role_name = ?4) OR ?4 IS NULL) \
              AND {} ORDER BY users.id DESC LIMIT ?2"
         ),
         matching

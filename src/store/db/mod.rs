@@ -6,15 +6,18 @@
 //! - [`Db::write`]: one unit of work. It may be run again, so it must have no effect but on its `Tx`.
 
 mod error;
+mod migration;
+mod postgres;
 mod sqlite;
 mod value;
 
 use std::ops::AsyncFnMut;
 
 pub use error::{Constraint, Error};
-pub use sqlite::Migration;
+pub use migration::{Migrated, Migration};
 pub use value::{FromValue, Value};
 
+use self::sqlite::{Location, Sqlite};
 use crate::config::DatabaseUrl;
 
 /// What a statement gives.
@@ -28,39 +31,45 @@ pub struct Db {
 
 #[derive(Clone)]
 enum Engine {
-    Sqlite(sqlite::Sqlite),
-}
-
-/// What a start did to the schema.
-#[derive(Debug, Default)]
-pub struct Migrated {
-    /// Migrations that were run now.
-    pub applied: Vec<Migration>,
+    Sqlite(Sqlite),
+    Postgres(postgres::Postgres),
 }
 
 impl Db {
     /// Brings the schema up to date, creating the database where there is none. Refuses a schema that is newer than
     /// this program knows.
     pub fn migrate(url: &DatabaseUrl) -> Result<Migrated> {
-        sqlite::migrate(url)
+        match url {
+            DatabaseUrl::Postgres(url) => postgres::migrate(url),
+            DatabaseUrl::File(path) => sqlite::migrate(&Location::file(path)),
+            DatabaseUrl::Memory => sqlite::migrate(&Location::memory()),
+        }
     }
 
     /// The migrations that [`Db::migrate`] would run.
     pub fn pending(url: &DatabaseUrl) -> Result<Vec<Migration>> {
-        sqlite::pending(url)
+        match url {
+            DatabaseUrl::Postgres(url) => postgres::pending(url),
+            DatabaseUrl::File(path) => sqlite::pending(&Location::file(path)),
+            DatabaseUrl::Memory => sqlite::pending(&Location::memory()),
+        }
     }
 
     /// Opens a database whose schema is up to date.
     pub fn open(url: &DatabaseUrl) -> Result<Self> {
-        Ok(Self {
-            engine: Engine::Sqlite(sqlite::Sqlite::open(url)?),
-        })
+        let engine = match url {
+            DatabaseUrl::Postgres(url) => Engine::Postgres(postgres::Postgres::open(url)?),
+            DatabaseUrl::File(path) => Engine::Sqlite(Sqlite::open(&Location::file(path))?),
+            DatabaseUrl::Memory => Engine::Sqlite(Sqlite::open(&Location::memory())?),
+        };
+        Ok(Self { engine })
     }
 
     /// Fails when the database does not answer, or its schema is not the one that this program needs.
     pub async fn check(&self) -> Result<()> {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.check().await,
+            Engine::Postgres(postgres) => postgres.check().await,
         }
     }
 
@@ -68,6 +77,7 @@ impl Db {
     pub async fn read(&self) -> Result<Tx<'static>> {
         match &self.engine {
             Engine::Sqlite(sqlite) => Ok(Tx(Kind::Sqlite(sqlite.read()?))),
+            Engine::Postgres(postgres) => Ok(Tx(Kind::Postgres(postgres.read().await?))),
         }
     }
 
@@ -79,6 +89,7 @@ impl Db {
     {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.scan(query).await,
+            Engine::Postgres(postgres) => postgres.scan(query).await,
         }
     }
 
@@ -95,6 +106,7 @@ impl Db {
     {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.write(unit).await,
+            Engine::Postgres(postgres) => postgres.write(unit).await,
         }
     }
 }
@@ -104,6 +116,7 @@ pub struct Tx<'a>(Kind<'a>);
 
 enum Kind<'a> {
     Sqlite(sqlite::Tx<'a>),
+    Postgres(postgres::Tx<'a>),
 }
 
 /// One row of an answer; columns are counted from 0.
@@ -111,6 +124,7 @@ pub struct Row<'a>(RowKind<'a>);
 
 enum RowKind<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a postgres::PostgresRow),
 }
 
 impl Tx<'_> {
@@ -118,6 +132,7 @@ impl Tx<'_> {
     pub async fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
         match &mut self.0 {
             Kind::Sqlite(tx) => tx.execute(sql, values),
+            Kind::Postgres(tx) => tx.execute(sql, values).await,
         }
     }
 
@@ -130,6 +145,7 @@ impl Tx<'_> {
     ) -> Result<Option<T>> {
         match &mut self.0 {
             Kind::Sqlite(tx) => tx.query_opt(sql, values, map_row),
+            Kind::Postgres(tx) => tx.query_opt(sql, values, map_row).await,
         }
     }
 
@@ -142,6 +158,7 @@ impl Tx<'_> {
     ) -> Result<Vec<T>> {
         match &mut self.0 {
             Kind::Sqlite(tx) => tx.query_all(sql, values, map_row),
+            Kind::Postgres(tx) => tx.query_all(sql, values, map_row).await,
         }
     }
 }
@@ -151,6 +168,7 @@ impl Row<'_> {
     pub fn get<T: FromValue>(&self, index: usize) -> Result<T> {
         match &self.0 {
             RowKind::Sqlite(row) => sqlite::column(row, index),
+            RowKind::Postgres(row) => postgres::column(row, index),
         }
     }
 }

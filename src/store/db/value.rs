@@ -48,8 +48,10 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
 pub enum Column<'a> {
     Null,
     Integer(i64),
+    Boolean(bool),
     Text(&'a str),
     Bytes(&'a [u8]),
+    Uuid(Uuid),
 }
 
 /// A type that a column can be read as.
@@ -69,7 +71,11 @@ impl FromValue for i64 {
 
 impl FromValue for bool {
     fn from_column(column: Column<'_>) -> Option<Self> {
-        i64::from_column(column).map(|value| value != 0)
+        match column {
+            Column::Boolean(value) => Some(value),
+            // An engine without a type for it.
+            column => i64::from_column(column).map(|value| value != 0),
+        }
     }
 }
 
@@ -91,6 +97,7 @@ impl FromValue for Timestamp {
 impl FromValue for Uuid {
     fn from_column(column: Column<'_>) -> Option<Self> {
         match column {
+            Column::Uuid(value) => Some(value),
             Column::Bytes(value) => Self::from_slice(value).ok(),
             _ => None,
         }

@@ -1,7 +1,7 @@
 //! Opening connections, and SQLite's errors told apart.
 
 use std::fs::{File, OpenOptions};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -9,7 +9,6 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::super::{Constraint, Error, Result};
-use crate::config::DatabaseUrl;
 
 /// How long a statement waits for another process (a migration, `create-admin`, a backup) to let go of the file.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,22 +24,27 @@ pub struct Location {
 }
 
 impl Location {
-    pub fn of(url: &DatabaseUrl) -> Self {
-        match url {
-            DatabaseUrl::File(path) => Self {
-                path: path.clone(),
-                in_memory: false,
-            },
-            // SQLite's own in-memory file system, shared between the connections of this process by its name.
-            DatabaseUrl::Memory => {
-                static NUMBER: AtomicU64 = AtomicU64::new(0);
-                let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-                Self {
-                    path: PathBuf::from(format!("file:/vestibule-{number}?vfs=memdb")),
-                    in_memory: true,
-                }
-            }
+    /// A file, which need not exist.
+    pub fn file(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            in_memory: false,
         }
+    }
+
+    /// SQLite's own in-memory file system, shared between the connections of this process by its name.
+    pub fn memory() -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Self {
+            path: PathBuf::from(format!("file:/vestibule-{number}?vfs=memdb")),
+            in_memory: true,
+        }
+    }
+
+    /// Whether there is a database already.
+    pub fn exists(&self) -> bool {
+        !self.in_memory && self.path.exists()
     }
 
     fn flags(&self, access: OpenFlags) -> OpenFlags {

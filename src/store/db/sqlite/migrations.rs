@@ -1,51 +1,29 @@
 //! Schema migrations, embedded from `sql/sqlite/`.
 
+use super::super::migration::{Migration, missing_of};
 use super::super::{Error, Migrated, Result};
 use super::connection::Location;
-use crate::config::DatabaseUrl;
 
 mod embedded {
     refinery::embed_migrations!("sql/sqlite");
 }
 
-/// One step of the schema.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Migration {
-    pub version: i64,
-    pub name: String,
-}
-
-impl From<&refinery::Migration> for Migration {
-    fn from(migration: &refinery::Migration) -> Self {
-        Self {
-            version: i64::from(migration.version()),
-            name: migration.name().to_owned(),
-        }
-    }
-}
-
 /// Runs what is missing. A memory database lives as long as a connection to it, so there the opener migrates.
-pub fn migrate(url: &DatabaseUrl) -> Result<Migrated> {
-    let location = Location::of(url);
+pub fn migrate(location: &Location) -> Result<Migrated> {
     let _lock = location.lock()?;
     run(&mut location.open_writer()?)
 }
 
 /// The migrations that are missing, without running them.
-pub fn pending(url: &DatabaseUrl) -> Result<Vec<Migration>> {
-    let exists = matches!(url, DatabaseUrl::File(path) if path.exists());
-    let reader = if exists {
-        Location::of(url).open_reader()?
+pub fn pending(location: &Location) -> Result<Vec<Migration>> {
+    let reader = if location.exists() {
+        location.open_reader()?
     } else {
         None
     };
     match reader {
         Some(reader) => missing(&reader),
-        None => Ok(embedded::migrations::runner()
-            .get_migrations()
-            .iter()
-            .map(Migration::from)
-            .collect()),
+        None => missing_of(&embedded::migrations::runner(), Vec::new()),
     }
 }
 
@@ -69,24 +47,7 @@ pub fn run(connection: &mut rusqlite::Connection) -> Result<Migrated> {
 }
 
 pub fn missing(connection: &rusqlite::Connection) -> Result<Vec<Migration>> {
-    let mut known: Vec<Migration> = embedded::migrations::runner()
-        .get_migrations()
-        .iter()
-        .map(Migration::from)
-        .collect();
-    known.sort_by_key(|migration| migration.version);
-    let applied = applied(connection)?;
-    if let Some(newer) = applied
-        .iter()
-        .find(|version| known.iter().all(|migration| migration.version != **version))
-    {
-        let newest = known.last().map_or(0, |migration| migration.version);
-        return Err(Error::Schema(format!(
-            "the database has migration {newer}, this program knows up to {newest}: use a newer vestibule"
-        )));
-    }
-    known.retain(|migration| !applied.contains(&migration.version));
-    Ok(known)
+    missing_of(&embedded::migrations::runner(), applied(connection)?)
 }
 
 fn applied(connection: &rusqlite::Connection) -> Result<Vec<i64>> {

@@ -15,12 +15,12 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql};
 use tokio::sync::Semaphore;
 
-use self::connection::{Location, is_lost};
+use self::connection::is_lost;
 use super::value::Column;
 use super::{Error, FromValue, Kind, Result, Row, RowKind, Value};
-use crate::config::DatabaseUrl;
 
-pub use migrations::{Migration, migrate, pending};
+pub use connection::Location;
+pub use migrations::{migrate, pending};
 
 type Reader = r2d2::PooledConnection<SqliteConnectionManager>;
 
@@ -40,8 +40,7 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    pub fn open(url: &DatabaseUrl) -> Result<Self> {
-        let location = Location::of(url);
+    pub fn open(location: &Location) -> Result<Self> {
         let writer = writer::start(location.clone())?;
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let readers = r2d2::Pool::builder()

@@ -1,0 +1,48 @@
+//! Steps of the schema: which there are, and which of them a database lacks.
+
+use super::{Error, Result};
+
+/// One step of the schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    pub version: i64,
+    pub name: String,
+}
+
+impl From<&refinery::Migration> for Migration {
+    fn from(migration: &refinery::Migration) -> Self {
+        Self {
+            version: i64::from(migration.version()),
+            name: migration.name().to_owned(),
+        }
+    }
+}
+
+/// What a start did to the schema.
+#[derive(Debug, Default)]
+pub struct Migrated {
+    /// Migrations that were run now.
+    pub applied: Vec<Migration>,
+}
+
+/// The migrations of `runner` that are not among the `applied` ones, in their order.
+///
+/// # Errors
+/// [`Error::Schema`] when the database has one that this program does not know.
+pub fn missing_of(runner: &refinery::Runner, applied: Vec<i64>) -> Result<Vec<Migration>> {
+    let mut known: Vec<Migration> = runner
+        .get_migrations()
+        .iter()
+        .map(Migration::from)
+        .collect();
+    known.sort_by_key(|migration| migration.version);
+    let is_known = |version: &i64| known.iter().any(|migration| migration.version == *version);
+    if let Some(newer) = applied.iter().find(|version| !is_known(version)) {
+        let newest = known.last().map_or(0, |migration| migration.version);
+        return Err(Error::Schema(format!(
+            "the database has migration {newer}, this program knows up to {newest}: use a newer vestibule"
+        )));
+    }
+    known.retain(|migration| !applied.contains(&migration.version));
+    Ok(known)
+}

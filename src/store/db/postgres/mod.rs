@@ -1,0 +1,146 @@
+//! PostgreSQL and what speaks its protocol: a pool of connections, driven by a thread of their own.
+
+mod connect;
+mod error;
+mod migrations;
+mod placeholders;
+mod runner;
+mod statement;
+mod tls;
+mod unit;
+mod value;
+
+use std::ops::{AsyncFnMut, AsyncFnOnce};
+use std::sync::Arc;
+
+use deadpool_postgres::Pool;
+use tokio::sync::{Semaphore, oneshot};
+
+use self::runner::Runner;
+use super::{Error, Kind, Result, Row};
+use crate::config;
+
+pub use migrations::{migrate, pending};
+pub use statement::Tx;
+pub use value::column;
+
+/// Units of work that may be under way or waiting for a connection.
+const QUEUE: usize = 4096;
+
+/// Scans running at one time, so that point look-ups always find a connection.
+const MAX_SCANS: usize = 4;
+
+/// An open PostgreSQL database.
+#[derive(Clone)]
+pub struct Postgres {
+    pool: Pool,
+    runner: Arc<Runner>,
+    scans: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+}
+
+impl Postgres {
+    /// Starts the thread that drives the connections; opens none yet.
+    pub fn open(url: &config::Postgres) -> Result<Self> {
+        let runner = Runner::start()?;
+        let pool = connect::pool(url, runner.handle())?;
+        Ok(Self {
+            pool,
+            runner: Arc::new(runner),
+            scans: Arc::new(Semaphore::new(MAX_SCANS.min(url.pool_size - 1))),
+            queue: Arc::new(Semaphore::new(QUEUE)),
+        })
+    }
+
+    pub async fn check(&self) -> Result<()> {
+        let client = connect::checkout(&self.pool).await?;
+        let missing = migrations::missing(&client).await?.len();
+        if missing > 0 {
+            return Err(Error::Unavailable(format!(
+                "{missing} migrations have not been run"
+            )));
+        }
+        let read_only: String = client
+            .query_one("SHOW transaction_read_only", &[])
+            .await
+            .map_err(error::from_library)?
+            .try_get(0)
+            .map_err(error::from_library)?;
+        if read_only == "on" {
+            return Err(Error::Unavailable("the server takes no writes".to_owned()));
+        }
+        Ok(())
+    }
+
+    pub async fn read(&self) -> Result<Tx<'static>> {
+        Ok(Tx::reader(
+            self.pool.clone(),
+            connect::checkout(&self.pool).await?,
+        ))
+    }
+
+    pub async fn scan<T, F>(&self, query: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: AsyncFnOnce(&mut super::Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        let permit = self
+            .scans
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|error| Error::Defect(format!("scan: {error}")))?;
+        let pool = self.pool.clone();
+        self.on_runner(async move || {
+            let _permit = permit;
+            let client = connect::checkout(&pool).await?;
+            query(&mut super::Tx(Kind::Postgres(Tx::reader(pool, client)))).await
+        })
+        .await?
+    }
+
+    pub async fn write<T, E, F>(&self, unit: F) -> std::result::Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: AsyncFnMut(&mut super::Tx<'_>) -> std::result::Result<T, E> + Send + 'static,
+    {
+        let place = self
+            .queue
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| Error::Overloaded)?;
+        let pool = self.pool.clone();
+        self.on_runner(async move || {
+            let _place = place;
+            unit::run(&pool, unit).await
+        })
+        .await?
+    }
+
+    /// Runs `job` on the thread of the connections: its future need not be able to move between threads. It runs to its
+    /// end even when nobody waits for it any more.
+    async fn on_runner<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: AsyncFnOnce() -> T + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        self.runner.run(Box::new(move || {
+            Box::pin(async move {
+                let _ = answer.send(job().await);
+            })
+        }))?;
+        answered
+            .await
+            .map_err(|_| Error::Unavailable("the database thread has stopped".to_owned()))
+    }
+}
+
+/// One row of an answer.
+pub type PostgresRow = tokio_postgres::Row;
+
+/// Calls `map_row` for a row of ours.
+fn mapped<T>(row: &PostgresRow, map_row: impl Fn(&Row<'_>) -> Result<T>) -> Result<T> {
+    map_row(&Row(super::RowKind::Postgres(row)))
+}

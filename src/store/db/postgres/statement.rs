@@ -1,0 +1,167 @@
+//! Running statements: each by itself for those who read, inside a transaction for a unit of work.
+
+use deadpool_postgres::{Object, Pool};
+use futures_util::TryStreamExt;
+use futures_util::future::join;
+
+use super::error::{Trouble, from_library, trouble};
+use super::placeholders::translated;
+use super::{PostgresRow, connect, mapped};
+use crate::store::db::{Result, Row, Value};
+
+/// Starts a transaction. A statement sees what was committed before it began, and a row that another transaction has
+/// changed is looked at again when that one has committed: units of work lock the rows they depend on by changing them.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// A connection in use.
+pub struct Tx<'a>(Kind<'a>);
+
+enum Kind<'a> {
+    /// Statements by themselves.
+    Reader(Box<Reader>),
+    /// Those of a unit of work.
+    Unit(&'a mut Transaction),
+}
+
+struct Reader {
+    pool: Pool,
+    client: Object,
+}
+
+/// A transaction that begins with its first statement.
+pub struct Transaction {
+    pub client: Object,
+    pub has_begun: bool,
+    /// The worst that happened to it. After an error the server refuses all but the rollback.
+    pub trouble: Option<Trouble>,
+}
+
+impl Tx<'static> {
+    pub fn reader(pool: Pool, client: Object) -> Self {
+        Self(Kind::Reader(Box::new(Reader { pool, client })))
+    }
+}
+
+impl<'a> Tx<'a> {
+    pub fn unit(transaction: &'a mut Transaction) -> Self {
+        Self(Kind::Unit(transaction))
+    }
+
+    pub async fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
+        match &mut self.0 {
+            Kind::Unit(transaction) => transaction.execute(sql, values).await,
+            Kind::Reader(reader) => execute(&reader.client, sql, values)
+                .await
+                .map_err(from_library),
+        }
+    }
+
+    pub async fn query_opt<T>(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+        map_row: impl Fn(&Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let rows = self.query(sql, values).await?;
+        rows.first().map(|row| mapped(row, map_row)).transpose()
+    }
+
+    pub async fn query_all<T>(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+        map_row: impl Fn(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let rows = self.query(sql, values).await?;
+        rows.iter().map(|row| mapped(row, &map_row)).collect()
+    }
+
+    async fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<PostgresRow>> {
+        match &mut self.0 {
+            Kind::Unit(transaction) => transaction.query(sql, values).await,
+            Kind::Reader(reader) => reader.query(sql, values).await,
+        }
+    }
+}
+
+impl Reader {
+    async fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<PostgresRow>> {
+        match query(&self.client, sql, values).await {
+            // The server went and may be back; looking twice does no harm.
+            Err(error) if trouble(&error) == Trouble::Lost => {
+                let fresh = connect::checkout(&self.pool).await?;
+                discard(std::mem::replace(&mut self.client, fresh));
+                query(&self.client, sql, values).await.map_err(from_library)
+            }
+            answer => answer.map_err(from_library),
+        }
+    }
+}
+
+impl Transaction {
+    async fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
+        let begun = std::mem::replace(&mut self.has_begun, true);
+        let answer = if begun {
+            execute(&self.client, sql, values).await
+        } else {
+            begin_with(&self.client, sql, execute(&self.client, sql, values)).await
+        };
+        self.noted(answer)
+    }
+
+    async fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<PostgresRow>> {
+        let begun = std::mem::replace(&mut self.has_begun, true);
+        let answer = if begun {
+            query(&self.client, sql, values).await
+        } else {
+            begin_with(&self.client, sql, query(&self.client, sql, values)).await
+        };
+        self.noted(answer)
+    }
+
+    /// Remembers what an error means for the transaction.
+    fn noted<T>(&mut self, answer: Answer<T>) -> Result<T> {
+        answer.map_err(|error| {
+            let new = trouble(&error);
+            if self.trouble != Some(Trouble::Lost) {
+                self.trouble = Some(new);
+            }
+            from_library(error)
+        })
+    }
+}
+
+type Answer<T> = std::result::Result<T, tokio_postgres::Error>;
+
+/// Begins a transaction and runs its first statement in one round trip.
+async fn begin_with<T>(
+    client: &Object,
+    sql: &str,
+    statement: impl Future<Output = Answer<T>>,
+) -> Answer<T> {
+    // Otherwise the statement would be prepared, and wait for that, with the transaction open.
+    client.prepare_cached(&translated(sql)).await?;
+    // Both are sent in this order before the first answer is waited for.
+    let (begun, answer) = join(client.batch_execute(BEGIN), statement).await;
+    begun?;
+    answer
+}
+
+async fn execute(client: &Object, sql: &str, values: &[Value<'_>]) -> Answer<u64> {
+    let statement = client.prepare_cached(&translated(sql)).await?;
+    client.execute_raw(&statement, values.iter().copied()).await
+}
+
+async fn query(client: &Object, sql: &str, values: &[Value<'_>]) -> Answer<Vec<PostgresRow>> {
+    let statement = client.prepare_cached(&translated(sql)).await?;
+    client
+        .query_raw(&statement, values.iter().copied())
+        .await?
+        .try_collect()
+        .await
+}
+
+/// Takes a connection out of the pool for ever.
+pub fn discard(client: Object) {
+    drop(Object::take(client));
+}
