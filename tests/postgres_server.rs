@@ -106,8 +106,38 @@ fn a_standby_has_what_was_acknowledged_and_takes_over() {
         Some(&tokio_postgres::error::SqlState::READ_ONLY_SQL_TRANSACTION)
     );
     standby.promote();
+    let any = Server::url_of_any(&[&primary, &standby], name);
+    let session = Session::open(&format!("{any}?target_session_attrs=read-write")).expect("opens");
     session.run("INSERT INTO notes VALUES ('later')");
     assert_eq!(session.value("SELECT count(*) FROM notes"), "2");
+}
+
+#[test]
+#[ignore = "starts a PostgreSQL server"]
+fn a_server_speaks_tls_with_the_certificate_it_is_given() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-nodes"])
+        .args(["-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-subj", "/CN=vestibule test"])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-keyout", "key.pem", "-out", "cert.pem"])
+        .current_dir(folder.path())
+        .output()
+        .expect("this test needs the openssl command");
+    assert!(made.status.success());
+    let certificate = folder.path().join("cert.pem");
+    let server = Server::start_with_tls(&certificate, &folder.path().join("key.pem"));
+    let mut openssl = Command::new("openssl");
+    let answer = openssl
+        .args(["s_client", "-starttls", "postgres", "-verify_return_error"])
+        .args(["-connect", &format!("127.0.0.1:{}", server.port())])
+        .arg("-CAfile")
+        .arg(&certificate)
+        .stdin(Stdio::null())
+        .output()
+        .expect("runs");
+    assert!(answer.status.success(), "{answer:?}");
 }
 
 #[test]

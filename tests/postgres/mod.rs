@@ -9,9 +9,9 @@ mod programs;
 mod session;
 mod watch;
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::net::TcpListener;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -71,14 +71,24 @@ impl Server {
 
     /// A server with these settings besides or instead of the usual ones, as in `postgresql.conf`.
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
-        let mut server = Self::prepare();
+        let server = Self::prepare();
         server.initialise();
-        server.configure(SETTINGS);
         server.configure(settings);
-        server.start_on_a_free_port();
-        let sql = format!("CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{PASSWORD}'");
-        server.superuser("postgres").run(&sql);
-        server
+        server.first_start()
+    }
+
+    /// A server that speaks TLS to those who ask for it, with this certificate and its key (PEM).
+    pub fn start_with_tls(certificate: &Path, key: &Path) -> Self {
+        let server = Self::prepare();
+        server.initialise();
+        for (from, name) in [(certificate, "server.crt"), (key, "server.key")] {
+            let to = server.data().join(name);
+            fs::copy(from, &to).expect("copies");
+            fs::set_permissions(&to, Permissions::from_mode(0o600)).expect("is ours");
+            server.programs.hand_over(&to);
+        }
+        server.configure(&[("ssl", "on")]);
+        server.first_start()
     }
 
     /// Another server that follows this one and can be read meanwhile. It makes a promise only when it is named:
@@ -94,7 +104,7 @@ impl Server {
                 .env("PGPASSWORD", PASSWORD)
                 .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
                 .args(["--dbname", &source, "--pgdata"])
-                .arg(standby.folder.join("data"))
+                .arg(standby.data())
         });
         standby.start_on_a_free_port();
         standby
@@ -116,6 +126,10 @@ impl Server {
         }
     }
 
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
     fn initialise(&self) {
         let password = self.folder.join("password");
         fs::write(&password, PASSWORD).expect("writes");
@@ -134,18 +148,26 @@ impl Server {
                 .arg("--pwfile")
                 .arg(&password)
                 .arg("--pgdata")
-                .arg(self.folder.join("data"))
+                .arg(self.data())
         });
+        self.configure(SETTINGS);
     }
 
     /// Adds to the settings that the next start reads; the last one counts.
     fn configure(&self, settings: &[(&str, &str)]) {
-        let path = self.folder.join("data/postgresql.conf");
+        let path = self.data().join("postgresql.conf");
         let mut text = fs::read_to_string(&path).expect("reads");
         for (name, value) in settings {
             text.push_str(&format!("{name} = '{value}'\n"));
         }
         fs::write(&path, text).expect("writes");
+    }
+
+    fn first_start(mut self) -> Self {
+        self.start_on_a_free_port();
+        let sql = format!("CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{PASSWORD}'");
+        self.superuser("postgres").run(&sql);
+        self
     }
 
     fn start_on_a_free_port(&mut self) {
@@ -168,7 +190,7 @@ impl Server {
             .programs
             .command("postgres")
             .arg("-D")
-            .arg(self.folder.join("data"))
+            .arg(self.data())
             .arg("-p")
             .arg(self.port.to_string())
             .arg("-k")
@@ -196,7 +218,7 @@ impl Server {
 
     /// The server writes its process id on the first line of this file and its state on the eighth.
     fn is_ready(&self, pid: u32) -> bool {
-        let text = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
+        let text = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         lines.first() == Some(&pid.to_string().as_str()) && lines.get(7) == Some(&"ready")
     }
@@ -294,19 +316,17 @@ impl Server {
 
     /// A database, for the service's role.
     pub fn url_of(&self, database: &str) -> String {
-        self.url_for(ROLE, database)
+        url(ROLE, &[self], database)
     }
 
-    fn url_for(&self, role: &str, database: &str) -> String {
-        format!(
-            "postgresql://{role}:{PASSWORD_IN_A_URL}@127.0.0.1:{}/{database}",
-            self.port
-        )
+    /// A database that is on each of these servers, for the service's role.
+    pub fn url_of_any(servers: &[&Self], database: &str) -> String {
+        url(ROLE, servers, database)
     }
 
     /// A connection that may do anything, to the database of this name.
     pub fn superuser(&self, database: &str) -> Session {
-        Session::open(&self.url_for(SUPERUSER, database))
+        Session::open(&url(SUPERUSER, &[self], database))
             .unwrap_or_else(|error| panic!("{error:?}\n{}", self.log()))
     }
 
@@ -325,6 +345,15 @@ impl Drop for Server {
         // A server that does not stop is left to the watch.
         let _ = self.try_end("-QUIT");
     }
+}
+
+fn url(role: &str, servers: &[&Server], database: &str) -> String {
+    let hosts = servers
+        .iter()
+        .map(|server| format!("127.0.0.1:{}", server.port));
+    let hosts: Vec<String> = hosts.collect();
+    let hosts = hosts.join(",");
+    format!("postgresql://{role}:{PASSWORD_IN_A_URL}@{hosts}/{database}")
 }
 
 /// Creates a database with a name of its own as a copy of `template`, by way of any other one of the server.

@@ -42,7 +42,7 @@ impl Database {
         let table = db.write(async |tx| {
             tx.execute("DROP TABLE IF EXISTS notes", &[]).await?;
             tx.execute(
-                "CREATE TABLE notes (text TEXT NOT NULL, CONSTRAINT notes_text UNIQUE (text))",
+                "CREATE TABLE notes (text TEXT NOT NULL, CONSTRAINT notes_text_key UNIQUE (text))",
                 &[],
             )
             .await

@@ -54,12 +54,16 @@ async fn a_newer_schema_is_refused() {
         tx.execute(sql, &[]).await
     });
     newer.await.expect("writes");
-    for refused in [
+    let mut all = vec![
         Db::migrate(&database.url).map(drop),
-        Db::open(&database.url).map(drop),
         Db::pending(&database.url).map(drop),
         database.db.check().await,
-    ] {
+    ];
+    if !on_postgresql() {
+        // To a server no connection is made before it is needed.
+        all.push(Db::open(&database.url).map(drop));
+    }
+    for refused in all {
         let Err(Error::Schema(message)) = refused else {
             panic!("{refused:?}");
         };
