@@ -8,7 +8,7 @@ use crate::api::{Front, Limiters, Serving};
 use crate::clock::SharedClock;
 use crate::config::{Settings, Tokens};
 use crate::domain::{Policy, Services};
-use crate::ids::{Ids, Random};
+use crate::ids::{Ids, InstanceId, Random};
 use crate::password::Passwords;
 use crate::store::db::{self, Db};
 use crate::token::{AccessTokens, Found, Keys, RefreshTokens, SecretKey, SecretKeyError};
@@ -71,6 +71,7 @@ impl App {
             refresh_tokens: RefreshTokens::new(&keys, previous.as_ref()),
             login_identifier_key: keys.login_identifier,
             attempts: Arc::default(),
+            instance: InstanceId::new(&ids),
             clock: clock.clone(),
             ids,
             policy: Policy {

@@ -83,3 +83,7 @@ id! {
     /// Identifies an audit event.
     EventId
 }
+id! {
+    /// Identifies a running instance of the service, from its start to its end.
+    InstanceId
+}

@@ -105,6 +105,7 @@ pub async fn delete(services: &Services, actor: &Actor) -> Result<()> {
     services
         .db
         .write(async move |tx| {
+            users::lock(tx, id).await?;
             audit::forget(tx, id).await?;
             keep_an_admin(tx, id, now, async |tx| Ok(users::delete(tx, id).await?)).await?;
             Ok(event.record(tx).await?)

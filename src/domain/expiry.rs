@@ -1,38 +1,64 @@
-//! Deleting what has expired, in batches so small that no write waits long behind one.
+//! Deleting what has expired, in batches so small that no write waits long behind one. Of many instances one does it.
+
+use std::time::Duration;
 
 use super::{Error, Result, Services};
-use crate::store::{login_throttles, sessions};
+use crate::clock::Timestamp;
+use crate::ids::{InstanceId, SessionId};
+use crate::store::db::Tx;
+use crate::store::sessions::Spent;
+use crate::store::{leases, login_throttles, sessions};
 
-/// Rows in one unit of work.
+/// Rows in one unit of work: a few milliseconds of the writer's time.
 const BATCH: i64 = 200;
 
-/// Deletes expired sessions and spent login throttles; says how many rows.
+/// How long a revoked session is kept, for those who want to know why they were logged out.
+const KEEP_REVOKED: Duration = Duration::from_secs(24 * 3600);
+
+/// How long an instance that began to clean up may be silent before another one takes over.
+const LEASE: Duration = Duration::from_secs(300);
+
+/// Deletes expired and long revoked sessions and spent login throttles; says how many rows. None while another instance is
+/// at it.
 pub async fn clean_up(services: &Services) -> Result<u64> {
     Ok(delete_sessions(services).await? + delete_throttles(services).await?)
 }
 
 async fn delete_sessions(services: &Services) -> Result<u64> {
     let now = services.now();
+    let spent = Spent {
+        expired: now,
+        revoked: now.minus(KEEP_REVOKED),
+    };
+    let mut after = SessionId(uuid::Uuid::nil());
     let mut total = 0;
     loop {
         // Looked for where it holds up no write.
-        let expired = services
+        let found = services
             .db
-            .scan(async move |tx| sessions::expired(tx, now, BATCH).await)
+            .scan(async move |tx| sessions::spent(tx, spent, after, BATCH).await)
             .await?;
-        let deleted: u64 = services
+        let Some(last) = found.last() else {
+            return Ok(total);
+        };
+        after = *last;
+        let lease = Lease::of(services);
+        let deleted = services
             .db
             .write(async move |tx| {
-                let mut deleted = 0;
-                for id in &expired {
-                    deleted += sessions::delete_expired(tx, *id, now).await?;
+                if !lease.is_ours(tx).await? {
+                    return Ok(None);
                 }
-                Ok::<_, Error>(deleted)
+                let mut deleted = 0;
+                for id in &found {
+                    deleted += sessions::delete_spent(tx, *id, spent).await?;
+                }
+                Ok::<_, Error>(Some(deleted))
             })
             .await?;
-        total += deleted;
-        if deleted == 0 {
-            return Ok(total);
+        match deleted {
+            Some(deleted) => total += deleted,
+            None => return Ok(total),
         }
     }
 }
@@ -41,15 +67,41 @@ async fn delete_throttles(services: &Services) -> Result<u64> {
     let now = services.now();
     let mut total = 0;
     loop {
+        let lease = Lease::of(services);
         let deleted: u64 = services
             .db
             .write(async move |tx| {
+                if !lease.is_ours(tx).await? {
+                    return Ok(0);
+                }
                 Ok::<_, Error>(login_throttles::delete_full(tx, now, BATCH).await?)
             })
             .await?;
-        total += deleted;
         if deleted == 0 {
             return Ok(total);
         }
+        total += deleted;
+    }
+}
+
+/// What an instance needs to be the one that cleans up.
+#[derive(Clone, Copy)]
+struct Lease {
+    holder: InstanceId,
+    now: Timestamp,
+}
+
+impl Lease {
+    fn of(services: &Services) -> Self {
+        Self {
+            holder: services.instance,
+            now: services.now(),
+        }
+    }
+
+    /// Takes the lease, or prolongs it.
+    async fn is_ours(self, tx: &mut Tx<'_>) -> Result<bool> {
+        let until = self.now.plus(LEASE);
+        Ok(leases::take(tx, "clean_up", self.holder, self.now, until).await?)
     }
 }

@@ -37,7 +37,7 @@ pub use crate::store::users::User;
 
 use crate::clock::{SharedClock, Timestamp};
 use crate::config::Limit;
-use crate::ids::Ids;
+use crate::ids::{Ids, InstanceId};
 use crate::password::Passwords;
 use crate::store::db::Db;
 use crate::token::{AccessTokens, RefreshTokens};
@@ -52,6 +52,8 @@ pub struct Services {
     pub login_identifier_key: hmac::Key,
     /// Password checks under way.
     pub attempts: Arc<Attempts>,
+    /// This one of the instances that share the database.
+    pub instance: InstanceId,
     pub clock: SharedClock,
     pub ids: Ids,
     pub policy: Policy,

@@ -53,6 +53,7 @@ pub async fn set(
         .write(async move |tx| {
             let actor = actor.renewed(tx, now).await?;
             actor.require(ROLES_WRITE)?;
+            users::lock(tx, user_id).await?;
             let user = users::find(tx, user_id).await?.ok_or(Error::NotFound)?;
             require_authority(tx, &actor, user_id).await?;
             require_grantable(tx, &actor, &wanted).await?;

@@ -169,6 +169,7 @@ pub async fn update(
         .write(async move |tx| {
             let actor = actor.renewed(tx, now).await?;
             actor.require(USERS_WRITE)?;
+            users::lock(tx, id).await?;
             let user = users::find(tx, id).await?.ok_or(Error::NotFound)?;
             require_authority(tx, &actor, id).await?;
             if update.changed_fields().is_empty() {
@@ -241,6 +242,7 @@ pub async fn delete(services: &Services, actor: &Actor, id: UserId) -> Result<()
         .write(async move |tx| {
             let actor = actor.renewed(tx, now).await?;
             actor.require(USERS_WRITE)?;
+            users::lock(tx, id).await?;
             require_authority(tx, &actor, id).await?;
             audit::forget(tx, id).await?;
             keep_an_admin(tx, id, now, async |tx| Ok(users::delete(tx, id).await?)).await?;

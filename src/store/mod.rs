@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod db;
+pub mod leases;
 pub mod login_throttles;
 pub mod roles;
 pub mod sessions;

@@ -209,21 +209,41 @@ pub async fn revoke(tx: &mut Tx<'_>, user_id: UserId, which: Which, now: Timesta
     }
 }
 
-/// Up to `limit` sessions that expired before `before`. Reads the whole table where there are few.
-pub async fn expired(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<Vec<SessionId>> {
+/// When a session is of no more use to anybody.
+#[derive(Debug, Clone, Copy)]
+pub struct Spent {
+    /// Expired before this moment.
+    pub expired: Timestamp,
+    /// Or revoked before this one.
+    pub revoked: Timestamp,
+}
+
+/// Up to `limit` spent sessions in the order of their ids, from the first after `after`. Going on from the last of them,
+/// a whole pass reads the table once: every refresh would have to write an index that shortened it.
+pub async fn spent(
+    tx: &mut Tx<'_>,
+    spent: Spent,
+    after: SessionId,
+    limit: i64,
+) -> Result<Vec<SessionId>> {
     tx.query_all(
-        "SELECT id FROM sessions WHERE expires_at < ?1 LIMIT ?2",
-        &[before.into(), limit.into()],
+        "SELECT id FROM sessions WHERE id > ?1 AND (expires_at < ?2 OR revoked_at < ?3) ORDER BY id LIMIT ?4",
+        &[
+            after.into(),
+            spent.expired.into(),
+            spent.revoked.into(),
+            limit.into(),
+        ],
         |row| row.get(0),
     )
     .await
 }
 
-/// Deletes a session that expired before `before`.
-pub async fn delete_expired(tx: &mut Tx<'_>, id: SessionId, before: Timestamp) -> Result<u64> {
+/// Deletes a session if it is spent.
+pub async fn delete_spent(tx: &mut Tx<'_>, id: SessionId, spent: Spent) -> Result<u64> {
     tx.execute(
-        "DELETE FROM sessions WHERE id = ?1 AND expires_at < ?2",
-        &[id.into(), before.into()],
+        "DELETE FROM sessions WHERE id = ?1 AND (expires_at < ?2 OR revoked_at < ?3)",
+        &[id.into(), spent.expired.into(), spent.revoked.into()],
     )
     .await
 }

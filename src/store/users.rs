@@ -277,6 +277,17 @@ pub async fn update(
     Ok(changed == 1)
 }
 
+/// Touches the row of a user, so that two units of work that both look at him and then change him run one after the other
+/// on every engine.
+pub async fn lock(tx: &mut Tx<'_>, id: UserId) -> Result<()> {
+    tx.execute(
+        "UPDATE users SET updated_at = updated_at WHERE id = ?1",
+        &[id.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Deletes a user with roles and sessions; false when there is none.
 pub async fn delete(tx: &mut Tx<'_>, id: UserId) -> Result<bool> {
     let changed = tx
@@ -296,40 +307,48 @@ pub async fn page(
         .prefix
         .as_ref()
         .map(|prefix| format!("{prefix}{}", char::MAX));
-    let matching = match &filter.prefix {
-        // Two ranges over the unique indexes, told apart from the plain list so that neither plan suffers.
-        Some(_) => {
-            "users.id IN (SELECT id FROM users WHERE email_key >= ?5 AND email_key < ?6 \
-             UNION SELECT id FROM users WHERE username_key >= ?5 AND username_key < ?6)"
-        }
-        None => "TRUE",
-    };
     // With no cursor the list starts at the highest id there can be.
     let start = after.map_or(UserId(uuid::Uuid::max()), |id| id);
-    // A comparison comes before the test for NULL: it is what tells PostgreSQL the type of the placeholder.
-    let sql = format!(
+    let mut values: Vec<Value<'_>> = vec![start.into(), limit.into()];
+    values.extend(filter.role.as_deref().map(Value::from));
+    values.extend(filter.prefix.as_deref().map(Value::from));
+    values.extend(prefix_end.as_deref().map(Value::from));
+    tx.query_all(&page_statement(filter), &values, map_user)
+        .await
+}
+
+/// The statement of [`page`]. Each kind of list has its own, so that each goes along an index: the first two placeholders
+/// are where it starts and how long it is, then come the role, the prefix and the end of its range where there are such.
+pub fn page_statement(filter: &Filter) -> String {
+    let (list, id, after_role) = match filter.role {
+        Some(_) => (
+            "user_roles JOIN users ON users.id = user_roles.user_id WHERE user_roles.role_name = ?3 AND",
+            "user_roles.user_id",
+            4,
+        ),
+        None => ("users WHERE", "users.id", 3),
+    };
+    let active = match filter.is_active {
+        Some(true) => " AND users.is_active",
+        Some(false) => " AND NOT users.is_active",
+        None => "",
+    };
+    let prefix = match filter.prefix {
+        Some(_) => {
+            let (from, to) = (after_role, after_role + 1);
+            format!(
+                " AND users.id IN (SELECT id FROM users WHERE email_key >= ?{from} AND email_key < ?{to} \
+                 UNION SELECT id FROM users WHERE username_key >= ?{from} AND username_key < ?{to})"
+            )
+        }
+        None => String::new(),
+    };
+    format!(
         concat!(
             "SELECT ",
             user_columns!(),
-            " FROM users WHERE users.id < ?1 AND (users.is_active = ?3 OR ?3 IS NULL) \
-             AND (EXISTS (SELECT 1 FROM user_roles WHERE user_id = users.id AND role_name = ?4) OR ?4 IS NULL) \
-             AND {} ORDER BY users.id DESC LIMIT ?2"
+            " FROM {} {} < ?1{}{} ORDER BY {} DESC LIMIT ?2"
         ),
-        matching
-    );
-    let values: [Value<'_>; 6] = [
-        start.into(),
-        limit.into(),
-        filter.is_active.into(),
-        filter.role.as_deref().into(),
-        filter.prefix.as_deref().into(),
-        prefix_end.as_deref().into(),
-    ];
-    // Without a prefix the last two have no place in the statement.
-    let used = if filter.prefix.is_some() {
-        &values[..]
-    } else {
-        &values[..4]
-    };
-    tx.query_all(&sql, used, map_user).await
+        list, id, active, prefix, id
+    )
 }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::ids::{EventId, SessionId, UserId};
+use crate::ids::{EventId, InstanceId, SessionId, UserId};
 
 /// A value for a placeholder, borrowed where it can be.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,7 @@ value_from! {
     UserId => |value| Self::Uuid(value.0),
     SessionId => |value| Self::Uuid(value.0),
     EventId => |value| Self::Uuid(value.0),
+    InstanceId => |value| Self::Uuid(value.0),
 }
 
 impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
