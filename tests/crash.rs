@@ -1,5 +1,7 @@
 //! What was acknowledged is on disk: the program is killed in the middle of its work, and nothing is missing afterwards.
 
+mod database;
+mod postgres;
 mod process;
 
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use std::time::Duration;
 use process::Service;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
+use tokio::sync::Barrier;
 
 const PASSWORD: &str = "correct horse battery staple";
 const SETTINGS: &[(&str, &str)] = &[("BCRYPT_COST", "4"), ("RATE_LIMIT_ENABLED", "false")];
@@ -63,14 +66,21 @@ async fn rotate(client: &Client, url: &str, token: &str) -> Option<String> {
     Some(body["refresh_token"].as_str().expect("a token").to_owned())
 }
 
-/// Registers and refreshes until the service is gone.
-async fn write(client: Client, url: String, name: String, done: Arc<AtomicUsize>) -> Acknowledged {
+/// Registers and refreshes until the service is gone. All writers begin at one moment.
+async fn write(
+    client: Client,
+    url: String,
+    name: String,
+    all: Arc<Barrier>,
+    done: Arc<AtomicUsize>,
+) -> Acknowledged {
     let mut usernames = vec![name.clone()];
     let status = register(&client, &url, &name).await.expect("an answer");
     assert_eq!(status, StatusCode::CREATED);
     let (_, token) = log_in(&client, &url, &name).await;
     let mut refresh_token = token["refresh_token"].as_str().expect("a token").to_owned();
     let mut rotations = 0;
+    all.wait().await;
     loop {
         let username = format!("{name}-{}", usernames.len());
         match register(&client, &url, &username).await {
@@ -98,6 +108,7 @@ async fn nothing_acknowledged_is_lost_when_the_program_is_killed() {
     let client = Client::new();
     for round in 1..=3 {
         let service = Service::start(folder.path(), SETTINGS);
+        let all = Arc::new(Barrier::new(WRITERS));
         let done = Arc::new(AtomicUsize::new(0));
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
@@ -106,6 +117,7 @@ async fn nothing_acknowledged_is_lost_when_the_program_is_killed() {
                     client.clone(),
                     service.url.clone(),
                     name,
+                    all.clone(),
                     done.clone(),
                 ))
             })
@@ -134,4 +146,10 @@ async fn nothing_acknowledged_is_lost_when_the_program_is_killed() {
         }
         service.stop();
     }
+}
+
+#[test]
+#[ignore = "starts a PostgreSQL server"]
+fn everything_on_postgresql() {
+    database::everything_on_postgresql();
 }

@@ -1,5 +1,9 @@
 //! The API as a client meets it: one file a room of `src/api`.
 
+#[path = "../database/mod.rs"]
+mod database;
+#[path = "../postgres/mod.rs"]
+mod postgres;
 #[path = "../process/mod.rs"]
 mod process;
 #[path = "../support/mod.rs"]
@@ -31,3 +35,9 @@ mod sessions;
 mod users;
 mod users_list;
 mod users_roles;
+
+#[test]
+#[ignore = "starts a PostgreSQL server"]
+fn everything_on_postgresql() {
+    database::everything_on_postgresql();
+}

@@ -1,5 +1,9 @@
 //! The command line, as an operator types it.
 
+#[path = "../database/mod.rs"]
+mod database;
+#[path = "../postgres/mod.rs"]
+mod postgres;
 #[path = "../process/mod.rs"]
 mod process;
 
@@ -17,6 +21,12 @@ use std::process::Output;
 use process::{stderr, stdout};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
+
+#[test]
+#[ignore = "starts a PostgreSQL server"]
+fn everything_on_postgresql() {
+    database::everything_on_postgresql();
+}
 
 const PASSWORD: &str = "correct horse battery staple";
 const SECRET: &str = "5f1c0e7a9b3d48e2a6c4f0b8d7e19a23";

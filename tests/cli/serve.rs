@@ -5,6 +5,7 @@ use std::fs;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
+use crate::postgres;
 use crate::process::{Service, run, stderr, stdout};
 use crate::{PASSWORD, QUICK, SECRET, expect_code, folder, log_in, mode};
 
@@ -116,6 +117,7 @@ fn a_port_in_use_and_a_folder_that_is_missing_are_told_in_one_line() {
 
 #[tokio::test]
 async fn the_first_start_needs_nothing_and_says_what_it_made() {
+    crate::sqlite_only!("a database that others share must exist, and so must the key");
     let folder = folder();
     let service = Service::start(folder.path(), &[]);
     let (database, key) = (
@@ -202,7 +204,16 @@ async fn no_secret_is_ever_logged() {
     let log = service.stop();
     assert!(log.lines().count() > 7, "{log}");
     let hashed = ["$2b$", "bcrypt-sha256"].map(str::to_owned);
-    let secrets = [PASSWORD, wrong, new_password, "broken secret body", SECRET].map(str::to_owned);
+    let secrets = [
+        PASSWORD,
+        wrong,
+        new_password,
+        "broken secret body",
+        SECRET,
+        postgres::PASSWORD,
+        postgres::PASSWORD_IN_A_URL,
+    ];
+    let secrets = secrets.map(str::to_owned);
     let tokens = [
         access,
         refresh,

@@ -9,16 +9,26 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::database;
+
 /// Time for a start or a stop; far more than either takes.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// The program with these arguments and settings, in `folder`.
+/// Where a database is shared no key is made.
+const SECRET_KEY: &str = "test-only-2f6c81d05b7a4e93-shared-by-all-instances";
+
+/// The program with these arguments and settings, in `folder`, on the database of this folder unless they name another.
 pub fn vestibule(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
+    let mut defaults = Vec::new();
+    if let Some(url) = database::url_in(folder) {
+        defaults = vec![("DATABASE_URL", url), ("SECRET_KEY", SECRET_KEY.to_owned())];
+    }
     let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
     command
         .args(arguments)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .envs(defaults)
         .envs(settings.iter().copied())
         .current_dir(folder)
         .stdin(Stdio::null())

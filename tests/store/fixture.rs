@@ -6,6 +6,8 @@ use tokio::sync::{Mutex, MutexGuard};
 use vestibule::config::DatabaseUrl;
 use vestibule::store::db::{Db, Error, Result, Value};
 
+use crate::database::TestDatabase;
+
 /// The database in memory is one for the whole process: tests take turns.
 static MEMORY: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
 
@@ -13,26 +15,26 @@ static MEMORY: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
 pub struct Database {
     pub db: Db,
     pub url: DatabaseUrl,
-    _folder: tempfile::TempDir,
+    _place: Option<TestDatabase>,
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Database {
-    pub async fn in_a_file() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let url = DatabaseUrl::File(folder.path().join("test.db"));
-        Self::open(url, folder, None).await
+    /// A file, or a database on a server.
+    pub async fn new() -> Self {
+        let place = TestDatabase::migrated();
+        let url = url_of(&place);
+        Self::open(url, Some(place), None).await
     }
 
     pub async fn in_memory() -> Self {
         let turn = MEMORY.lock().await;
-        let folder = tempfile::tempdir().expect("a folder");
-        Self::open(DatabaseUrl::Memory, folder, Some(turn)).await
+        Self::open(DatabaseUrl::Memory, None, Some(turn)).await
     }
 
     async fn open(
         url: DatabaseUrl,
-        folder: tempfile::TempDir,
+        place: Option<TestDatabase>,
         turn: Option<MutexGuard<'static, ()>>,
     ) -> Self {
         Db::migrate(&url).expect("migrates");
@@ -40,7 +42,7 @@ impl Database {
         let table = db.write(async |tx| {
             tx.execute("DROP TABLE IF EXISTS notes", &[]).await?;
             tx.execute(
-                "CREATE TABLE notes (text TEXT NOT NULL, CONSTRAINT notes_text UNIQUE (text))",
+                "CREATE TABLE notes (text TEXT NOT NULL, CONSTRAINT notes_text_key UNIQUE (text))",
                 &[],
             )
             .await
@@ -49,7 +51,7 @@ impl Database {
         Self {
             db,
             url,
-            _folder: folder,
+            _place: place,
             _turn: turn,
         }
     }
@@ -71,6 +73,10 @@ impl Database {
     pub async fn pragma(&self, pragma: &'static str) -> Result<()> {
         pragma_of(&self.db, pragma).await
     }
+}
+
+pub fn url_of(database: &TestDatabase) -> DatabaseUrl {
+    DatabaseUrl::parse(database.url()).expect("a URL")
 }
 
 /// Adds a note as a unit of its own.

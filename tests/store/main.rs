@@ -1,5 +1,9 @@
-//! The database room by itself: what `read`, `scan` and `write` promise, on a file and in memory.
+//! The database room by itself: what `read`, `scan` and `write` promise, on every kind of database.
 
+#[path = "../database/mod.rs"]
+mod database;
+#[path = "../postgres/mod.rs"]
+mod postgres;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -7,3 +11,9 @@ mod fixture;
 mod migrations;
 mod outages;
 mod units;
+
+#[test]
+#[ignore = "starts a PostgreSQL server"]
+fn everything_on_postgresql() {
+    database::everything_on_postgresql();
+}

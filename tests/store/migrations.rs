@@ -5,17 +5,18 @@ use std::sync::{Arc, Barrier};
 use vestibule::config::DatabaseUrl;
 use vestibule::store::db::{Db, Error};
 
-use crate::fixture::Database;
+use crate::database::{TestDatabase, on_postgresql};
+use crate::fixture::{Database, url_of};
 
-fn fresh() -> (tempfile::TempDir, DatabaseUrl) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let url = DatabaseUrl::File(folder.path().join("fresh.db"));
-    (folder, url)
+fn fresh() -> (TestDatabase, DatabaseUrl) {
+    let database = TestDatabase::empty();
+    let url = url_of(&database);
+    (database, url)
 }
 
 #[test]
 fn a_fresh_database_gets_every_migration_and_a_second_run_none() {
-    let (_folder, url) = fresh();
+    let (_database, url) = fresh();
     let pending = Db::pending(&url).expect("looks");
     assert_eq!(pending[0].version, 1);
     let applied = Db::migrate(&url).expect("migrates").applied;
@@ -28,7 +29,7 @@ fn a_fresh_database_gets_every_migration_and_a_second_run_none() {
 #[test]
 fn programs_may_migrate_at_one_moment() {
     for _ in 0..10 {
-        let (_folder, url) = fresh();
+        let (_database, url) = fresh();
         let start = Arc::new(Barrier::new(4));
         let migrating = [(); 4].map(|()| {
             let (url, start) = (url.clone(), start.clone());
@@ -47,18 +48,22 @@ fn programs_may_migrate_at_one_moment() {
 
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
-    let database = Database::in_a_file().await;
+    let database = Database::new().await;
     let newer = database.db.write(async |tx| {
         let sql = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) VALUES (999, 'later', '', '0')";
         tx.execute(sql, &[]).await
     });
     newer.await.expect("writes");
-    for refused in [
+    let mut all = vec![
         Db::migrate(&database.url).map(drop),
-        Db::open(&database.url).map(drop),
         Db::pending(&database.url).map(drop),
         database.db.check().await,
-    ] {
+    ];
+    if !on_postgresql() {
+        // To a server no connection is made before it is needed.
+        all.push(Db::open(&database.url).map(drop));
+    }
+    for refused in all {
         let Err(Error::Schema(message)) = refused else {
             panic!("{refused:?}");
         };
@@ -71,24 +76,28 @@ async fn a_newer_schema_is_refused() {
 
 #[test]
 fn what_is_no_database_is_refused() {
-    let (folder, url) = fresh();
-    std::fs::write(
-        folder.path().join("fresh.db"),
-        "This is not a database. ".repeat(100),
-    )
-    .expect("writes");
-    assert!(matches!(Db::migrate(&url), Err(Error::Unavailable(_))));
-    let folder_for_file = DatabaseUrl::File(folder.path().to_owned());
-    assert!(matches!(
-        Db::migrate(&folder_for_file),
-        Err(Error::Unavailable(_))
-    ));
+    let (database, url) = fresh();
+    let urls = if on_postgresql() {
+        let missing = DatabaseUrl::parse(&format!("{}_missing", database.url()));
+        let wrong = DatabaseUrl::parse(&database.url().replacen('@', "no@", 1));
+        [missing.expect("a URL"), wrong.expect("a URL")]
+    } else {
+        let nonsense = "This is not a database. ".repeat(100);
+        std::fs::write(database.file(), nonsense).expect("writes");
+        let folder = database.file().with_file_name("");
+        [url, DatabaseUrl::File(folder)]
+    };
+    for url in urls {
+        let refused = Db::migrate(&url);
+        assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    }
 }
 
 /// Acknowledged means on disk: WAL, every commit flushed, references checked.
 #[tokio::test]
 async fn the_pragmas_that_promises_rest_on_are_in_force() {
-    let database = Database::in_a_file().await;
+    crate::sqlite_only!("no other database has pragmas");
+    let database = Database::new().await;
     let pragmas = database.db.write(async |tx| {
         let mut found = Vec::new();
         for pragma in ["PRAGMA synchronous", "PRAGMA foreign_keys"] {

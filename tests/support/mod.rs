@@ -15,6 +15,8 @@ use vestibule::config::{Secret, Settings, Source};
 use vestibule::domain::{Email, Password, Services, Username, users};
 use vestibule::ids::SystemRandom;
 
+use crate::database::TestDatabase;
+
 /// A password that the service finds strong.
 pub const PASSWORD: &str = "correct horse battery staple";
 /// Another one.
@@ -28,8 +30,9 @@ pub struct TestApp {
     pub clock: Arc<ManualClock>,
     pub services: Arc<Services>,
     pub client: reqwest::Client,
-    pub folder: tempfile::TempDir,
     _stop: oneshot::Sender<()>,
+    // Dropped last.
+    pub database: TestDatabase,
 }
 
 /// The tokens of a login.
@@ -55,10 +58,9 @@ impl TestApp {
 
     /// A service with these settings; rate limits are off unless they are among them.
     pub async fn spawn_with(settings: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let database = format!("sqlite:///{}", folder.path().join("test.db").display());
+        let database = TestDatabase::migrated();
         let mut pairs = vec![
-            ("DATABASE_URL", database.as_str()),
+            ("DATABASE_URL", database.url()),
             ("SECRET_KEY", "0123456789abcdef-test-only-0123456789abcdef"),
             ("BCRYPT_COST", "4"),
             ("PORT", "0"),
@@ -84,8 +86,8 @@ impl TestApp {
                 .redirect(reqwest::redirect::Policy::none())
                 .build()
                 .expect("a client"),
-            folder,
             _stop: stop,
+            database,
         }
     }
 
