@@ -19,8 +19,8 @@ pub const GRACE: Duration = Duration::from_secs(10);
 enum Outcome {
     /// Its session goes on, with these permissions of the user.
     Current(Session, Vec<String>),
-    /// It had been replaced.
-    Reused(Session),
+    /// It had been replaced; its session is ended.
+    Reused,
     Invalid,
 }
 
@@ -47,16 +47,13 @@ pub async fn refresh(
     };
     let outcome = match outcome {
         Some(outcome) => outcome,
-        None => with_reasons(services, token, now, expires_at, scope.to_owned()).await?,
+        None => with_reasons(services, origin, token, now, expires_at, scope.to_owned()).await?,
     };
     match outcome {
         Outcome::Current(session, permissions) => {
             tokens::issue(services, &session, permissions, now)
         }
-        Outcome::Reused(session) => {
-            end(services, origin, &session).await?;
-            Err(Error::RefreshTokenReused)
-        }
+        Outcome::Reused => Err(Error::RefreshTokenReused),
         Outcome::Invalid => Err(Error::InvalidRefreshToken),
     }
 }
@@ -80,15 +77,19 @@ async fn at_once(
 /// Any case, as one unit of work that looks at the session before it says no.
 async fn with_reasons(
     services: &Services,
+    origin: &Origin,
     token: RefreshToken,
     now: Timestamp,
     expires_at: Timestamp,
     asked: String,
 ) -> Result<Outcome> {
+    let reused = Event::new(services, "session.refresh_token_reused")
+        .failed()
+        .from(origin);
     services
         .db
         .write(async move |tx| {
-            let outcome = rotate(tx, token, now, expires_at).await?;
+            let outcome = rotate(tx, token, now, expires_at, &reused).await?;
             if let (Outcome::Current(session, permissions), false) = (&outcome, asked.is_empty()) {
                 // Nothing beyond the session's scope may be asked for (RFC 6749 §6). Less is not given: the answer says
                 // which scope there is (§3.3).
@@ -104,6 +105,7 @@ async fn rotate(
     token: RefreshToken,
     now: Timestamp,
     expires_at: Timestamp,
+    reused: &Event,
 ) -> Result<Outcome> {
     let rotated = sessions::rotate(tx, token.session_id, token.counter, now, expires_at).await?;
     if let Some((session, permissions)) = rotated {
@@ -118,25 +120,17 @@ async fn rotate(
             let permissions = roles::permissions_of(tx, session.user_id).await?;
             Ok(Outcome::Current(session, permissions))
         }
-        1.. => Ok(Outcome::Reused(session)),
+        1.. => {
+            let ended = sessions::revoke(tx, session.user_id, Which::Just(session.id), now).await?;
+            // Of many copies at one moment the first ends the session; the others find it ended.
+            if ended == 0 {
+                return Ok(Outcome::Invalid);
+            }
+            let event = reused.clone().on(session.user_id).in_session(session.id);
+            event.record(tx).await?;
+            Ok(Outcome::Reused)
+        }
         // The newest one of a disabled user; or one ahead of a database that was restored from an older copy.
         _ => Ok(Outcome::Invalid),
     }
-}
-
-/// Ends the session of a token that was used again.
-async fn end(services: &Services, origin: &Origin, session: &Session) -> Result<()> {
-    let (id, user_id, now) = (session.id, session.user_id, services.now());
-    let event = Event::new(services, "session.refresh_token_reused")
-        .on(user_id)
-        .in_session(id)
-        .failed()
-        .from(origin);
-    services
-        .db
-        .write(async move |tx| {
-            sessions::revoke(tx, user_id, Which::Just(id), now).await?;
-            Ok(event.record(tx).await?)
-        })
-        .await
 }

@@ -8,3 +8,8 @@ pub mod login_throttles;
 pub mod roles;
 pub mod sessions;
 pub mod users;
+
+/// Whether any stored text can be equal to `text`. None has a NUL: not every engine can store it, or look for it.
+fn is_storable(text: &str) -> bool {
+    !text.contains('\0')
+}

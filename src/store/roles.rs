@@ -1,6 +1,7 @@
 //! Roles, their permissions, and who has them.
 
 use super::db::{Result, Tx};
+use super::is_storable;
 use super::users::words;
 use crate::clock::Timestamp;
 use crate::ids::UserId;
@@ -25,6 +26,9 @@ pub async fn permissions_of(tx: &mut Tx<'_>, user_id: UserId) -> Result<Vec<Stri
 
 /// The permissions of one role; `None` when there is no such role.
 pub async fn permissions(tx: &mut Tx<'_>, role: &str) -> Result<Option<Vec<String>>> {
+    if !is_storable(role) {
+        return Ok(None);
+    }
     tx.query_opt(
         "SELECT (SELECT string_agg(permission, ' ') FROM role_permissions WHERE role_name = ?1) \
          FROM roles WHERE name = ?1",

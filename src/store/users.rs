@@ -1,6 +1,7 @@
 //! Users.
 
 use super::db::{Result, Row, Tx, Value};
+use super::is_storable;
 use crate::clock::Timestamp;
 use crate::ids::UserId;
 
@@ -166,6 +167,9 @@ fn map_credentials(row: &Row<'_>) -> Result<Credentials> {
 
 /// Credentials by e-mail key.
 pub async fn credentials_by_email(tx: &mut Tx<'_>, email_key: &str) -> Result<Option<Credentials>> {
+    if !is_storable(email_key) {
+        return Ok(None);
+    }
     tx.query_opt(
         "SELECT id, password_hash, is_active FROM users WHERE email_key = ?1",
         &[email_key.into()],
@@ -179,6 +183,9 @@ pub async fn credentials_by_username(
     tx: &mut Tx<'_>,
     username_key: &str,
 ) -> Result<Option<Credentials>> {
+    if !is_storable(username_key) {
+        return Ok(None);
+    }
     tx.query_opt(
         "SELECT id, password_hash, is_active FROM users WHERE username_key = ?1",
         &[username_key.into()],
@@ -303,6 +310,10 @@ pub async fn page(
     after: Option<UserId>,
     limit: i64,
 ) -> Result<Vec<User>> {
+    let mut texts = filter.prefix.iter().chain(&filter.role);
+    if !texts.all(|text| is_storable(text)) {
+        return Ok(Vec::new());
+    }
     let prefix_end = filter
         .prefix
         .as_ref()
