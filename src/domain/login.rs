@@ -141,7 +141,7 @@ async fn refuse(
         .with(serde_json::json!({ "reason": reason }));
     services
         .db
-        .write(async move |tx| Ok(event.record(tx).await?))
+        .write_one(async move |tx| Ok(event.record(tx).await?))
         .await
 }
 
@@ -225,7 +225,7 @@ async fn rehash(
         .await;
     let stored = match hashed {
         Ok(new_hash) => {
-            let write = services.db.write(async move |tx| {
+            let write = services.db.write_one(async move |tx| {
                 Ok::<_, Error>(
                     users::replace_password_hash(tx, user_id, &old_hash, &new_hash).await?,
                 )

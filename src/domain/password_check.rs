@@ -61,7 +61,9 @@ pub async fn check(
     if verdict != Verdict::Wrong {
         services
             .db
-            .write(async move |tx| Ok::<_, Error>(login_throttles::clear(tx, &subject.0).await?))
+            .write_one(async move |tx| {
+                Ok::<_, Error>(login_throttles::clear(tx, &subject.0).await?)
+            })
             .await?;
     }
     // Whoever waits for this check to end finds what it came to.
@@ -118,7 +120,7 @@ impl Drop for Unchecked {
             let (db, interval) = (self.db.clone(), self.interval);
             tokio::spawn(async move {
                 let given_back = db
-                    .write(async move |tx| {
+                    .write_one(async move |tx| {
                         login_throttles::give_back(tx, &subject.0, interval).await
                     })
                     .await;

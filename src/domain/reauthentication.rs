@@ -63,7 +63,7 @@ pub(super) async fn check_current_password(
         .failed();
     services
         .db
-        .write(async move |tx| Ok::<_, Error>(event.record(tx).await?))
+        .write_one(async move |tx| Ok::<_, Error>(event.record(tx).await?))
         .await?;
     Err(Error::WrongPassword)
 }

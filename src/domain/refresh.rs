@@ -40,19 +40,15 @@ pub async fn refresh(
         .ok_or(Error::InvalidRefreshToken)?;
     let now = services.now();
     let expires_at = now.plus(services.policy.refresh_lifetime);
-    let asked = scope.to_owned();
-    let outcome = services
-        .db
-        .write(async move |tx| {
-            let outcome = rotate(tx, token, now, expires_at).await?;
-            if let (Outcome::Current(session, permissions), false) = (&outcome, asked.is_empty()) {
-                // Nothing beyond the session's scope may be asked for (RFC 6749 §6). Less is not given: the answer says
-                // which scope there is (§3.3).
-                scope::parse(&asked, &scope::narrow(permissions.clone(), &session.scope))?;
-            }
-            Ok::<_, Error>(outcome)
-        })
-        .await?;
+    let outcome = if scope.is_empty() {
+        at_once(services, token, now, expires_at).await?
+    } else {
+        None
+    };
+    let outcome = match outcome {
+        Some(outcome) => outcome,
+        None => with_reasons(services, token, now, expires_at, scope.to_owned()).await?,
+    };
     match outcome {
         Outcome::Current(session, permissions) => {
             tokens::issue(services, &session, permissions, now)
@@ -63,6 +59,44 @@ pub async fn refresh(
         }
         Outcome::Invalid => Err(Error::InvalidRefreshToken),
     }
+}
+
+/// The ordinary case: the token is the newest of a live session, and one statement does it all.
+async fn at_once(
+    services: &Services,
+    token: RefreshToken,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<Option<Outcome>> {
+    let rotated = services
+        .db
+        .write_one(async move |tx| {
+            sessions::rotate(tx, token.session_id, token.counter, now, expires_at).await
+        })
+        .await?;
+    Ok(rotated.map(|(session, permissions)| Outcome::Current(session, permissions)))
+}
+
+/// Any case, as one unit of work that looks at the session before it says no.
+async fn with_reasons(
+    services: &Services,
+    token: RefreshToken,
+    now: Timestamp,
+    expires_at: Timestamp,
+    asked: String,
+) -> Result<Outcome> {
+    services
+        .db
+        .write(async move |tx| {
+            let outcome = rotate(tx, token, now, expires_at).await?;
+            if let (Outcome::Current(session, permissions), false) = (&outcome, asked.is_empty()) {
+                // Nothing beyond the session's scope may be asked for (RFC 6749 §6). Less is not given: the answer says
+                // which scope there is (§3.3).
+                scope::parse(&asked, &scope::narrow(permissions.clone(), &session.scope))?;
+            }
+            Ok(outcome)
+        })
+        .await
 }
 
 async fn rotate(

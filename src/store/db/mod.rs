@@ -4,6 +4,7 @@
 //! - [`Db::read`]: a point look-up, done in place.
 //! - [`Db::scan`]: anything that may touch many rows, off the async threads.
 //! - [`Db::write`]: one unit of work. It may be run again, so it must have no effect but on its `Tx`.
+//!   [`Db::write_one`] is the same for a unit of one statement, which then takes one round trip.
 
 mod error;
 mod migration;
@@ -17,6 +18,7 @@ pub use error::{Constraint, Error};
 pub use migration::{Migrated, Migration};
 pub use value::{FromValue, Value};
 
+use self::postgres::Form;
 use self::sqlite::{Location, Sqlite};
 use crate::config::DatabaseUrl;
 
@@ -106,7 +108,24 @@ impl Db {
     {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.write(unit).await,
-            Engine::Postgres(postgres) => postgres.write(unit).await,
+            Engine::Postgres(postgres) => postgres.write(unit, Form::Many).await,
+        }
+    }
+
+    /// Runs a unit of one statement, which is a transaction by itself. A second one is a defect; nor may the unit fail once
+    /// its statement has been run, for that need not be undone.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub async fn write_one<T, E, F>(&self, unit: F) -> std::result::Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: AsyncFnMut(&mut Tx<'_>) -> std::result::Result<T, E> + Send + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.write(unit).await,
+            Engine::Postgres(postgres) => postgres.write(unit, Form::One).await,
         }
     }
 }

@@ -21,7 +21,7 @@ use super::{Error, Kind, Result, Row};
 use crate::config;
 
 pub use migrations::{migrate, pending};
-pub use statement::Tx;
+pub use statement::{Form, Tx};
 pub use value::column;
 
 /// Units of work that may be under way or waiting for a connection.
@@ -99,7 +99,7 @@ impl Postgres {
         .await?
     }
 
-    pub async fn write<T, E, F>(&self, unit: F) -> std::result::Result<T, E>
+    pub async fn write<T, E, F>(&self, unit: F, form: Form) -> std::result::Result<T, E>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
@@ -113,7 +113,7 @@ impl Postgres {
         let pool = self.pool.clone();
         self.on_runner(async move || {
             let _place = place;
-            unit::run(&pool, unit).await
+            unit::run(&pool, unit, form).await
         })
         .await?
     }

@@ -7,7 +7,7 @@ use futures_util::future::join;
 use super::error::{Trouble, from_library, trouble};
 use super::placeholders::translated;
 use super::{PostgresRow, connect, mapped};
-use crate::store::db::{Result, Row, Value};
+use crate::store::db::{Error, Result, Row, Value};
 
 /// Starts a transaction. A statement sees what was committed before it began, and a row that another transaction has
 /// changed is looked at again when that one has committed: units of work lock the rows they depend on by changing them.
@@ -28,9 +28,18 @@ struct Reader {
     client: Object,
 }
 
+/// How many statements a unit of work has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One, which needs no transaction around it.
+    One,
+    Many,
+}
+
 /// A transaction that begins with its first statement.
 pub struct Transaction {
     pub client: Object,
+    pub form: Form,
     pub has_begun: bool,
     /// The worst that happened to it. After an error the server refuses all but the rollback.
     pub trouble: Option<Trouble>,
@@ -100,23 +109,37 @@ impl Reader {
 
 impl Transaction {
     async fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
-        let begun = std::mem::replace(&mut self.has_begun, true);
-        let answer = if begun {
-            execute(&self.client, sql, values).await
+        let first = self.begins()?;
+        let answer = execute(&self.client, sql, values);
+        let answer = if first {
+            begin_with(&self.client, sql, answer).await
         } else {
-            begin_with(&self.client, sql, execute(&self.client, sql, values)).await
+            answer.await
         };
         self.noted(answer)
     }
 
     async fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<PostgresRow>> {
-        let begun = std::mem::replace(&mut self.has_begun, true);
-        let answer = if begun {
-            query(&self.client, sql, values).await
+        let first = self.begins()?;
+        let answer = query(&self.client, sql, values);
+        let answer = if first {
+            begin_with(&self.client, sql, answer).await
         } else {
-            begin_with(&self.client, sql, query(&self.client, sql, values)).await
+            answer.await
         };
         self.noted(answer)
+    }
+
+    /// Whether the next statement is to begin the transaction.
+    fn begins(&mut self) -> Result<bool> {
+        let begun = std::mem::replace(&mut self.has_begun, true);
+        match (self.form, begun) {
+            (Form::One, true) => Err(Error::Defect(
+                "a unit of one statement runs another".to_owned(),
+            )),
+            (Form::One, false) => Ok(false),
+            (Form::Many, begun) => Ok(!begun),
+        }
     }
 
     /// Remembers what an error means for the transaction.

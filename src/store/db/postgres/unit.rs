@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 
 use super::connect;
 use super::error::{Trouble, from_library, is_end};
-use super::statement::{Transaction, Tx, discard};
+use super::statement::{Form, Transaction, Tx, discard};
 use crate::store::db::{self, Error, Kind};
 
 /// How often a unit is run at most.
@@ -20,13 +20,9 @@ const TRIES: u32 = 6;
 /// not meet again.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
-/// How long a unit may take in all, waiting for the server included. Longer than the server's own limits: this one is for
-/// a server that says nothing any more.
+/// How long a unit may take, and then its commit. Longer than the server's own limits, which do not hold for a commit that
+/// waits for a synchronous standby: this one is for a server that says nothing any more.
 const TIME: Duration = Duration::from_secs(20);
-
-/// Ends a transaction. The time limit on statements is lifted: one that ran out while the server waits for a synchronous
-/// standby would make it say that all is well (PostgreSQL, `SyncRepWaitForLSN`).
-const COMMIT: &str = "SET LOCAL statement_timeout = 0; COMMIT";
 
 /// How one try ended.
 enum Tried<T, E> {
@@ -37,27 +33,27 @@ enum Tried<T, E> {
 }
 
 /// Runs `unit` to its commit.
-pub async fn run<T, E, F>(pool: &Pool, mut unit: F) -> std::result::Result<T, E>
+pub async fn run<T, E, F>(pool: &Pool, mut unit: F, form: Form) -> std::result::Result<T, E>
 where
     E: From<Error>,
     F: AsyncFnMut(&mut db::Tx<'_>) -> std::result::Result<T, E>,
 {
     let mut pause = FIRST_PAUSE;
     for _ in 1..TRIES {
-        match attempt(pool, &mut unit).await {
+        match attempt(pool, &mut unit, form).await {
             Tried::Done(value) => return Ok(value),
             Tried::Failed(error) => return Err(error),
             Tried::Again(_) => tokio::time::sleep(random_part(pause)).await,
         }
         pause *= 2;
     }
-    match attempt(pool, &mut unit).await {
+    match attempt(pool, &mut unit, form).await {
         Tried::Done(value) => Ok(value),
         Tried::Failed(error) | Tried::Again(error) => Err(error),
     }
 }
 
-async fn attempt<T, E, F>(pool: &Pool, unit: &mut F) -> Tried<T, E>
+async fn attempt<T, E, F>(pool: &Pool, unit: &mut F, form: Form) -> Tried<T, E>
 where
     E: From<Error>,
     F: AsyncFnMut(&mut db::Tx<'_>) -> std::result::Result<T, E>,
@@ -68,6 +64,7 @@ where
     };
     let mut transaction = Transaction {
         client,
+        form,
         has_begun: false,
         trouble: None,
     };
@@ -92,6 +89,8 @@ where
             let trouble = transaction.trouble;
             roll_back(transaction).await;
             match trouble {
+                // It was committed with the statement, or not.
+                Some(Trouble::Lost) if form == Form::One => Tried::Failed(error),
                 Some(Trouble::Conflict | Trouble::Lost) => Tried::Again(error),
                 Some(Trouble::Refused) | None => Tried::Failed(error),
             }
@@ -100,7 +99,7 @@ where
 }
 
 async fn commit<T, E: From<Error>>(transaction: Transaction, value: T) -> Tried<T, E> {
-    if !transaction.has_begun {
+    if !transaction.has_begun || transaction.form == Form::One && transaction.trouble.is_none() {
         return Tried::Done(value);
     }
     if transaction.trouble.is_some() {
@@ -110,7 +109,7 @@ async fn commit<T, E: From<Error>>(transaction: Transaction, value: T) -> Tried<
             Error::Defect("a unit of work went on after an error".to_owned()).into(),
         );
     }
-    let committed = tokio::time::timeout(TIME, transaction.client.batch_execute(COMMIT)).await;
+    let committed = tokio::time::timeout(TIME, transaction.client.batch_execute("COMMIT")).await;
     let error = match committed {
         Ok(Ok(())) => return Tried::Done(value),
         Ok(Err(error)) => error,
@@ -146,13 +145,14 @@ fn unknown(reason: &str) -> Error {
 async fn roll_back(transaction: Transaction) {
     let Transaction {
         client,
+        form,
         has_begun,
         trouble,
     } = transaction;
     if trouble == Some(Trouble::Lost) {
         return discard(client);
     }
-    if has_begun {
+    if has_begun && form == Form::Many {
         let rolled_back = tokio::time::timeout(TIME, client.batch_execute("ROLLBACK")).await;
         if !matches!(rolled_back, Ok(Ok(()))) {
             discard(client);
