@@ -6,4 +6,5 @@ mod support;
 mod fixture;
 mod migrations;
 mod outages;
+mod runtimes;
 mod units;
