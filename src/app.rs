@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::api::{Front, Limiters, Serving};
+use crate::api::{BindError, Front, Limiters, Serving, TlsError};
 use crate::clock::SharedClock;
 use crate::config::{Settings, Tokens};
 use crate::domain::{Policy, Services};
@@ -26,8 +26,10 @@ pub enum StartError {
     Database(#[from] db::Error),
     #[error("no threads for password hashing: {0}")]
     Passwords(io::Error),
-    #[error("{0}")]
-    Tls(io::Error),
+    #[error("no threads for connections: {0}")]
+    Threads(io::Error),
+    #[error(transparent)]
+    Tls(TlsError),
     #[error("HOST, PORT: cannot listen on {address}: {source}")]
     Listen {
         address: SocketAddr,
@@ -93,12 +95,11 @@ impl App {
     pub async fn bind(self) -> Result<Bound, StartError> {
         let server = &self.settings.server;
         let address = SocketAddr::new(server.host, server.port);
-        let serving = Serving::bind(server)
-            .await
-            .map_err(|source| match source.kind() {
-                io::ErrorKind::Other => StartError::Tls(source),
-                _ => StartError::Listen { address, source },
-            })?;
+        let serving = Serving::bind(server).await.map_err(|error| match error {
+            BindError::Tls(error) => StartError::Tls(error),
+            BindError::Listen(source) => StartError::Listen { address, source },
+            BindError::Threads(error) => StartError::Threads(error),
+        })?;
         let limiters = Limiters::new(&self.settings.limits, &self.clock);
         let front = Front::new(
             self.services.clone(),

@@ -8,6 +8,7 @@ mod body;
 mod client_ip;
 mod code;
 mod context;
+mod cores;
 mod cors;
 mod docs;
 mod fields;
@@ -26,7 +27,7 @@ mod users;
 
 pub use front::Front;
 pub use limits::Limiters;
-pub use serve::{Listener, Serving, TlsError};
+pub use serve::{BindError, Listener, Serving, TlsError};
 pub use spec::document;
 
 use poem_openapi::OpenApi;

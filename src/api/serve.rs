@@ -1,8 +1,9 @@
-//! Connections: accepts them, keeps slow and silent clients from holding one for ever, and lets those at work finish
-//! when the service stops.
+//! Connections: accepts them and hands each to a core, keeps slow and silent clients from holding one for ever, and lets
+//! those at work finish when the service stops.
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::Front;
+use super::cores::Cores;
 use super::front::scheme;
 use crate::config;
 
@@ -61,6 +63,17 @@ pub struct TlsError {
     problem: String,
 }
 
+/// Why nothing can be served.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("cannot listen: {0}")]
+    Listen(io::Error),
+    #[error("no threads for connections: {0}")]
+    Threads(io::Error),
+}
+
 /// A bound address.
 pub struct Listener {
     socket: TcpListener,
@@ -69,6 +82,7 @@ pub struct Listener {
     connections: Arc<Semaphore>,
     max_connections: usize,
     shutdown_timeout: Duration,
+    cores: Cores,
 }
 
 /// What is known once it listens.
@@ -78,17 +92,16 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// Binds the configured address.
-    pub async fn bind(server: &config::Server) -> io::Result<Self> {
-        let tls = server
-            .tls
-            .as_ref()
-            .map(acceptor)
-            .transpose()
-            .map_err(io::Error::other)?;
-        let socket = listen(SocketAddr::new(server.host, server.port))?;
+    /// Binds the configured address and starts the threads that serve.
+    pub async fn bind(server: &config::Server) -> Result<Self, BindError> {
+        let tls = server.tls.as_ref().map(acceptor).transpose()?;
+        let address = SocketAddr::new(server.host, server.port);
+        let socket = listen(address).map_err(BindError::Listen)?;
+        let address = socket.local_addr().map_err(BindError::Listen)?;
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let cores = Cores::start(threads).await.map_err(BindError::Threads)?;
         Ok(Self {
-            address: socket.local_addr()?,
+            address,
             listener: Listener {
                 socket,
                 tls,
@@ -96,6 +109,7 @@ impl Serving {
                 connections: Arc::new(Semaphore::new(server.max_connections)),
                 max_connections: server.max_connections,
                 shutdown_timeout: server.shutdown_timeout,
+                cores,
             },
         })
     }
@@ -124,15 +138,17 @@ impl Listener {
             () = accepting => (),
             () = stop => (),
         }
-        let all = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
-        let connections = self.connections.clone();
-        let timeout = self.shutdown_timeout;
         // Clients that come now are to find nobody, not to wait.
-        drop(self);
+        drop(self.socket);
         let _ = stopping.send(true);
-        tokio::time::timeout(timeout, connections.acquire_many(all))
+        let all = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
+        let all = self.connections.acquire_many(all);
+        let finished = tokio::time::timeout(self.shutdown_timeout, all)
             .await
-            .is_ok()
+            .is_ok();
+        // What they still do is cut off.
+        drop(self.cores);
+        finished
     }
 
     async fn accept(&self, front: &Arc<Front>, stopped: &watch::Receiver<bool>) {
@@ -141,16 +157,17 @@ impl Listener {
             let Ok(place) = self.connections.clone().acquire_owned().await else {
                 return;
             };
-            match self.socket.accept().await {
-                Ok((stream, peer)) => self.serve(stream, peer, front, stopped, place),
-                Err(error) => {
-                    tracing::warn!(error = %error, "cannot accept connections");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+            let accepted = self.socket.accept().await;
+            let served =
+                accepted.and_then(|(stream, peer)| self.serve(stream, peer, front, stopped, place));
+            if let Err(error) = served {
+                tracing::warn!(error = %error, "cannot accept connections");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 
+    /// Hands a connection to a core.
     fn serve(
         &self,
         stream: TcpStream,
@@ -158,7 +175,7 @@ impl Listener {
         front: &Arc<Front>,
         stopped: &watch::Receiver<bool>,
         place: OwnedSemaphorePermit,
-    ) {
+    ) -> io::Result<()> {
         // Answers are written whole: waiting to fill a packet only delays them. Without it they still arrive.
         let _ = stream.set_nodelay(true);
         let connection = Connection {
@@ -169,23 +186,17 @@ impl Listener {
             stopped: stopped.clone(),
         };
         let tls = self.tls.clone();
-        tokio::spawn(async move {
-            let _place = place;
-            match tls {
-                None => connection.http1(stream).await,
-                Some(tls) => {
-                    let Ok(Ok(stream)) =
-                        tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await
-                    else {
-                        return;
-                    };
-                    match stream.get_ref().1.alpn_protocol() {
-                        Some(b"h2") => connection.http2(stream).await,
-                        _ => connection.http1(stream).await,
-                    }
-                }
+        // Taken from the runtime that accepted it: that one would go on to be told of its bytes.
+        let stream = stream.into_std()?;
+        let (core, seat) = self.cores.seat();
+        core.spawn(async move {
+            let _held = (place, seat);
+            match TcpStream::from_std(stream) {
+                Ok(stream) => connection.serve(stream, tls).await,
+                Err(error) => tracing::warn!(error = %error, "cannot serve a connection"),
             }
         });
+        Ok(())
     }
 }
 
@@ -214,6 +225,19 @@ macro_rules! drive {
 }
 
 impl Connection {
+    async fn serve(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+        let Some(tls) = tls else {
+            return self.http1(stream).await;
+        };
+        let Ok(Ok(stream)) = tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await else {
+            return;
+        };
+        match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => self.http2(stream).await,
+            _ => self.http1(stream).await,
+        }
+    }
+
     async fn http1(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let stopped = self.stopped.clone();
         let connection = http1::Builder::new()

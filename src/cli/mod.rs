@@ -121,12 +121,13 @@ fn explain(error: StartError) -> Exit {
     }
 }
 
-/// The runtime that everything asynchronous runs on: one thread a core.
+/// The runtime of a command: this thread alone. Connections are served by threads of their own; what is left, accepting
+/// them and background jobs, never keeps a thread busy.
 fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
-    tokio::runtime::Builder::new_multi_thread()
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Exit::failed(format!("cannot start threads: {error}")))
+        .map_err(|error| Exit::failed(format!("cannot wait for the system: {error}")))
 }
 
 #[cfg(test)]

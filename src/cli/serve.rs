@@ -152,11 +152,15 @@ fn take_all_descriptors(max_connections: usize) {
         use rustix::process::{Resource, getrlimit, setrlimit};
         /// For the database, the log and the rest.
         const BESIDES: u64 = 64;
+        /// For the runtime of a core (four) and its connection to the database.
+        const PER_CORE: u64 = 8;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+        let needed = max_connections as u64 + BESIDES + PER_CORE * cores;
         let mut limit = getrlimit(Resource::Nofile);
         limit.current = limit.maximum;
         let raised = setrlimit(Resource::Nofile, limit);
         let has = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        if raised.is_err() || has < max_connections as u64 + BESIDES {
+        if raised.is_err() || has < needed {
             tracing::warn!(
                 "MAX_CONNECTIONS={max_connections}, but the system allows {has} open files only"
             );

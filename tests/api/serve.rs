@@ -155,6 +155,17 @@ async fn a_stop_does_not_wait_longer_than_it_may() {
     assert!(log.contains("cut off"), "{log}");
 }
 
+/// The threads that serve do not outlive the service: here the process goes on.
+#[tokio::test]
+async fn a_stop_closes_the_connections_that_it_cuts_off() {
+    let app = TestApp::spawn_with(&[("SHUTDOWN_TIMEOUT_SECONDS", "0")]).await;
+    let mut stuck = Connection::open(&app).await;
+    stuck.send("POST /auth/register HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n").await;
+    stuck.wait_for("100 Continue").await;
+    drop(app);
+    assert_eq!(stuck.read_to_end().await.status, None, "an answer");
+}
+
 /// Makes a certificate for 127.0.0.1 that signs itself.
 fn make_certificate(folder: &Path) {
     let output = Command::new("openssl")

@@ -10,6 +10,7 @@ mod support;
 mod fixture;
 mod migrations;
 mod outages;
+mod runtimes;
 mod units;
 
 #[test]

@@ -20,14 +20,16 @@ const QUEUE: usize = 4096;
 pub type Queued<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
 /// Puts a write into the queue without waiting for it.
-fn queue<T: std::fmt::Debug>(write: impl Future<Output = Result<T>> + Send + 'static) -> Queued<T> {
+pub fn queue<T: std::fmt::Debug>(
+    write: impl Future<Output = Result<T>> + Send + 'static,
+) -> Queued<T> {
     let mut write: Queued<T> = Box::pin(write);
     let answer = write.as_mut().now_or_never();
     assert!(answer.is_none(), "answered already: {answer:?}");
     write
 }
 
-fn queue_insert(database: &Database, text: &'static str) -> Queued<u64> {
+pub fn queue_insert(database: &Database, text: &'static str) -> Queued<u64> {
     let db = database.db.clone();
     queue(async move { insert(&db, text).await })
 }

@@ -27,8 +27,8 @@ type Reader = r2d2::PooledConnection<SqliteConnectionManager>;
 /// Scans running at one time; more wait their turn without holding a thread.
 const MAX_SCANS: usize = 4;
 
-/// Read connections besides those of scans: one look-up is under way on each async thread at most, as look-ups never
-/// wait; the rest is slack.
+/// Read connections besides those of scans and one for each core. Look-ups never wait, so that each async thread has one
+/// under way at most: the thread of each core and the one of background jobs; the rest is slack.
 const SPARE_READERS: usize = 4;
 
 /// An open SQLite database.

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::time::Duration;
 
 use rusqlite::Connection;
+use tokio::runtime;
 use tokio::sync::oneshot;
 
 use super::connection::{Location, is_lost};
@@ -32,17 +33,49 @@ pub struct Handle {
     queue: SyncSender<Box<dyn Job>>,
 }
 
-/// Units that were run in one transaction.
-#[derive(Default)]
-struct Batch {
+/// Gives units their outcomes, or why their transaction `failed`, each from the runtime on which it is waited for: from
+/// here each of them would wake a thread of that runtime by a system call of its own. So there is one for each runtime.
+fn answer(jobs: &mut Vec<Box<dyn Job>>, failed: Option<&Error>) {
+    let count = jobs.len();
+    let mut groups: Vec<(Option<runtime::Handle>, Answers)> = Vec::new();
+    for job in jobs.drain(..) {
+        let id = job.asked_on().map(runtime::Handle::id);
+        let group = groups
+            .iter_mut()
+            .find(|(runtime, _)| runtime.as_ref().map(runtime::Handle::id) == id);
+        if let Some((_, answers)) = group {
+            answers.jobs.push(job);
+        } else {
+            let runtime = job.asked_on().cloned();
+            let mut answers = Answers {
+                // What one thread allocates and another one frees is dear: at once instead of as it grows.
+                jobs: Vec::with_capacity(count),
+                failed: failed.cloned(),
+            };
+            answers.jobs.push(job);
+            groups.push((runtime, answers));
+        }
+    }
+    for (runtime, answers) in groups {
+        match runtime {
+            Some(runtime) if answers.jobs.len() > 1 => {
+                runtime.spawn(async move { drop(answers) });
+            }
+            _ => drop(answers),
+        }
+    }
+}
+
+/// What is to be told on one runtime. It is told when this is dropped: a runtime that stops drops its tasks without
+/// running them.
+struct Answers {
     jobs: Vec<Box<dyn Job>>,
-    /// Why the transaction came to nothing.
     failed: Option<Error>,
 }
 
-impl Batch {
-    fn answer(self) {
-        for job in self.jobs {
+impl Drop for Answers {
+    fn drop(&mut self) {
+        for job in self.jobs.drain(..) {
             job.answer(self.failed.clone());
         }
     }
@@ -60,6 +93,7 @@ impl Handle {
             unit,
             outcome: None,
             answer,
+            asked_on: runtime::Handle::try_current().ok(),
         };
         self.queue
             .try_send(Box::new(unit))
@@ -81,12 +115,15 @@ trait Job: Send {
     fn run(&mut self, connection: &mut Connection, lost: &mut bool) -> bool;
     /// Sends the outcome, or `failed` where the unit had none or its commit failed.
     fn answer(self: Box<Self>, failed: Option<Error>);
+    /// The runtime on which the outcome is waited for, if on any.
+    fn asked_on(&self) -> Option<&runtime::Handle>;
 }
 
 struct Unit<T, E, F> {
     unit: F,
     outcome: Option<std::result::Result<T, E>>,
     answer: oneshot::Sender<std::result::Result<T, E>>,
+    asked_on: Option<runtime::Handle>,
 }
 
 impl<T, E, F> Job for Unit<T, E, F>
@@ -117,6 +154,10 @@ where
         };
         // A client that has gone does not undo what was done.
         let _ = self.answer.send(outcome);
+    }
+
+    fn asked_on(&self) -> Option<&runtime::Handle> {
+        self.asked_on.as_ref()
     }
 }
 
@@ -150,18 +191,18 @@ struct Writer {
 impl Writer {
     /// Works until every [`Handle`] is gone and the queue is empty.
     fn work(mut self) {
+        let mut batch = Vec::new();
         while let Some(first) = self.next() {
-            let mut batch = Batch::default();
             let mut lost = false;
-            batch.failed = self.transact(first, &mut batch.jobs, &mut lost).err();
-            if let Some(error) = &batch.failed {
-                tracing::error!(error = %error, units = batch.jobs.len(), "commit failed");
+            let failed = self.transact(first, &mut batch, &mut lost).err();
+            if let Some(error) = &failed {
+                tracing::error!(error = %error, units = batch.len(), "commit failed");
                 lost |= is_lost(error);
             }
             if lost {
                 self.connection = None;
             }
-            batch.answer();
+            answer(&mut batch, failed.as_ref());
         }
     }
 
