@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::api::{Front, Limiters, Serving};
 use crate::clock::SharedClock;
-use crate::config::{Settings, Tokens};
+use crate::config::{Backups, Settings, Tokens};
 use crate::domain::{Policy, Services};
 use crate::ids::{Ids, Random};
 use crate::password::Passwords;
@@ -26,6 +27,8 @@ pub enum StartError {
     Database(#[from] db::Error),
     #[error("no threads for password hashing: {0}")]
     Passwords(io::Error),
+    #[error("BACKUP_DIR: found {}: {source}; allowed: a folder that exists and can be written", folder.display())]
+    Backups { folder: PathBuf, source: io::Error },
     #[error("{0}")]
     Tls(io::Error),
     #[error("HOST, PORT: cannot listen on {address}: {source}")]
@@ -90,6 +93,12 @@ impl App {
 
     /// Binds the address.
     pub async fn bind(self) -> Result<Bound, StartError> {
+        if let Some(Backups { folder, .. }) = &self.settings.backups {
+            worker::backup::check_folder(folder).map_err(|source| StartError::Backups {
+                folder: folder.clone(),
+                source,
+            })?;
+        }
         let server = &self.settings.server;
         let address = SocketAddr::new(server.host, server.port);
         let serving = Serving::bind(server)
@@ -107,6 +116,7 @@ impl App {
         Ok(Bound {
             address: serving.address,
             services: self.services,
+            backups: self.settings.backups,
             serving,
             front: Arc::new(front),
         })
@@ -129,6 +139,7 @@ fn access_tokens(keys: &Keys, previous: Option<&Keys>, settings: &Settings) -> A
 pub struct Bound {
     pub address: SocketAddr,
     services: Arc<Services>,
+    backups: Option<Backups>,
     serving: Serving,
     front: Arc<Front>,
 }
@@ -136,7 +147,7 @@ pub struct Bound {
 impl Bound {
     /// Serves until `stop` is done. False when requests under way had to be cut off.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> bool {
-        let background = tokio::spawn(worker::run(self.services));
+        let background = tokio::spawn(worker::run(self.services, self.backups));
         let finished = self.serving.listener.run(self.front, stop).await;
         background.abort();
         finished

@@ -3,10 +3,12 @@
 #[path = "../process/mod.rs"]
 mod process;
 
+mod backup;
 mod check_config;
 mod create_admin;
 mod migrate;
 mod openapi;
+mod restore;
 mod serve;
 
 use std::fs;

@@ -5,16 +5,20 @@
 //! - [`Db::scan`]: anything that may touch many rows, off the async threads.
 //! - [`Db::write`]: one unit of work. It may be run again, so it must have no effect but on its `Tx`.
 
+mod backup;
 mod error;
 mod sqlite;
 mod value;
 
 use std::ops::AsyncFnMut;
+use std::path::{Path, PathBuf};
 
+pub use backup::{BackupError, Copied, Restored};
 pub use error::{Constraint, Error};
 pub use sqlite::Migration;
 pub use value::{FromValue, Value};
 
+use crate::clock::Timestamp;
 use crate::config::DatabaseUrl;
 
 /// What a statement gives.
@@ -96,6 +100,43 @@ impl Db {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.write(unit).await,
         }
+    }
+
+    /// As the function [`backup`], of this database.
+    pub async fn backup(&self, file: PathBuf) -> std::result::Result<Copied, BackupError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.backup(file).await,
+        }
+    }
+}
+
+/// Writes a consistent copy of the database to `file`, whoever else has it open or writes to it, and checks the copy.
+/// Everything acknowledged before it began is in it. Nobody is held up.
+///
+/// # Errors
+/// [`BackupError::Exists`] when there is such a file; [`BackupError::Unsound`] when the database is damaged. No file is
+/// left then.
+pub fn backup(url: &DatabaseUrl, file: &Path) -> std::result::Result<Copied, BackupError> {
+    match url {
+        DatabaseUrl::File(_) | DatabaseUrl::Memory => sqlite::backup(url, file),
+    }
+}
+
+/// Checks the backup `file`, makes a copy of it the database, and brings its schema up to date. With `replace`, a
+/// database that is there is kept under another name, which tells the moment `now`.
+///
+/// # Errors
+/// [`BackupError::InUse`] while a service has the database open; [`BackupError::Exists`] when there is one and `replace`
+/// is false; [`BackupError::Unsound`] when the backup is damaged, newer than this program or something else altogether.
+/// The database is then what it was before.
+pub fn restore(
+    url: &DatabaseUrl,
+    file: &Path,
+    replace: bool,
+    now: Timestamp,
+) -> std::result::Result<Restored, BackupError> {
+    match url {
+        DatabaseUrl::File(_) | DatabaseUrl::Memory => sqlite::restore(url, file, replace, now),
     }
 }
 
