@@ -4,6 +4,7 @@ mod backup;
 mod bench_passwords;
 mod check_config;
 mod create_admin;
+mod healthcheck;
 mod migrate;
 mod openapi;
 mod restore;
@@ -36,6 +37,7 @@ pub fn run() -> ExitCode {
         Some(("check-config", matches)) => check_config::run(matches),
         Some(("backup", matches)) => backup::run(matches),
         Some(("restore", matches)) => restore::run(matches),
+        Some(("healthcheck", matches)) => healthcheck::run(matches),
         Some(("bench-passwords", matches)) => bench_passwords::run(matches),
         Some((_, matches)) => serve::run(matches),
         None => serve::run(&matches),
@@ -86,6 +88,7 @@ fn command() -> Command {
         .subcommand(check_config::command())
         .subcommand(backup::command())
         .subcommand(restore::command())
+        .subcommand(healthcheck::command())
         .subcommand(bench_passwords::command())
 }
 

@@ -6,6 +6,7 @@ mod process;
 mod backup;
 mod check_config;
 mod create_admin;
+mod healthcheck;
 mod migrate;
 mod openapi;
 mod restore;
