@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::api::{BindError, Front, Limiters, Serving, TlsError};
 use crate::clock::SharedClock;
-use crate::config::{Settings, Tokens};
+use crate::config::{Backups, Settings, Tokens};
 use crate::domain::{Policy, Services};
 use crate::ids::{Ids, InstanceId, Random};
 use crate::password::Passwords;
@@ -26,6 +27,8 @@ pub enum StartError {
     Database(#[from] db::Error),
     #[error("no threads for password hashing: {0}")]
     Passwords(io::Error),
+    #[error("BACKUP_DIR: found {}: {source}; allowed: a folder that exists and can be written", folder.display())]
+    Backups { folder: PathBuf, source: io::Error },
     #[error("no threads for connections: {0}")]
     Threads(io::Error),
     #[error(transparent)]
@@ -93,6 +96,12 @@ impl App {
 
     /// Binds the address.
     pub async fn bind(self) -> Result<Bound, StartError> {
+        if let Some(Backups { folder, .. }) = &self.settings.backups {
+            worker::backup::check_folder(folder).map_err(|source| StartError::Backups {
+                folder: folder.clone(),
+                source,
+            })?;
+        }
         let server = &self.settings.server;
         let address = SocketAddr::new(server.host, server.port);
         let serving = Serving::bind(server).await.map_err(|error| match error {
@@ -109,6 +118,7 @@ impl App {
         Ok(Bound {
             address: serving.address,
             services: self.services,
+            backups: self.settings.backups,
             serving,
             front: Arc::new(front),
         })
@@ -131,6 +141,7 @@ fn access_tokens(keys: &Keys, previous: Option<&Keys>, settings: &Settings) -> A
 pub struct Bound {
     pub address: SocketAddr,
     services: Arc<Services>,
+    backups: Option<Backups>,
     serving: Serving,
     front: Arc<Front>,
 }
@@ -138,7 +149,7 @@ pub struct Bound {
 impl Bound {
     /// Serves until `stop` is done. False when requests under way had to be cut off.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> bool {
-        let background = tokio::spawn(worker::run(self.services));
+        let background = tokio::spawn(worker::run(self.services, self.backups));
         let finished = self.serving.listener.run(self.front, stop).await;
         background.abort();
         finished

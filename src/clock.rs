@@ -65,6 +65,31 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// The second that it falls into as `20260102T030405Z` (ISO 8601, basic form): for names of files, which then sort by
+    /// time.
+    pub fn compact(self) -> String {
+        let mut text = self.rfc3339();
+        text.truncate("2026-01-02T03:04:05".len());
+        text.retain(|character| !matches!(character, '-' | ':'));
+        text.push('Z');
+        text
+    }
+
+    /// Reads what [`Timestamp::compact`] writes, and nothing else.
+    pub fn parse_compact(text: &str) -> Option<Self> {
+        let digits = |range: std::ops::Range<usize>| text.get(range)?.parse().ok();
+        let month = time::Month::try_from(digits(4..6)?).ok()?;
+        let date =
+            time::Date::from_calendar_date(text.get(0..4)?.parse().ok()?, month, digits(6..8)?);
+        let time = time::Time::from_hms(digits(9..11)?, digits(11..13)?, digits(13..15)?);
+        let moment = date.ok()?.with_time(time.ok()?).assume_utc();
+        let moment = Self::from_seconds(moment.unix_timestamp());
+        // Numbers may be spelled in more ways than one, such as +1.
+        (moment.compact() == text).then_some(moment)
+    }
+}
+
 /// A duration in whole milliseconds, as the database keeps it.
 pub fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
@@ -159,6 +184,30 @@ mod tests {
             Timestamp::from_millis(1_767_323_045_678).rfc3339(),
             "2026-01-02T03:04:05.678Z"
         );
+    }
+
+    #[test]
+    fn the_compact_form_comes_back_and_nothing_else_is_taken() {
+        let moment = Timestamp::from_millis(1_767_323_045_678);
+        assert_eq!(moment.compact(), "20260102T030405Z");
+        assert_eq!(
+            Timestamp::parse_compact("20260102T030405Z"),
+            Some(Timestamp::from_seconds(1_767_323_045))
+        );
+        for bad in [
+            "",
+            "20260102T030405",
+            "20260102T030405Zx",
+            "20260102 030405Z",
+            "2026010203040506",
+            "20261302T030405Z",
+            "20260230T030405Z",
+            "20260102T250405Z",
+            "202601+2T030405Z",
+            "2026010é030405ZZ",
+        ] {
+            assert_eq!(Timestamp::parse_compact(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! The command line: one file a subcommand. Every setting is a flag as well.
 
+mod backup;
 mod bench_passwords;
 mod check_config;
 mod create_admin;
+mod healthcheck;
 mod migrate;
 mod openapi;
+mod restore;
 mod serve;
 
 use std::fmt::Display;
@@ -32,6 +35,9 @@ pub fn run() -> ExitCode {
         Some(("openapi", matches)) => openapi::run(matches),
         Some(("create-admin", matches)) => create_admin::run(matches),
         Some(("check-config", matches)) => check_config::run(matches),
+        Some(("backup", matches)) => backup::run(matches),
+        Some(("restore", matches)) => restore::run(matches),
+        Some(("healthcheck", matches)) => healthcheck::run(matches),
         Some(("bench-passwords", matches)) => bench_passwords::run(matches),
         Some((_, matches)) => serve::run(matches),
         None => serve::run(&matches),
@@ -80,6 +86,9 @@ fn command() -> Command {
         .subcommand(openapi::command())
         .subcommand(create_admin::command())
         .subcommand(check_config::command())
+        .subcommand(backup::command())
+        .subcommand(restore::command())
+        .subcommand(healthcheck::command())
         .subcommand(bench_passwords::command())
 }
 
@@ -116,7 +125,9 @@ fn build(settings: Settings) -> Result<App, Exit> {
 
 fn explain(error: StartError) -> Exit {
     match error {
-        error @ (StartError::SecretKey(_) | StartError::Tls(_)) => Exit::wrong_use(error),
+        error @ (StartError::SecretKey(_) | StartError::Backups { .. } | StartError::Tls(_)) => {
+            Exit::wrong_use(error)
+        }
         error => Exit::failed(error),
     }
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::source::boolean;
+use super::source::{boolean, duration};
 use super::{Setting, Source};
 
 const ALLOWED: &str =
@@ -61,20 +61,10 @@ impl Limit {
     /// Parses `30/1m`.
     pub fn parse(text: &str) -> Option<Self> {
         let (burst, period) = text.split_once('/')?;
-        let (count, unit) = period.split_at_checked(period.len().checked_sub(1)?)?;
-        let seconds = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            "d" => 86_400,
-            _ => return None,
+        let period = match period {
+            "s" | "m" | "h" | "d" => duration(&format!("1{period}"))?,
+            _ => duration(period)?,
         };
-        let count = if count.is_empty() {
-            1
-        } else {
-            count.parse::<u32>().ok()?
-        };
-        let period = Duration::from_secs(u64::from(count) * seconds);
         let burst: NonZeroU32 = burst.parse().ok()?;
         // Failures are counted in milliseconds: below one the interval is nothing, and no limit at all.
         let is_sane = period <= MAX_PERIOD && period / burst.get() >= Duration::from_millis(1);

@@ -2,6 +2,7 @@
 //! Reads flags, the environment and `.env`; touches nothing else.
 
 mod accounts;
+mod backups;
 mod database;
 mod env_file;
 mod limits;
@@ -15,6 +16,7 @@ mod source;
 mod tokens;
 
 pub use accounts::Accounts;
+pub use backups::Backups;
 pub use database::{Certificate, Database, DatabaseUrl, Postgres};
 pub use limits::{Limit, Limits};
 pub use logging::{LogFormat, Logging};
@@ -23,7 +25,7 @@ pub use passwords::Passwords;
 pub use secret::Secret;
 pub use secrets::{Secrets, is_placeholder};
 pub use server::{CorsOrigins, Server, Tls};
-pub use source::{Effective, Problem, Source};
+pub use source::{Effective, Problem, Source, duration};
 pub use tokens::{Algorithm, Tokens};
 
 /// One setting: how it is spelled, what it means and what it may be.
@@ -44,6 +46,7 @@ pub struct Setting {
 /// The settings by section, in the order in which they are documented.
 pub const SECTIONS: &[(&str, &[Setting])] = &[
     ("Database", database::SETTINGS),
+    ("Backups", backups::SETTINGS),
     ("Secrets", secrets::SETTINGS),
     ("Server", server::SETTINGS),
     ("Tokens", tokens::SETTINGS),
@@ -63,6 +66,8 @@ pub fn catalogue() -> impl Iterator<Item = &'static Setting> {
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub database: Database,
+    /// `None`: the service makes none.
+    pub backups: Option<Backups>,
     pub secrets: Secrets,
     pub server: Server,
     pub tokens: Tokens,
@@ -76,8 +81,10 @@ pub struct Settings {
 impl Settings {
     /// Validates what `source` holds. Everything wrong is reported at once.
     pub fn read(source: &mut Source) -> Result<Self, Vec<Problem>> {
+        let database = Database::read(source);
         let settings = Self {
-            database: Database::read(source),
+            backups: Backups::read(source, &database.url),
+            database,
             secrets: Secrets::read(source),
             server: Server::read(source),
             tokens: Tokens::read(source),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use super::env_file::{self, BadLine};
 use super::{Setting, catalogue};
@@ -224,6 +225,20 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
         "false" | "0" | "no" | "off" => Some(false),
         _ => None,
     }
+}
+
+/// Parses a whole number of seconds, minutes, hours or days: `30s`, `15m`, `24h`, `7d`.
+pub fn duration(text: &str) -> Option<Duration> {
+    let (count, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let count: u32 = count.parse().ok()?;
+    Some(Duration::from_secs(u64::from(count) * seconds))
 }
 
 #[cfg(test)]

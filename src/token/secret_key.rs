@@ -51,6 +51,21 @@ pub enum Error {
 }
 
 impl SecretKey {
+    /// The file that holds the key, or will; `None` when it stands in the settings or nowhere.
+    pub fn place(secrets: &Secrets, database: &DatabaseUrl) -> Option<PathBuf> {
+        match (secrets, database) {
+            (Secrets { key: Some(_), .. }, _) => None,
+            (Secrets { key_file, .. }, _) if key_file.is_some() => key_file.clone(),
+            (_, DatabaseUrl::File(database)) => {
+                let mut path = database.clone().into_os_string();
+                path.push(".key");
+                Some(PathBuf::from(path))
+            }
+            // Settings with a shared database and no key are refused.
+            (_, DatabaseUrl::Memory | DatabaseUrl::Postgres(_)) => None,
+        }
+    }
+
     /// Finds the key, making one where the settings name none.
     pub fn find(
         secrets: &Secrets,
@@ -60,15 +75,12 @@ impl SecretKey {
         if let Some(key) = &secrets.key {
             return Ok((Self(key.clone()), Found::Settings));
         }
-        if let Some(path) = &secrets.key_file {
-            return Ok((read(path)?, Found::File(path.clone())));
-        }
-        let DatabaseUrl::File(database) = database else {
+        let Some(path) = Self::place(secrets, database) else {
             return Ok((Self(make(random)), Found::Ephemeral));
         };
-        let mut path = database.clone().into_os_string();
-        path.push(".key");
-        let path = PathBuf::from(path);
+        if secrets.key_file.is_some() {
+            return Ok((read(&path)?, Found::File(path)));
+        }
         match create(&path, random) {
             Ok(()) => Ok((read(&path)?, Found::Created(path))),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {

@@ -7,10 +7,13 @@ mod postgres;
 #[path = "../process/mod.rs"]
 mod process;
 
+mod backup;
 mod check_config;
 mod create_admin;
+mod healthcheck;
 mod migrate;
 mod openapi;
+mod restore;
 mod serve;
 
 use std::fs;

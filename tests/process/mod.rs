@@ -5,7 +5,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -75,7 +75,8 @@ pub struct Service {
     child: Child,
     pub url: String,
     pub folder: PathBuf,
-    log: Option<JoinHandle<String>>,
+    log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Service {
@@ -87,16 +88,18 @@ impl Service {
         let mut child = vestibule(folder, &["serve"], &all).spawn().expect("starts");
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
         let (found, url) = mpsc::channel();
-        let log = std::thread::spawn(move || {
-            let mut log = String::new();
+        let log = Arc::new(Mutex::new(String::new()));
+        let written = log.clone();
+        let reader = std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
-                if let Some(url) = listening_on(&line) {
-                    let _ = found.send(url);
-                }
+                let url = listening_on(&line);
+                let mut log = written.lock().expect("no panic");
                 log.push_str(&line);
                 log.push('\n');
+                if let Some(url) = url {
+                    let _ = found.send(url);
+                }
             }
-            log
         });
         let Ok(url) = url.recv_timeout(PATIENCE) else {
             let _ = child.kill();
@@ -106,17 +109,21 @@ impl Service {
                 .take()
                 .expect("a pipe")
                 .read_to_string(&mut errors);
-            panic!(
-                "does not listen: {}{errors}",
-                log.join().unwrap_or_default()
-            );
+            let _ = reader.join();
+            panic!("does not listen: {}{errors}", log.lock().expect("no panic"));
         };
         Self {
             child,
             url,
             folder: folder.to_owned(),
-            log: Some(log),
+            log,
+            reader: Some(reader),
         }
+    }
+
+    /// Whether it has logged these words so far.
+    pub fn has_logged(&self, words: &str) -> bool {
+        self.log.lock().expect("no panic").contains(words)
     }
 
     /// Ends it without warning, as a power cut would (SIGKILL).
@@ -142,7 +149,8 @@ impl Service {
             assert!(Instant::now() < until, "it does not stop");
             std::thread::sleep(Duration::from_millis(10));
         };
-        let log = self.log.take().expect("once").join().expect("reads");
+        self.reader.take().expect("once").join().expect("reads");
+        let log = self.log.lock().expect("no panic").clone();
         (status, log)
     }
 

@@ -6,6 +6,7 @@
 //! - [`Db::write`]: one unit of work. It may be run again, so it must have no effect but on its `Tx`.
 //!   [`Db::write_one`] is the same for a unit of one statement, which then takes one round trip.
 
+mod backup;
 mod error;
 mod migration;
 mod postgres;
@@ -13,13 +14,16 @@ mod sqlite;
 mod value;
 
 use std::ops::AsyncFnMut;
+use std::path::{Path, PathBuf};
 
+pub use backup::{BackupError, Copied, Restored};
 pub use error::{Constraint, Error};
 pub use migration::{Migrated, Migration};
 pub use value::{FromValue, Value};
 
 use self::postgres::Form;
 use self::sqlite::{Location, Sqlite};
+use crate::clock::Timestamp;
 use crate::config::DatabaseUrl;
 
 /// What a statement gives.
@@ -43,7 +47,7 @@ impl Db {
     pub fn migrate(url: &DatabaseUrl) -> Result<Migrated> {
         match url {
             DatabaseUrl::Postgres(url) => postgres::migrate(url),
-            DatabaseUrl::File(path) => sqlite::migrate(&Location::file(path)),
+            DatabaseUrl::File(path) => sqlite::migrate(&Location::at(path)),
             DatabaseUrl::Memory => sqlite::migrate(&Location::memory()),
         }
     }
@@ -52,7 +56,7 @@ impl Db {
     pub fn pending(url: &DatabaseUrl) -> Result<Vec<Migration>> {
         match url {
             DatabaseUrl::Postgres(url) => postgres::pending(url),
-            DatabaseUrl::File(path) => sqlite::pending(&Location::file(path)),
+            DatabaseUrl::File(path) => sqlite::pending(&Location::at(path)),
             DatabaseUrl::Memory => sqlite::pending(&Location::memory()),
         }
     }
@@ -61,7 +65,7 @@ impl Db {
     pub fn open(url: &DatabaseUrl) -> Result<Self> {
         let engine = match url {
             DatabaseUrl::Postgres(url) => Engine::Postgres(postgres::Postgres::open(url)?),
-            DatabaseUrl::File(path) => Engine::Sqlite(Sqlite::open(&Location::file(path))?),
+            DatabaseUrl::File(path) => Engine::Sqlite(Sqlite::open(&Location::at(path))?),
             DatabaseUrl::Memory => Engine::Sqlite(Sqlite::open(&Location::memory())?),
         };
         Ok(Self { engine })
@@ -127,6 +131,48 @@ impl Db {
             Engine::Sqlite(sqlite) => sqlite.write(unit).await,
             Engine::Postgres(postgres) => postgres.write(unit, Form::One).await,
         }
+    }
+
+    /// As the function [`backup`], of this database.
+    pub async fn backup(&self, file: PathBuf) -> std::result::Result<Copied, BackupError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.backup(file).await,
+            Engine::Postgres(_) => Err(BackupError::Elsewhere(postgres::BACKUPS)),
+        }
+    }
+}
+
+/// Writes a consistent copy of the database to `file`, whoever else has it open or writes to it, and checks the copy.
+/// Everything acknowledged before it began is in it. Nobody is held up.
+///
+/// # Errors
+/// [`BackupError::Exists`] when there is such a file; [`BackupError::Unsound`] when the database is damaged. No file is
+/// left then.
+pub fn backup(url: &DatabaseUrl, file: &Path) -> std::result::Result<Copied, BackupError> {
+    match url {
+        DatabaseUrl::File(path) => sqlite::backup(&Location::at(path), file),
+        DatabaseUrl::Memory => sqlite::backup(&Location::memory(), file),
+        DatabaseUrl::Postgres(_) => Err(BackupError::Elsewhere(postgres::BACKUPS)),
+    }
+}
+
+/// Checks the backup `file`, makes a copy of it the database, and brings its schema up to date. With `replace`, a
+/// database that is there is kept under another name, which tells the moment `now`.
+///
+/// # Errors
+/// [`BackupError::InUse`] while a service has the database open; [`BackupError::Exists`] when there is one and `replace`
+/// is false; [`BackupError::Unsound`] when the backup is damaged, newer than this program or something else altogether.
+/// The database is then what it was before.
+pub fn restore(
+    url: &DatabaseUrl,
+    file: &Path,
+    replace: bool,
+    now: Timestamp,
+) -> std::result::Result<Restored, BackupError> {
+    match url {
+        DatabaseUrl::File(path) => sqlite::restore(&Location::at(path), file, replace, now),
+        DatabaseUrl::Memory => sqlite::restore(&Location::memory(), file, replace, now),
+        DatabaseUrl::Postgres(_) => Err(BackupError::Elsewhere(postgres::BACKUPS)),
     }
 }
 

@@ -24,6 +24,10 @@ pub use migrations::{migrate, pending};
 pub use statement::{Form, Tx};
 pub use value::column;
 
+/// Why we make no backups of it.
+pub const BACKUPS: &str =
+    "for PostgreSQL use its own tools: pg_dump and pg_restore, or pg_basebackup";
+
 /// Units of work that may be under way or waiting for a connection.
 const QUEUE: usize = 4096;
 

@@ -59,9 +59,7 @@ impl<'a> Tx<'a> {
     pub async fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
         match &mut self.0 {
             Kind::Unit(transaction) => transaction.execute(sql, values).await,
-            Kind::Reader(reader) => execute(&reader.client, sql, values)
-                .await
-                .map_err(from_library),
+            Kind::Reader(_) => Err(Error::Defect("a reader writes".to_owned())),
         }
     }
 

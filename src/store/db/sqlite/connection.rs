@@ -1,6 +1,7 @@
 //! Opening connections, and SQLite's errors told apart.
 
 use std::fs::{File, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub struct Location {
 
 impl Location {
     /// A file, which need not exist.
-    pub fn file(path: &Path) -> Self {
+    pub fn at(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
             in_memory: false,
@@ -56,8 +57,16 @@ impl Location {
         access | uri | OpenFlags::SQLITE_OPEN_NO_MUTEX
     }
 
-    /// Creates the file where there is none, for its owner alone, and locks it until the answer is dropped. Two programs
-    /// that start at one moment set it up one after the other. `None` in memory.
+    /// The file; `None` in memory.
+    pub fn file(&self) -> Option<&Path> {
+        (!self.in_memory).then_some(self.path.as_path())
+    }
+
+    /// Creates the file where there is none, for its owner alone, and locks it until the answer is dropped or unlocked.
+    /// Two programs that start at one moment set it up one after the other. `None` in memory.
+    ///
+    /// Whoever closes a file gives up all that SQLite has locked of it in the same process
+    /// (https://sqlite.org/howtocorrupt.html §2.2), so the answer must outlive every connection.
     pub fn lock(&self) -> Result<Option<File>> {
         if self.in_memory {
             return Ok(None);
@@ -66,10 +75,17 @@ impl Location {
         options.read(true).append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let locked = options
-            .open(&self.path)
-            .and_then(|file| file.lock().map(|()| file));
-        locked
+        let lock = || -> io::Result<File> {
+            loop {
+                let file = options.open(&self.path)?;
+                file.lock()?;
+                // Another file may have been put in its place while we waited.
+                if is_at(&file, &self.path)? {
+                    return Ok(file);
+                }
+            }
+        };
+        lock()
             .map(Some)
             .map_err(|error| Error::Unavailable(format!("{}: {error}", self.path.display())))
     }
@@ -92,7 +108,8 @@ impl Location {
             return Ok(None);
         }
         let access = OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let connection = Connection::open_with_flags(&self.path, self.flags(access))?;
+        let connection = Connection::open_with_flags(&self.path, self.flags(access))
+            .map_err(|error| self.explain(&error))?;
         configure(&connection)?;
         Ok(Some(connection))
     }
@@ -122,6 +139,24 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
+}
+
+/// Whether `path` still leads to `file`.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(identity(metadata) == identity(file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A file that is open cannot be replaced.
+#[cfg(not(unix))]
+fn is_at(_file: &File, _path: &Path) -> io::Result<bool> {
+    Ok(true)
 }
 
 /// Whether the connection is worth keeping after this error.

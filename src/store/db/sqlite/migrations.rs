@@ -51,6 +51,25 @@ pub fn missing(connection: &rusqlite::Connection) -> Result<Vec<Migration>> {
 }
 
 fn applied(connection: &rusqlite::Connection) -> Result<Vec<i64>> {
+    Ok(history(connection)?
+        .into_iter()
+        .map(|migration| migration.version)
+        .collect())
+}
+
+/// Whether the schema is one of ours: the first migration that was run on it is our first.
+pub fn is_ours(connection: &rusqlite::Connection) -> Result<bool> {
+    let first = |migrations: Vec<Migration>| migrations.into_iter().min_by_key(|one| one.version);
+    let ours = embedded::migrations::runner()
+        .get_migrations()
+        .iter()
+        .map(Migration::from)
+        .collect();
+    Ok(first(history(connection)?) == first(ours))
+}
+
+/// The migrations that were run, as far as anything tells.
+fn history(connection: &rusqlite::Connection) -> Result<Vec<Migration>> {
     let has_history: bool = connection.query_row(
         "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history')",
         [],
@@ -59,11 +78,16 @@ fn applied(connection: &rusqlite::Connection) -> Result<Vec<i64>> {
     if !has_history {
         return Ok(Vec::new());
     }
-    let mut statement = connection.prepare("SELECT version FROM refinery_schema_history")?;
-    let versions = statement
-        .query_map([], |row| row.get(0))?
+    let mut statement = connection.prepare("SELECT version, name FROM refinery_schema_history")?;
+    let migrations = statement
+        .query_map([], |row| {
+            Ok(Migration {
+                version: row.get(0)?,
+                name: row.get(1)?,
+            })
+        })?
         .collect::<rusqlite::Result<_>>()?;
-    Ok(versions)
+    Ok(migrations)
 }
 
 fn failed(error: refinery::Error) -> Error {

@@ -1,12 +1,16 @@
 //! SQLite: one writer thread with group commit, a pool of read-only connections, WAL, `synchronous=FULL`.
 
+mod backup;
 mod connection;
+mod draft;
 mod migrations;
+mod restore;
 mod snapshot;
 mod writer;
 
 use std::future::Future;
 use std::ops::{AsyncFnMut, AsyncFnOnce};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -17,10 +21,12 @@ use tokio::sync::Semaphore;
 
 use self::connection::is_lost;
 use super::value::Column;
-use super::{Error, FromValue, Kind, Result, Row, RowKind, Value};
+use super::{BackupError, Copied, Error, FromValue, Kind, Result, Row, RowKind, Value};
 
+pub use backup::backup;
 pub use connection::Location;
 pub use migrations::{migrate, pending};
+pub use restore::restore;
 
 type Reader = r2d2::PooledConnection<SqliteConnectionManager>;
 
@@ -31,9 +37,14 @@ const MAX_SCANS: usize = 4;
 /// under way at most: the thread of each core and the one of background jobs; the rest is slack.
 const SPARE_READERS: usize = 4;
 
+/// Why a database in memory has no backups.
+const IN_MEMORY: &str =
+    "a database in memory ends with its process: there is nothing to back up or restore";
+
 /// An open SQLite database.
 #[derive(Clone)]
 pub struct Sqlite {
+    location: Location,
     readers: r2d2::Pool<SqliteConnectionManager>,
     scans: Arc<Semaphore>,
     writer: writer::Handle,
@@ -54,6 +65,7 @@ impl Sqlite {
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .build_unchecked(location.reader_manager());
         Ok(Self {
+            location: location.clone(),
             readers,
             scans: Arc::new(Semaphore::new(MAX_SCANS)),
             writer,
@@ -103,6 +115,14 @@ impl Sqlite {
         F: AsyncFnMut(&mut super::Tx<'_>) -> std::result::Result<T, E> + Send + 'static,
     {
         self.writer.run(unit).await
+    }
+
+    pub async fn backup(&self, file: PathBuf) -> std::result::Result<Copied, BackupError> {
+        let location = self.location.clone();
+        let copied = tokio::task::spawn_blocking(move || backup::backup(&location, &file));
+        copied
+            .await
+            .unwrap_or_else(|error| Err(Error::Defect(format!("backup: {error}")).into()))
     }
 }
 

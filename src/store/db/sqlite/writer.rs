@@ -1,6 +1,7 @@
 //! The writer thread. It runs every unit of work that is waiting in one transaction, each in a savepoint of its own,
 //! commits once, and only then answers: a commit costs one flush to disk however many units share it.
 
+use std::fs::File;
 use std::future::Future;
 use std::ops::AsyncFnMut;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -163,8 +164,13 @@ where
 
 /// Opens the connection that writes, brings a memory database's schema up to date and starts the thread.
 pub fn start(location: Location) -> Result<Handle> {
+    // A restore replaces the file before it is opened or finds it in use, and never comes in between.
+    let lock = location.lock()?;
     let mut connection = location.open_writer()?;
     migrations::run(&mut connection)?;
+    if let Some(Err(error)) = lock.as_ref().map(File::unlock) {
+        return Err(Error::Unavailable(format!("cannot be unlocked: {error}")));
+    }
     let (queue, waiting) = sync_channel(QUEUE);
     let snapshot = Snapshot::new(&location);
     let writer = Writer {
@@ -172,6 +178,7 @@ pub fn start(location: Location) -> Result<Handle> {
         location,
         connection: Some(connection),
         waiting,
+        _opened: lock,
     };
     std::thread::Builder::new()
         .name("sqlite-writer".to_owned())
@@ -186,6 +193,8 @@ struct Writer {
     connection: Option<Connection>,
     snapshot: Snapshot,
     waiting: Receiver<Box<dyn Job>>,
+    /// Unlocked; open for as long as any connection is.
+    _opened: Option<File>,
 }
 
 impl Writer {

@@ -1,4 +1,4 @@
-//! Background jobs. They hold nobody up, and what fails is tried again at the next turn.
+//! Deletes what has expired.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::domain::{Services, expiry};
 /// Time from one clean-up to the next.
 const CLEAN_UP_EVERY: Duration = Duration::from_secs(600);
 
-/// Runs the jobs for as long as the service does.
+/// Cleans up for as long as the service runs.
 pub async fn run(services: Arc<Services>) {
     let mut turns = tokio::time::interval(CLEAN_UP_EVERY);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
