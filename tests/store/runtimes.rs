@@ -36,7 +36,8 @@ impl Wake for Woken {
 /// Woken by the writer, a runtime pays one system call for each unit.
 #[tokio::test]
 async fn outcomes_of_one_batch_are_given_on_the_thread_that_waits() {
-    let database = Database::in_a_file().await;
+    crate::sqlite_only!("units are batched by the writer thread alone");
+    let database = Database::new().await;
     let blocker = Blocker::start(&database.db).await;
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(woken.clone());
@@ -101,7 +102,7 @@ const COUNT: u64 = 20;
 
 #[tokio::test]
 async fn units_from_several_runtimes_share_a_batch_and_get_their_own_outcomes() {
-    let database = Database::in_a_file().await;
+    let database = Database::new().await;
     let blocker = Blocker::start(&database.db).await;
     let (queued, mut all_queued) = unbounded_channel();
     let names = ["here", "there", "elsewhere"];
@@ -127,7 +128,7 @@ async fn units_from_several_runtimes_share_a_batch_and_get_their_own_outcomes() 
 /// What was asked for on a runtime that has gone is done, and whoever waits elsewhere is told so.
 #[tokio::test]
 async fn a_runtime_that_has_gone_takes_no_outcome_with_it() {
-    let database = Database::in_a_file().await;
+    let database = Database::new().await;
     let blocker = Blocker::start(&database.db).await;
     let db = database.db.clone();
     let gone = std::thread::spawn(move || {
