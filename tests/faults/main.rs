@@ -16,6 +16,8 @@ mod failover;
 mod instances;
 mod load;
 mod outage;
+mod shared;
+mod start;
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
