@@ -12,6 +12,7 @@ mod process;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod connections;
 mod failover;
 mod instances;
 mod load;

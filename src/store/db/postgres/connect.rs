@@ -8,6 +8,7 @@ use deadpool_postgres::{
     Connect, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
 use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -82,6 +83,14 @@ fn library_config(url: &config::Postgres) -> Config {
         config.tcp_user_timeout(SILENCE);
     }
     config
+}
+
+/// A place among those who may hold a connection for long. It is waited for as a connection is.
+pub async fn turn(turns: &Semaphore) -> Result<SemaphorePermit<'_>> {
+    match tokio::time::timeout(PATIENCE, turns.acquire()).await {
+        Ok(Ok(turn)) => Ok(turn),
+        Ok(Err(_)) | Err(_) => Err(Error::Overloaded),
+    }
 }
 
 /// A connection from the pool.

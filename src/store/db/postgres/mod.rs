@@ -31,14 +31,20 @@ pub const BACKUPS: &str =
 /// Units of work that may be under way or waiting for a connection.
 const QUEUE: usize = 4096;
 
-/// Scans running at one time, so that point look-ups always find a connection.
+/// Scans running at one time.
 const MAX_SCANS: usize = 4;
+
+/// Of so many connections one is left to point look-ups: these go on while every unit of work waits for a lock, or for
+/// an answer to its commit.
+const ONE_FOR_READS_IN: usize = 8;
 
 /// An open PostgreSQL database.
 #[derive(Clone)]
 pub struct Postgres {
     pool: Pool,
     runner: Arc<Runner>,
+    /// What units of work and scans together may take of the connections.
+    turns: Arc<Semaphore>,
     scans: Arc<Semaphore>,
     queue: Arc<Semaphore>,
 }
@@ -51,7 +57,10 @@ impl Postgres {
         Ok(Self {
             pool,
             runner: Arc::new(runner),
-            scans: Arc::new(Semaphore::new(MAX_SCANS.min(url.pool_size - 1))),
+            turns: Arc::new(Semaphore::new(
+                url.pool_size - url.pool_size.div_ceil(ONE_FOR_READS_IN),
+            )),
+            scans: Arc::new(Semaphore::new(MAX_SCANS)),
             queue: Arc::new(Semaphore::new(QUEUE)),
         })
     }
@@ -94,9 +103,10 @@ impl Postgres {
             .acquire_owned()
             .await
             .map_err(|error| Error::Defect(format!("scan: {error}")))?;
-        let pool = self.pool.clone();
+        let (pool, turns) = (self.pool.clone(), self.turns.clone());
         self.on_runner(async move || {
             let _permit = permit;
+            let _turn = connect::turn(&turns).await?;
             let client = connect::checkout(&pool).await?;
             query(&mut super::Tx(Kind::Postgres(Tx::reader(pool, client)))).await
         })
@@ -114,9 +124,10 @@ impl Postgres {
             .clone()
             .try_acquire_owned()
             .map_err(|_| Error::Overloaded)?;
-        let pool = self.pool.clone();
+        let (pool, turns) = (self.pool.clone(), self.turns.clone());
         self.on_runner(async move || {
             let _place = place;
+            let _turn = connect::turn(&turns).await?;
             unit::run(&pool, unit, form).await
         })
         .await?
