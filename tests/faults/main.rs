@@ -18,6 +18,7 @@ mod instances;
 mod load;
 mod outage;
 mod shared;
+mod silence;
 mod start;
 
 use std::sync::LazyLock;

@@ -2,6 +2,7 @@
 
 mod connect;
 mod error;
+mod hosts;
 mod migrations;
 mod placeholders;
 mod runner;
@@ -13,7 +14,7 @@ mod value;
 use std::ops::{AsyncFnMut, AsyncFnOnce};
 use std::sync::Arc;
 
-use deadpool_postgres::Pool;
+use deadpool_postgres::{Object, Pool};
 use tokio::sync::{Semaphore, oneshot};
 
 use self::runner::Runner;
@@ -67,22 +68,13 @@ impl Postgres {
 
     pub async fn check(&self) -> Result<()> {
         let client = connect::checkout(&self.pool).await?;
-        let missing = migrations::missing(&client).await?.len();
-        if missing > 0 {
-            return Err(Error::Unavailable(format!(
-                "{missing} migrations have not been run"
-            )));
+        match tokio::time::timeout(connect::PATIENCE, is_fit(&client)).await {
+            Ok(outcome) => outcome,
+            Err(_elapsed) => {
+                statement::discard(client);
+                Err(Error::Unavailable("the server does not answer".to_owned()))
+            }
         }
-        let read_only: String = client
-            .query_one("SHOW transaction_read_only", &[])
-            .await
-            .map_err(error::from_library)?
-            .try_get(0)
-            .map_err(error::from_library)?;
-        if read_only == "on" {
-            return Err(Error::Unavailable("the server takes no writes".to_owned()));
-        }
-        Ok(())
     }
 
     pub async fn read(&self) -> Result<Tx<'static>> {
@@ -150,6 +142,26 @@ impl Postgres {
             .await
             .map_err(|_| Error::Unavailable("the database thread has stopped".to_owned()))
     }
+}
+
+/// Fails unless the server has our schema and takes writes.
+async fn is_fit(client: &Object) -> Result<()> {
+    let missing = migrations::missing(client).await?.len();
+    if missing > 0 {
+        return Err(Error::Unavailable(format!(
+            "{missing} migrations have not been run"
+        )));
+    }
+    let read_only: String = client
+        .query_one("SHOW transaction_read_only", &[])
+        .await
+        .map_err(error::from_library)?
+        .try_get(0)
+        .map_err(error::from_library)?;
+    if read_only == "on" {
+        return Err(Error::Unavailable("the server takes no writes".to_owned()));
+    }
+    Ok(())
 }
 
 /// One row of an answer.
