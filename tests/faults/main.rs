@@ -20,6 +20,7 @@ mod outage;
 mod shared;
 mod silence;
 mod start;
+mod units;
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
