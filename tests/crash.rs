@@ -4,6 +4,7 @@ mod database;
 mod postgres;
 mod process;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -102,11 +103,38 @@ async fn write(
     }
 }
 
+/// Fails when the file is damaged. Whoever has it open does not mind.
+#[track_caller]
+fn is_intact(file: &Path) {
+    let file = rusqlite::Connection::open(file).expect("opens");
+    for (pragma, sound) in [("integrity_check", Some("ok")), ("foreign_key_check", None)] {
+        let mut found = Vec::new();
+        file.pragma_query(None, pragma, |row| {
+            found.push(row.get::<_, String>(0)?);
+            Ok(())
+        })
+        .expect("checks");
+        assert_eq!(found, Vec::from_iter(sound), "{pragma}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_when_the_program_is_killed() {
+    kill_and_look(3).await;
+}
+
+/// A file that has been through many of them is as sound as any.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a while"]
+async fn nothing_is_lost_or_damaged_when_the_program_is_killed_twenty_times() {
+    kill_and_look(20).await;
+}
+
+/// Kills the program in the middle of its work, and starts it again on what it left; so many times.
+async fn kill_and_look(rounds: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     let client = Client::new();
-    for round in 1..=3 {
+    for round in 1..=rounds {
         let service = Service::start(folder.path(), SETTINGS);
         let all = Arc::new(Barrier::new(WRITERS));
         let done = Arc::new(AtomicUsize::new(0));
@@ -136,6 +164,9 @@ async fn nothing_acknowledged_is_lost_when_the_program_is_killed() {
         assert!(rotations >= ENOUGH, "only {rotations} writes");
 
         let service = Service::start(folder.path(), SETTINGS);
+        if !database::on_postgresql() {
+            is_intact(&folder.path().join("app.db"));
+        }
         for writer in &acknowledged {
             for username in &writer.usernames {
                 let (status, body) = log_in(&client, &service.url, username).await;

@@ -1,7 +1,9 @@
 //! `migrate`, and what it would do.
 
-use crate::process::{run, stdout};
-use crate::{expect_code, folder};
+use crate::database;
+use crate::postgres::Session;
+use crate::process::{run, stderr, stdout};
+use crate::{QUICK, expect_code, folder};
 
 #[test]
 fn migrate_says_what_it_does_and_a_dry_run_does_nothing() {
@@ -22,5 +24,28 @@ fn migrate_says_what_it_does_and_a_dry_run_does_nothing() {
         let again = run(folder.path(), arguments, &[]);
         expect_code(&again, 0);
         assert_eq!(stdout(&again), "The schema is up to date.\n");
+    }
+}
+
+/// A database that a newer program has migrated is not touched, neither by a start nor otherwise.
+#[test]
+fn a_newer_schema_is_refused() {
+    let folder = folder();
+    expect_code(&run(folder.path(), &["migrate"], &[]), 0);
+    let sql = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) VALUES (999, 'later', '', '0')";
+    match database::url_in(folder.path()) {
+        Some(url) => drop(Session::open(&url).expect("opens").run(sql)),
+        None => {
+            let file = rusqlite::Connection::open(folder.path().join("app.db")).expect("opens");
+            file.execute(sql, []).expect("inserts");
+        }
+    }
+    for arguments in [&["serve"][..], &["migrate"], &["migrate", "--dry-run"]] {
+        let refused = run(folder.path(), arguments, &[QUICK, ("PORT", "0")]);
+        expect_code(&refused, 1);
+        let told = stderr(&refused);
+        assert!(told.starts_with("vestibule: DATABASE_URL: "), "{told}");
+        assert!(told.contains("999") && told.contains("newer"), "{told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
     }
 }

@@ -284,6 +284,15 @@ impl Server {
         }
     }
 
+    /// Starts the server that was stopped or killed as one that can be read and takes no writes: a primary that another
+    /// one has followed.
+    pub fn start_again_as_standby(&mut self) {
+        let signal = self.data().join("standby.signal");
+        fs::write(&signal, "").expect("writes");
+        self.programs.hand_over(&signal);
+        self.start_again();
+    }
+
     /// Makes a standby the server that is written to; waits until it is.
     pub fn promote(&self) {
         let promoted = self.superuser("postgres").value("SELECT pg_promote()");

@@ -8,20 +8,24 @@ use deadpool_postgres::{
     Connect, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
 use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::from_library;
-use super::tls;
+use super::{hosts, tls};
 use crate::config;
 use crate::store::db::{Error, Result};
 
-/// How long a request waits for a connection to be free, and for a new one to be made.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a request waits for a connection to be free.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long one host may take to answer a new connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long one host may take to accept a new connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What may pass between the end of a time limit and our noticing.
+const SLACK: Duration = Duration::from_millis(500);
 
 /// How long sent bytes may stay unacknowledged before the connection is given up: a server whose machine is gone says
 /// nothing.
@@ -39,8 +43,11 @@ pub fn pool(url: &config::Postgres, home: Handle) -> Result<Pool> {
         home,
         is_session: true,
     };
+    let config = library_config(url);
+    // The limit of our own comes first, and lets nothing live on that nobody waits for.
+    let create_timeout = hosts::time_for_all(&config) + SLACK;
     let manager = Manager::from_connect(
-        library_config(url),
+        config,
         opener,
         ManagerConfig {
             // A broken connection is known to be broken; asking would cost a round trip each time.
@@ -50,7 +57,7 @@ pub fn pool(url: &config::Postgres, home: Handle) -> Result<Pool> {
     Pool::builder(manager)
         .max_size(url.pool_size)
         .wait_timeout(Some(PATIENCE))
-        .create_timeout(Some(PATIENCE))
+        .create_timeout(Some(create_timeout))
         .runtime(Runtime::Tokio1)
         .build()
         .map_err(|error| Error::Defect(format!("pool: {error}")))
@@ -63,11 +70,12 @@ pub async fn alone(url: &config::Postgres) -> Result<Client> {
         home: Handle::current(),
         is_session: false,
     };
-    let (client, _task) = opener
-        .connect(&library_config(url))
-        .await
-        .map_err(from_library)?;
-    Ok(client)
+    let config = library_config(url);
+    let time = hosts::time_for_all(&config) + SLACK;
+    match tokio::time::timeout(time, opener.connect(&config)).await {
+        Ok(opened) => opened.map(|(client, _task)| client).map_err(from_library),
+        Err(_elapsed) => Err(Error::Unavailable("the server does not answer".to_owned())),
+    }
 }
 
 fn library_config(url: &config::Postgres) -> Config {
@@ -82,6 +90,14 @@ fn library_config(url: &config::Postgres) -> Config {
         config.tcp_user_timeout(SILENCE);
     }
     config
+}
+
+/// A place among those who may hold a connection for long. It is waited for as a connection is.
+pub async fn turn(turns: &Semaphore) -> Result<SemaphorePermit<'_>> {
+    match tokio::time::timeout(PATIENCE, turns.acquire()).await {
+        Ok(Ok(turn)) => Ok(turn),
+        Ok(Err(_)) | Err(_) => Err(Error::Overloaded),
+    }
 }
 
 /// A connection from the pool.
@@ -105,8 +121,9 @@ type Opened = std::result::Result<(Client, JoinHandle<()>), tokio_postgres::Erro
 impl Connect for Opener {
     fn connect(&self, config: &Config) -> Pin<Box<dyn Future<Output = Opened> + Send + '_>> {
         let (config, tls, is_session) = (config.clone(), self.tls.clone(), self.is_session);
-        let opening = self.home.spawn(async move {
-            let (client, connection) = config.connect(tls).await?;
+        let time = hosts::time_for_all(&config);
+        let opening = self.home.spawn(tokio::time::timeout(time, async move {
+            let (client, connection) = hosts::connect(&config, tls).await?;
             let task = tokio::spawn(async move {
                 if let Err(error) = connection.await {
                     tracing::debug!(error = %from_library(error), "a database connection ended");
@@ -116,12 +133,12 @@ impl Connect for Opener {
                 client.batch_execute(SESSION).await?;
             }
             Ok((client, task))
-        });
+        }));
         Box::pin(async move {
             match opening.await {
-                Ok(opened) => opened,
-                // The thread is being stopped, and so is whoever asks; the pool's patience ends this otherwise.
-                Err(_) => std::future::pending().await,
+                Ok(Ok(opened)) => opened,
+                // Time is up, or the thread is being stopped, and so is whoever asks: his patience ends this.
+                Ok(Err(_)) | Err(_) => std::future::pending().await,
             }
         })
     }

@@ -2,6 +2,7 @@
 
 mod connect;
 mod error;
+mod hosts;
 mod migrations;
 mod placeholders;
 mod runner;
@@ -13,7 +14,7 @@ mod value;
 use std::ops::{AsyncFnMut, AsyncFnOnce};
 use std::sync::Arc;
 
-use deadpool_postgres::Pool;
+use deadpool_postgres::{Object, Pool};
 use tokio::sync::{Semaphore, oneshot};
 
 use self::runner::Runner;
@@ -31,14 +32,20 @@ pub const BACKUPS: &str =
 /// Units of work that may be under way or waiting for a connection.
 const QUEUE: usize = 4096;
 
-/// Scans running at one time, so that point look-ups always find a connection.
+/// Scans running at one time.
 const MAX_SCANS: usize = 4;
+
+/// Of so many connections one is left to point look-ups: these go on while every unit of work waits for a lock, or for
+/// an answer to its commit.
+const ONE_FOR_READS_IN: usize = 8;
 
 /// An open PostgreSQL database.
 #[derive(Clone)]
 pub struct Postgres {
     pool: Pool,
     runner: Arc<Runner>,
+    /// What units of work and scans together may take of the connections.
+    turns: Arc<Semaphore>,
     scans: Arc<Semaphore>,
     queue: Arc<Semaphore>,
 }
@@ -51,29 +58,23 @@ impl Postgres {
         Ok(Self {
             pool,
             runner: Arc::new(runner),
-            scans: Arc::new(Semaphore::new(MAX_SCANS.min(url.pool_size - 1))),
+            turns: Arc::new(Semaphore::new(
+                url.pool_size - url.pool_size.div_ceil(ONE_FOR_READS_IN),
+            )),
+            scans: Arc::new(Semaphore::new(MAX_SCANS)),
             queue: Arc::new(Semaphore::new(QUEUE)),
         })
     }
 
     pub async fn check(&self) -> Result<()> {
         let client = connect::checkout(&self.pool).await?;
-        let missing = migrations::missing(&client).await?.len();
-        if missing > 0 {
-            return Err(Error::Unavailable(format!(
-                "{missing} migrations have not been run"
-            )));
+        match tokio::time::timeout(connect::PATIENCE, is_fit(&client)).await {
+            Ok(outcome) => outcome,
+            Err(_elapsed) => {
+                statement::discard(client);
+                Err(Error::Unavailable("the server does not answer".to_owned()))
+            }
         }
-        let read_only: String = client
-            .query_one("SHOW transaction_read_only", &[])
-            .await
-            .map_err(error::from_library)?
-            .try_get(0)
-            .map_err(error::from_library)?;
-        if read_only == "on" {
-            return Err(Error::Unavailable("the server takes no writes".to_owned()));
-        }
-        Ok(())
     }
 
     pub async fn read(&self) -> Result<Tx<'static>> {
@@ -94,9 +95,10 @@ impl Postgres {
             .acquire_owned()
             .await
             .map_err(|error| Error::Defect(format!("scan: {error}")))?;
-        let pool = self.pool.clone();
+        let (pool, turns) = (self.pool.clone(), self.turns.clone());
         self.on_runner(async move || {
             let _permit = permit;
+            let _turn = connect::turn(&turns).await?;
             let client = connect::checkout(&pool).await?;
             query(&mut super::Tx(Kind::Postgres(Tx::reader(pool, client)))).await
         })
@@ -114,9 +116,10 @@ impl Postgres {
             .clone()
             .try_acquire_owned()
             .map_err(|_| Error::Overloaded)?;
-        let pool = self.pool.clone();
+        let (pool, turns) = (self.pool.clone(), self.turns.clone());
         self.on_runner(async move || {
             let _place = place;
+            let _turn = connect::turn(&turns).await?;
             unit::run(&pool, unit, form).await
         })
         .await?
@@ -139,6 +142,26 @@ impl Postgres {
             .await
             .map_err(|_| Error::Unavailable("the database thread has stopped".to_owned()))
     }
+}
+
+/// Fails unless the server has our schema and takes writes.
+async fn is_fit(client: &Object) -> Result<()> {
+    let missing = migrations::missing(client).await?.len();
+    if missing > 0 {
+        return Err(Error::Unavailable(format!(
+            "{missing} migrations have not been run"
+        )));
+    }
+    let read_only: String = client
+        .query_one("SHOW transaction_read_only", &[])
+        .await
+        .map_err(error::from_library)?
+        .try_get(0)
+        .map_err(error::from_library)?;
+    if read_only == "on" {
+        return Err(Error::Unavailable("the server takes no writes".to_owned()));
+    }
+    Ok(())
 }
 
 /// One row of an answer.

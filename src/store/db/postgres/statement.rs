@@ -1,5 +1,7 @@
 //! Running statements: each by itself for those who read, inside a transaction for a unit of work.
 
+use std::time::Duration;
+
 use deadpool_postgres::{Object, Pool};
 use futures_util::TryStreamExt;
 use futures_util::future::join;
@@ -25,8 +27,13 @@ enum Kind<'a> {
 
 struct Reader {
     pool: Pool,
-    client: Object,
+    /// None once the server has fallen silent.
+    client: Option<Object>,
 }
+
+/// How long a reader waits for an answer: longer than the server lets a statement run, so that what is met is a server
+/// that says nothing any more.
+const SILENCE: Duration = Duration::from_secs(12);
 
 /// How many statements a unit of work has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +54,7 @@ pub struct Transaction {
 
 impl Tx<'static> {
     pub fn reader(pool: Pool, client: Object) -> Self {
+        let client = Some(client);
         Self(Kind::Reader(Box::new(Reader { pool, client })))
     }
 }
@@ -93,14 +101,28 @@ impl<'a> Tx<'a> {
 
 impl Reader {
     async fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<PostgresRow>> {
-        match query(&self.client, sql, values).await {
+        match self.ask(sql, values).await? {
             // The server went and may be back; looking twice does no harm.
             Err(error) if trouble(&error) == Trouble::Lost => {
                 let fresh = connect::checkout(&self.pool).await?;
-                discard(std::mem::replace(&mut self.client, fresh));
-                query(&self.client, sql, values).await.map_err(from_library)
+                self.client.replace(fresh).map(discard);
+                self.ask(sql, values).await?.map_err(from_library)
             }
             answer => answer.map_err(from_library),
+        }
+    }
+
+    async fn ask(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Answer<Vec<PostgresRow>>> {
+        let silent = || Error::Unavailable("the database does not answer".to_owned());
+        let client = self.client.as_ref().ok_or_else(silent)?;
+        match tokio::time::timeout(SILENCE, query(client, sql, values)).await {
+            Ok(answer) => Ok(answer),
+            Err(_elapsed) => {
+                self.client.take().map(discard);
+                // Those that are idle lead to the same server.
+                self.pool.retain(|_, _| false);
+                Err(silent())
+            }
         }
     }
 }

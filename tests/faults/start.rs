@@ -1,0 +1,80 @@
+//! Ten instances start at one moment on an empty database.
+
+use std::sync::{Arc, Barrier};
+
+use vestibule::config::DatabaseUrl;
+use vestibule::store::db::Db;
+
+use crate::SERVER;
+use crate::postgres::Session;
+use crate::process::Service;
+
+const INSTANCES: usize = 10;
+
+/// Runs `start` for each of them at one moment.
+fn at_once<T: Send>(start: impl Fn() -> T + Sync) -> Vec<T> {
+    let all = Arc::new(Barrier::new(INSTANCES));
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..INSTANCES)
+            .map(|_| {
+                scope.spawn(|| {
+                    all.wait();
+                    start()
+                })
+            })
+            .collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, T>| thread.join().expect("no panic");
+        threads.into_iter().map(join).collect()
+    })
+}
+
+#[track_caller]
+fn is_migrated_once(url: &str) {
+    let sql = "SELECT version FROM refinery_schema_history ORDER BY version";
+    let rows = Session::open(url).expect("opens").run(sql);
+    let recorded: Vec<String> = rows.into_iter().flatten().flatten().collect();
+    let pending = Db::pending(&DatabaseUrl::parse(&SERVER.create_database()).expect("a URL"));
+    let each: Vec<String> = pending
+        .expect("looks")
+        .iter()
+        .map(|migration| migration.version.to_string())
+        .collect();
+    assert_eq!(recorded, each);
+}
+
+#[test]
+#[ignore = "starts a PostgreSQL server"]
+fn each_migration_is_run_by_one_of_many() {
+    for _ in 0..5 {
+        let url = SERVER.create_database();
+        let parsed = DatabaseUrl::parse(&url).expect("a URL");
+        let outcomes = at_once(|| Db::migrate(&parsed));
+        let applied: Vec<usize> = outcomes
+            .into_iter()
+            .map(|outcome| outcome.expect("migrates").applied.len())
+            .filter(|applied| *applied > 0)
+            .collect();
+        assert_eq!(applied.len(), 1, "{applied:?}");
+        is_migrated_once(&url);
+    }
+}
+
+#[test]
+#[ignore = "starts a PostgreSQL server"]
+fn many_programs_start_on_an_empty_database() {
+    let url = SERVER.create_database();
+    let settings = [
+        ("DATABASE_URL", url.as_str()),
+        ("SECRET_KEY", "0123456789abcdef-test-only-0123456789abcdef"),
+        ("BCRYPT_COST", "4"),
+        ("DATABASE_POOL_SIZE", "2"),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let services = at_once(|| Service::start(folder.path(), &settings));
+    is_migrated_once(&url);
+    let migrated = services
+        .into_iter()
+        .filter(|service| service.has_logged("migrated the database"))
+        .count();
+    assert_eq!(migrated, 1);
+}
