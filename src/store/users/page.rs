@@ -77,65 +77,66 @@ async fn search(tx: &mut Tx<'_>, from: &str, to: &str) -> Result<Search> {
 
 /// The statement of [`page`]. The first two placeholders are where the page starts and how long it is, then come the role,
 /// the prefix and the end of its range where there are such.
+///
+/// Conditions on another table are subqueries with one value: no engine makes a join of those, which may go along the wrong
+/// table.
 pub fn page_statement(filter: &Filter, search: Search) -> String {
     let prefix = if filter.role.is_some() { 4 } else { 3 };
     let in_range = |key| format!("{key} >= ?{prefix} AND {key} < ?{}", prefix + 1);
-    match (&filter.prefix, search) {
-        (Some(_), Search::Few) => {
-            // The conditions are within, so that what is sorted are ids alone and the rows read are those of the page.
-            let conditions = format!("users.id < ?1{}{}", active(filter), with_role(filter));
-            let matching = |key| {
-                format!(
-                    "SELECT users.id FROM users WHERE {} AND {conditions}",
-                    in_range(key)
-                )
-            };
-            format!(
-                concat!(
-                    "SELECT ",
-                    user_columns!(),
-                    " FROM users WHERE users.id IN (SELECT id FROM ({} UNION {}) AS matches ORDER BY id DESC LIMIT ?2) \
-                     ORDER BY users.id DESC"
-                ),
-                matching("users.email_key"),
-                matching("users.username_key")
-            )
-        }
-        (prefix, _) => {
-            // Said so that no engine looks for the keys, which would be finding and sorting all of them again.
-            let prefix = prefix.as_ref().map(|_| {
-                let (email, username) =
-                    (in_range("users.email_key"), in_range("users.username_key"));
-                format!(" AND ({email} OR {username}) IS TRUE")
-            });
-            list_statement(filter, &prefix.unwrap_or_default())
-        }
+    let (email, username) = (in_range("users.email_key"), in_range("users.username_key"));
+    if filter.prefix.is_some() && search == Search::Few {
+        // Within, so that what is sorted are ids alone and the rows read are those of the page.
+        let conditions = format!("users.id < ?1{}{}", active(filter), with_role(filter));
+        let matches = format!(
+            "SELECT users.id FROM users WHERE {email} AND {conditions} \
+             UNION SELECT users.id FROM users WHERE {username} AND {conditions}"
+        );
+        return of_ids(&format!(
+            "SELECT id FROM ({matches}) AS matches ORDER BY id DESC LIMIT ?2"
+        ));
     }
-}
-
-/// Goes along the shortest of the lists that a filter names: those who are inactive, those who have a role, all.
-fn list_statement(filter: &Filter, prefix: &str) -> String {
-    if filter.role.is_some() && filter.is_active != Some(false) {
-        return format!(
+    let prefix = match filter.prefix {
+        // Said so that no engine looks for the keys, which would be finding and sorting all of them again.
+        Some(_) => format!(" AND ({email} OR {username}) IS TRUE"),
+        None => String::new(),
+    };
+    // Along the list that is likely to be the shortest: of the inactive, of a role, of all.
+    match (&filter.role, filter.is_active) {
+        (Some(_), None | Some(true)) => {
+            let conditions = format!("{}{prefix}", active(filter));
+            let conditions = match conditions.strip_prefix(" AND ") {
+                Some(conditions) => format!(
+                    " AND (SELECT {conditions} FROM users WHERE users.id = user_roles.user_id)"
+                ),
+                None => String::new(),
+            };
+            of_ids(&format!(
+                "SELECT user_id FROM user_roles WHERE role_name = ?3 AND user_id < ?1{conditions} \
+                 ORDER BY user_id DESC LIMIT ?2"
+            ))
+        }
+        _ => format!(
             concat!(
                 "SELECT ",
                 user_columns!(),
-                " FROM user_roles JOIN users ON users.id = user_roles.user_id WHERE user_roles.role_name = ?3 \
-                 AND user_roles.user_id < ?1{}{} ORDER BY user_roles.user_id DESC LIMIT ?2"
+                " FROM users WHERE users.id < ?1{}{}{} ORDER BY users.id DESC LIMIT ?2"
             ),
             active(filter),
+            with_role(filter),
             prefix
-        );
+        ),
     }
+}
+
+/// The users whose ids a statement gives.
+fn of_ids(ids: &str) -> String {
     format!(
         concat!(
             "SELECT ",
             user_columns!(),
-            " FROM users WHERE users.id < ?1{}{}{} ORDER BY users.id DESC LIMIT ?2"
+            " FROM users WHERE users.id IN ({}) ORDER BY users.id DESC"
         ),
-        active(filter),
-        with_role(filter),
-        prefix
+        ids
     )
 }
 
@@ -149,9 +150,7 @@ fn active(filter: &Filter) -> &'static str {
 
 fn with_role(filter: &Filter) -> &'static str {
     match filter.role {
-        Some(_) => {
-            " AND EXISTS (SELECT 1 FROM user_roles WHERE user_id = users.id AND role_name = ?3)"
-        }
+        Some(_) => " AND (SELECT TRUE FROM user_roles WHERE user_id = users.id AND role_name = ?3)",
         None => "",
     }
 }
