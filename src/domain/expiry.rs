@@ -9,8 +9,11 @@ use crate::store::db::Tx;
 use crate::store::sessions::Spent;
 use crate::store::{leases, login_throttles, sessions};
 
-/// Rows in one unit of work: a few milliseconds of the writer's time.
-const BATCH: i64 = 200;
+/// Rows deleted in one unit of work: a few milliseconds of the writer's time.
+const BATCH: usize = 200;
+
+/// Sessions looked at by one statement.
+const PART: i64 = 2000;
 
 /// How long a revoked session is kept, for those who want to know why they were logged out.
 const KEEP_REVOKED: Duration = Duration::from_secs(24 * 3600);
@@ -34,33 +37,48 @@ async fn delete_sessions(services: &Services) -> Result<u64> {
     let mut total = 0;
     loop {
         // Looked for where it holds up no write.
-        let found = services
+        let part = services
             .db
-            .scan(async move |tx| sessions::spent(tx, spent, after, BATCH).await)
+            .scan(async move |tx| sessions::part(tx, spent, after, PART).await)
             .await?;
-        let Some(last) = found.last() else {
+        let Some((last, _)) = part.last() else {
             return Ok(total);
         };
         after = *last;
-        let lease = Lease::of(services);
-        let deleted = services
-            .db
-            .write(async move |tx| {
-                if !lease.is_ours(tx).await? {
-                    return Ok(None);
-                }
-                let mut deleted = 0;
-                for id in &found {
-                    deleted += sessions::delete_spent(tx, *id, spent).await?;
-                }
-                Ok::<_, Error>(Some(deleted))
-            })
-            .await?;
-        match deleted {
-            Some(deleted) => total += deleted,
-            None => return Ok(total),
+        let found: Vec<SessionId> = part
+            .iter()
+            .filter(|(_, is_spent)| *is_spent)
+            .map(|(id, _)| *id)
+            .collect();
+        for batch in found.chunks(BATCH) {
+            match delete_batch(services, batch.to_vec(), spent).await? {
+                Some(deleted) => total += deleted,
+                None => return Ok(total),
+            }
         }
     }
+}
+
+/// Deletes those that are still spent; `None` when another instance is at it.
+async fn delete_batch(
+    services: &Services,
+    batch: Vec<SessionId>,
+    spent: Spent,
+) -> Result<Option<u64>> {
+    let lease = Lease::of(services);
+    services
+        .db
+        .write(async move |tx| {
+            if !lease.is_ours(tx).await? {
+                return Ok(None);
+            }
+            let mut deleted = 0;
+            for id in &batch {
+                deleted += sessions::delete_spent(tx, *id, spent).await?;
+            }
+            Ok(Some(deleted))
+        })
+        .await
 }
 
 async fn delete_throttles(services: &Services) -> Result<u64> {
@@ -74,7 +92,7 @@ async fn delete_throttles(services: &Services) -> Result<u64> {
                 if !lease.is_ours(tx).await? {
                     return Ok(0);
                 }
-                Ok::<_, Error>(login_throttles::delete_full(tx, now, BATCH).await?)
+                Ok::<_, Error>(login_throttles::delete_full(tx, now, BATCH as i64).await?)
             })
             .await?;
         if deleted == 0 {

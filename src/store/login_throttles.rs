@@ -66,10 +66,9 @@ pub async fn clear(tx: &mut Tx<'_>, subject: &[u8]) -> Result<()> {
 
 /// Deletes up to `limit` rows that no longer hold anybody back and says how many.
 pub async fn delete_full(tx: &mut Tx<'_>, now: Timestamp, limit: i64) -> Result<u64> {
-    tx.execute(
-        "DELETE FROM login_throttles WHERE subject IN \
-         (SELECT subject FROM login_throttles WHERE full_at <= ?1 ORDER BY full_at LIMIT ?2)",
-        &[now.into(), limit.into()],
-    )
-    .await
+    tx.execute(DELETE_FULL, &[now.into(), limit.into()]).await
 }
+
+/// The statement of [`delete_full`].
+pub const DELETE_FULL: &str = "DELETE FROM login_throttles WHERE subject IN \
+     (SELECT subject FROM login_throttles WHERE full_at <= ?1 ORDER BY full_at LIMIT ?2)";

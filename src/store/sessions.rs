@@ -112,29 +112,28 @@ pub async fn authenticate(
     id: SessionId,
     now: Timestamp,
 ) -> Result<Option<Authenticated>> {
-    tx.query_opt(
-        concat!(
-            "SELECT ",
-            user_columns!(),
-            ", ",
-            session_columns!(),
-            ", (SELECT string_agg(permission, ' ') FROM user_roles \
-                JOIN role_permissions ON role_permissions.role_name = user_roles.role_name \
-                WHERE user_id = users.id) \
-             FROM sessions JOIN users ON users.id = sessions.user_id \
-             WHERE sessions.id = ?1 AND sessions.revoked_at IS NULL AND sessions.expires_at > ?2 AND users.is_active"
-        ),
-        &[id.into(), now.into()],
-        |row| {
-            Ok(Authenticated {
-                user: map_user(row)?,
-                session: map_session(row, USER_COLUMNS)?,
-                permissions: words(row.get(USER_COLUMNS + SESSION_COLUMNS)?),
-            })
-        },
-    )
+    tx.query_opt(AUTHENTICATE, &[id.into(), now.into()], |row| {
+        Ok(Authenticated {
+            user: map_user(row)?,
+            session: map_session(row, USER_COLUMNS)?,
+            permissions: words(row.get(USER_COLUMNS + SESSION_COLUMNS)?),
+        })
+    })
     .await
 }
+
+/// The statement of [`authenticate`].
+pub const AUTHENTICATE: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    ", ",
+    session_columns!(),
+    ", (SELECT string_agg(permission, ' ') FROM user_roles \
+        JOIN role_permissions ON role_permissions.role_name = user_roles.role_name \
+        WHERE user_id = users.id) \
+     FROM sessions JOIN users ON users.id = sessions.user_id \
+     WHERE sessions.id = ?1 AND sessions.revoked_at IS NULL AND sessions.expires_at > ?2 AND users.is_active"
+);
 
 /// Raises the refresh counter from `counter`, which must be the newest, of a live session of an active user; gives the
 /// session and the user's permissions. `None` when any of that does not hold: the caller looks at the row to say why.
@@ -182,12 +181,16 @@ pub async fn reauthenticate(
     .await
 }
 
+/// The statement of [`revoke`] for all of them.
+pub const REVOKE_ALL: &str =
+    "UPDATE sessions SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL";
+
 /// Ends live sessions of a user and says how many.
 pub async fn revoke(tx: &mut Tx<'_>, user_id: UserId, which: Which, now: Timestamp) -> Result<u64> {
     match which {
         Which::All => {
             tx.execute(
-                "UPDATE sessions SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL",
+                REVOKE_ALL,
                 &[user_id.into(), now.into()],
             )
             .await
@@ -218,26 +221,31 @@ pub struct Spent {
     pub revoked: Timestamp,
 }
 
-/// Up to `limit` spent sessions in the order of their ids, from the first after `after`. Going on from the last of them,
-/// a whole pass reads the table once: every refresh would have to write an index that shortened it.
-pub async fn spent(
+/// The next `limit` sessions in the order of their ids, from the first after `after`; each with whether it is spent. No
+/// index tells which are: every refresh would have to write it. Read part by part, no statement takes long however many
+/// sessions there are.
+pub async fn part(
     tx: &mut Tx<'_>,
     spent: Spent,
     after: SessionId,
     limit: i64,
-) -> Result<Vec<SessionId>> {
+) -> Result<Vec<(SessionId, bool)>> {
     tx.query_all(
-        "SELECT id FROM sessions WHERE id > ?1 AND (expires_at < ?2 OR revoked_at < ?3) ORDER BY id LIMIT ?4",
+        PART,
         &[
             after.into(),
             spent.expired.into(),
             spent.revoked.into(),
             limit.into(),
         ],
-        |row| row.get(0),
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )
     .await
 }
+
+/// The statement of [`part`].
+pub const PART: &str = "SELECT id, expires_at < ?2 OR (revoked_at IS NOT NULL AND revoked_at < ?3) FROM sessions \
+     WHERE id > ?1 ORDER BY id LIMIT ?4";
 
 /// Deletes a session if it is spent.
 pub async fn delete_spent(tx: &mut Tx<'_>, id: SessionId, spent: Spent) -> Result<u64> {

@@ -1,9 +1,13 @@
 //! Users.
 
-use super::db::{Result, Row, Tx, Value};
+mod page;
+
+use super::db::{Result, Row, Tx};
 use super::is_storable;
 use crate::clock::Timestamp;
 use crate::ids::UserId;
+
+pub use page::{COUNT_KEYS, FEW, Filter, Search, page, page_statement};
 
 /// An account as it is shown: everything but its password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,15 +57,6 @@ pub struct Changes<'a> {
     pub full_name: Option<Option<&'a str>>,
     pub is_active: Option<bool>,
     pub email_verified: Option<bool>,
-}
-
-/// Which users a page lists; `None` lets any pass.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Start of the key of e-mail or username.
-    pub prefix: Option<String>,
-    pub role: Option<String>,
-    pub is_active: Option<bool>,
 }
 
 /// The column whose uniqueness an e-mail is caught by.
@@ -165,17 +160,20 @@ fn map_credentials(row: &Row<'_>) -> Result<Credentials> {
     })
 }
 
+/// The statement of [`credentials_by_email`].
+pub const CREDENTIALS_BY_EMAIL: &str =
+    "SELECT id, password_hash, is_active FROM users WHERE email_key = ?1";
+/// The statement of [`credentials_by_username`].
+pub const CREDENTIALS_BY_USERNAME: &str =
+    "SELECT id, password_hash, is_active FROM users WHERE username_key = ?1";
+
 /// Credentials by e-mail key.
 pub async fn credentials_by_email(tx: &mut Tx<'_>, email_key: &str) -> Result<Option<Credentials>> {
     if !is_storable(email_key) {
         return Ok(None);
     }
-    tx.query_opt(
-        "SELECT id, password_hash, is_active FROM users WHERE email_key = ?1",
-        &[email_key.into()],
-        map_credentials,
-    )
-    .await
+    tx.query_opt(CREDENTIALS_BY_EMAIL, &[email_key.into()], map_credentials)
+        .await
 }
 
 /// Credentials by username key.
@@ -187,7 +185,7 @@ pub async fn credentials_by_username(
         return Ok(None);
     }
     tx.query_opt(
-        "SELECT id, password_hash, is_active FROM users WHERE username_key = ?1",
+        CREDENTIALS_BY_USERNAME,
         &[username_key.into()],
         map_credentials,
     )
@@ -301,65 +299,4 @@ pub async fn delete(tx: &mut Tx<'_>, id: UserId) -> Result<bool> {
         .execute("DELETE FROM users WHERE id = ?1", &[id.into()])
         .await?;
     Ok(changed == 1)
-}
-
-/// Up to `limit` users that `filter` lets pass, newest first, starting after the user `after`.
-pub async fn page(
-    tx: &mut Tx<'_>,
-    filter: &Filter,
-    after: Option<UserId>,
-    limit: i64,
-) -> Result<Vec<User>> {
-    let mut texts = filter.prefix.iter().chain(&filter.role);
-    if !texts.all(|text| is_storable(text)) {
-        return Ok(Vec::new());
-    }
-    let prefix_end = filter
-        .prefix
-        .as_ref()
-        .map(|prefix| format!("{prefix}{}", char::MAX));
-    // With no cursor the list starts at the highest id there can be.
-    let start = after.map_or(UserId(uuid::Uuid::max()), |id| id);
-    let mut values: Vec<Value<'_>> = vec![start.into(), limit.into()];
-    values.extend(filter.role.as_deref().map(Value::from));
-    values.extend(filter.prefix.as_deref().map(Value::from));
-    values.extend(prefix_end.as_deref().map(Value::from));
-    tx.query_all(&page_statement(filter), &values, map_user)
-        .await
-}
-
-/// The statement of [`page`]. Each kind of list has its own, so that each goes along an index: the first two placeholders
-/// are where it starts and how long it is, then come the role, the prefix and the end of its range where there are such.
-pub fn page_statement(filter: &Filter) -> String {
-    let (list, id, after_role) = match filter.role {
-        Some(_) => (
-            "user_roles JOIN users ON users.id = user_roles.user_id WHERE user_roles.role_name = ?3 AND",
-            "user_roles.user_id",
-            4,
-        ),
-        None => ("users WHERE", "users.id", 3),
-    };
-    let active = match filter.is_active {
-        Some(true) => " AND users.is_active",
-        Some(false) => " AND NOT users.is_active",
-        None => "",
-    };
-    let prefix = match filter.prefix {
-        Some(_) => {
-            let (from, to) = (after_role, after_role + 1);
-            format!(
-                " AND users.id IN (SELECT id FROM users WHERE email_key >= ?{from} AND email_key < ?{to} \
-                 UNION SELECT id FROM users WHERE username_key >= ?{from} AND username_key < ?{to})"
-            )
-        }
-        None => String::new(),
-    };
-    format!(
-        concat!(
-            "SELECT ",
-            user_columns!(),
-            " FROM {} {} < ?1{}{} ORDER BY {} DESC LIMIT ?2"
-        ),
-        list, id, active, prefix, id
-    )
 }

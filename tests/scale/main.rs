@@ -1,0 +1,11 @@
+//! A million users: every statement goes along an index, and nobody waits for the clean-up. These tests take a minute or
+//! two, which is why none of them is run unless asked for.
+
+#[path = "../postgres/mod.rs"]
+mod postgres;
+
+mod clean_up;
+mod filled;
+mod lists;
+mod plans_of_postgres;
+mod plans_of_sqlite;

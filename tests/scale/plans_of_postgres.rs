@@ -1,0 +1,208 @@
+//! How PostgreSQL runs what requests and background jobs run: it tells the plans that it followed, those for any values
+//! as well as those for these.
+
+use vestibule::config::DatabaseUrl;
+use vestibule::ids::UserId;
+use vestibule::store::db::{Db, Error, Result};
+use vestibule::store::login_throttles;
+use vestibule::store::sessions::{self, Spent, Which};
+use vestibule::store::users::{self, Filter};
+
+use crate::filled::{self, NOW, Size, email, session_id, user_id, username};
+use crate::lists::filters;
+use crate::postgres::Server;
+
+const SIZE: Size = Size {
+    users: 1_000_000,
+    throttles: 100_000,
+    one_expired_of: 10,
+};
+
+/// From the sixth execution on a prepared statement may be run by a plan for any values.
+const TIMES: i64 = 8;
+
+/// Rows that any step of a plan may see or pass over, of a million.
+const MAX_ROWS: u64 = 10_000;
+
+const SPENT: Spent = Spent {
+    expired: NOW,
+    revoked: NOW,
+};
+
+/// Plans are logged, also those of the checks of references.
+const TELL_PLANS: &[(&str, &str)] = &[
+    ("session_preload_libraries", "auto_explain"),
+    ("auto_explain.log_min_duration", "0"),
+    ("auto_explain.log_nested_statements", "on"),
+    ("auto_explain.log_analyze", "on"),
+    ("auto_explain.log_timing", "off"),
+];
+
+struct Watched<'a> {
+    server: &'a Server,
+    db: Db,
+    seen: usize,
+    troubles: Vec<String>,
+}
+
+impl Watched<'_> {
+    /// Plans told since the last call.
+    fn plans(&mut self) -> String {
+        let log = self.server.log();
+        let new = log[self.seen..].to_owned();
+        self.seen = log.len();
+        new
+    }
+
+    /// Notes each table of many rows that was read from one end to the other, and each plan that had more than a few
+    /// thousand rows at hand.
+    fn check(&mut self, what: &str) {
+        let plans = self.plans();
+        let told = plans.matches("Query Text:").count();
+        assert!(told >= TIMES as usize, "{what}: {told} plans\n{plans}");
+        self.check_rows(what, &plans);
+        for table in ["users", "user_roles", "sessions", "login_throttles"] {
+            if plans.contains(&format!("Seq Scan on {table}")) {
+                let plan = plans
+                    .split("Query Text:")
+                    .find(|plan| plan.contains(&format!("Seq Scan on {table}")));
+                self.troubles
+                    .push(format!("{what}: {table}: {}", plan.unwrap_or_default()));
+            }
+        }
+    }
+
+    fn check_rows(&mut self, what: &str, plans: &str) {
+        for plan in plans.split("Query Text:") {
+            let counts = ["(actual rows=", "Rows Removed by Filter: "];
+            let counts = counts.iter().flat_map(|label| plan.split(label).skip(1));
+            let rows = counts.filter_map(|count| {
+                let digits = count
+                    .split(|character: char| !character.is_ascii_digit())
+                    .next();
+                digits.unwrap_or_default().parse::<u64>().ok()
+            });
+            let rows = rows.max().unwrap_or_default();
+            if rows > MAX_ROWS {
+                self.troubles.push(format!("{what}: {rows} rows: {plan}"));
+            }
+        }
+    }
+
+    async fn page(&mut self, filter: Filter, after: Option<UserId>) {
+        for _ in 0..TIMES {
+            let filter = filter.clone();
+            let page = self
+                .db
+                .scan(async move |tx| users::page(tx, &filter, after, 51).await);
+            page.await.expect("reads");
+        }
+        self.check(&format!("{filter:?} after {after:?}"));
+    }
+
+    async fn read<T>(
+        &mut self,
+        what: &str,
+        read: impl AsyncFn(&mut vestibule::store::db::Tx<'_>, i64) -> Result<Option<T>>,
+    ) {
+        for n in 1..=TIMES {
+            let mut tx = self.db.read().await.expect("connects");
+            assert!(read(&mut tx, n).await.expect("reads").is_some(), "{what}");
+        }
+        self.check(what);
+    }
+
+    async fn write<F>(&mut self, what: &str, write: F)
+    where
+        F: AsyncFnMut(&mut vestibule::store::db::Tx<'_>, i64) -> Result<()>
+            + Send
+            + Clone
+            + 'static,
+    {
+        for n in 1..=TIMES {
+            let mut write = write.clone();
+            let written = self.db.write(async move |tx| write(tx, n).await);
+            written.await.expect("writes");
+        }
+        self.check(what);
+    }
+}
+
+#[tokio::test]
+#[ignore = "starts a PostgreSQL server and fills it with a million users"]
+async fn no_statement_reads_a_table_of_many_rows_to_its_end() {
+    let server = Server::start_with(TELL_PLANS);
+    let url = server.create_database();
+    let name = url.rsplit('/').next().expect("a name");
+    let superuser = server.superuser(name);
+    let url = DatabaseUrl::parse(&url).expect("a URL");
+    let db = filled::postgres(&url, &superuser, SIZE);
+    let mut watched = Watched {
+        server: &server,
+        db,
+        seen: 0,
+        troubles: Vec::new(),
+    };
+    watched.plans();
+    superuser.run(&"SELECT count(*) FROM sessions WHERE scope = 'x';".repeat(TIMES as usize));
+    watched.check("a full scan");
+    assert!(watched.troubles.len() >= 2, "would be seen");
+    watched.troubles.clear();
+
+    for prefix in [None, Some("a"), Some("abc"), Some("abcd"), Some("zzz")] {
+        for filter in filters(prefix) {
+            watched.page(filter.clone(), None).await;
+            watched.page(filter, Some(user_id(SIZE.users / 2))).await;
+        }
+    }
+    let read = watched.read("authenticate", async |tx, n| {
+        sessions::authenticate(tx, session_id(n), NOW).await
+    });
+    read.await;
+    let read = watched.read("e-mail", async |tx, n| {
+        users::credentials_by_email(tx, &email(n)).await
+    });
+    read.await;
+    let read = watched.read("username", async |tx, n| {
+        users::credentials_by_username(tx, &username(n)).await
+    });
+    read.await;
+    let read = watched.read("part", async |tx, n| {
+        Ok(sessions::part(tx, SPENT, session_id(n * 1000), 2000)
+            .await?
+            .pop())
+    });
+    read.await;
+    let write = watched.write("rotate", async |tx, n| {
+        sessions::rotate(tx, session_id(n), 0, NOW, NOW)
+            .await
+            .map(drop)
+    });
+    write.await;
+    let write = watched.write("revoke", async |tx, n| {
+        sessions::revoke(tx, user_id(n), Which::All, NOW)
+            .await
+            .map(drop)
+    });
+    write.await;
+    let write = watched.write("delete spent", async |tx, n| {
+        sessions::delete_spent(tx, session_id(n * 10), SPENT)
+            .await
+            .map(drop)
+    });
+    write.await;
+    let write = watched.write("throttles", async |tx, _| {
+        assert_eq!(login_throttles::delete_full(tx, NOW, 200).await?, 200);
+        Ok::<_, Error>(())
+    });
+    write.await;
+    let write = watched.write("delete", async |tx, n| {
+        users::delete(tx, user_id(n)).await.map(drop)
+    });
+    write.await;
+    assert!(
+        watched.troubles.is_empty(),
+        "{}",
+        watched.troubles.join("\n")
+    );
+}

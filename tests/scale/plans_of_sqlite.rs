@@ -1,0 +1,126 @@
+//! How SQLite runs the statements that requests and background jobs run.
+
+use vestibule::store::users::{COUNT_KEYS, Filter, Search, page_statement};
+use vestibule::store::{login_throttles, sessions, users};
+
+use crate::filled::{self, Size};
+use crate::lists::filters;
+
+const SIZE: Size = Size {
+    users: 1_000_000,
+    throttles: 100_000,
+    one_expired_of: 10,
+};
+
+fn plan(connection: &rusqlite::Connection, sql: &str) -> Vec<String> {
+    let mut statement = connection
+        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let mut rows = statement.raw_query();
+    let mut steps = Vec::new();
+    while let Some(row) = rows.next().expect("explains") {
+        steps.push(row.get::<_, String>(3).expect("a text"));
+    }
+    assert!(!steps.is_empty(), "{sql}");
+    steps
+}
+
+/// Steps that look at all rows of a table: `SCAN users`, and `SCAN users USING INDEX …` as well.
+fn full_scans(steps: &[String]) -> Vec<&String> {
+    let is_full = |step: &&String| {
+        ["users", "user_roles", "sessions", "login_throttles"]
+            .iter()
+            .any(|table| {
+                step.strip_prefix("SCAN ")
+                    .and_then(|rest| rest.split(' ').next())
+                    == Some(*table)
+            })
+    };
+    steps.iter().filter(is_full).collect()
+}
+
+/// Checks that each statement looks only for what it needs, by way of the index named.
+fn check(connection: &rusqlite::Connection) {
+    let by_id = "SEARCH users USING PRIMARY KEY (id<?)";
+    let mut expected = vec![
+        (
+            sessions::AUTHENTICATE.to_owned(),
+            "SEARCH sessions USING PRIMARY KEY (id=?)",
+        ),
+        (
+            users::CREDENTIALS_BY_EMAIL.to_owned(),
+            "SEARCH users USING INDEX sqlite_autoindex_users_2 (email_key=?)",
+        ),
+        (
+            users::CREDENTIALS_BY_USERNAME.to_owned(),
+            "SEARCH users USING INDEX sqlite_autoindex_users_3 (username_key=?)",
+        ),
+        (
+            sessions::REVOKE_ALL.to_owned(),
+            "SEARCH sessions USING INDEX sessions_user_id (user_id=?)",
+        ),
+        (
+            sessions::PART.to_owned(),
+            "SEARCH sessions USING PRIMARY KEY (id>?)",
+        ),
+        (
+            login_throttles::DELETE_FULL.to_owned(),
+            "SEARCH login_throttles USING COVERING INDEX login_throttles_full_at (full_at<?)",
+        ),
+        (
+            COUNT_KEYS.to_owned(),
+            "SEARCH users USING COVERING INDEX sqlite_autoindex_users_2 (email_key>? AND email_key<?)",
+        ),
+    ];
+    for prefix in [None, Some("a")] {
+        for filter in filters(prefix) {
+            let way = match (&filter.role, filter.is_active) {
+                (_, Some(false)) => "SEARCH users USING INDEX users_inactive (id<?)",
+                (Some(_), _) => {
+                    "SEARCH user_roles USING COVERING INDEX user_roles_role_name (role_name=? AND user_id<?)"
+                }
+                (None, _) => by_id,
+            };
+            expected.push((page_statement(&filter, Search::Many), way));
+        }
+    }
+    for (sql, way) in &expected {
+        let steps = plan(connection, sql);
+        assert!(full_scans(&steps).is_empty(), "{sql}: {steps:#?}");
+        assert!(steps.iter().any(|step| step == way), "{sql}: {steps:#?}");
+        let sorts = steps.iter().any(|step| step.contains("TEMP B-TREE"));
+        assert!(!sorts, "{sql}: {steps:#?}");
+    }
+    // Sorted, but never read from one end to the other.
+    for filter in filters(Some("abcd")) {
+        let sql = page_statement(&filter, Search::Few);
+        let steps = plan(connection, &sql);
+        assert!(full_scans(&steps).is_empty(), "{sql}: {steps:#?}");
+        let by_key = steps
+            .iter()
+            .any(|step| step.contains("(email_key>? AND email_key<?)"));
+        let by_list = steps.iter().any(|step| step.contains("users_inactive"));
+        assert!(by_key || by_list, "{sql}: {steps:#?}");
+    }
+}
+
+#[test]
+#[ignore = "fills a database with a million users"]
+fn no_statement_reads_a_table_of_many_rows_to_its_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("large.db");
+    drop(filled::sqlite(&file, SIZE));
+    let connection = rusqlite::Connection::open(&file).expect("opens");
+    let whole = "SELECT * FROM users WHERE full_name = ?1 ORDER BY email";
+    assert_eq!(
+        full_scans(&plan(&connection, whole)).len(),
+        1,
+        "would be seen"
+    );
+    // In service the engine has no statistics; somebody may have it gather some.
+    check(&connection);
+    connection.execute_batch("ANALYZE").expect("analyses");
+    let connection = rusqlite::Connection::open(&file).expect("opens");
+    check(&connection);
+    let _ = Filter::default();
+}
