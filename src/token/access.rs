@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto};
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -53,7 +54,8 @@ impl Claims {
 
 /// Makes and checks access tokens.
 pub struct AccessTokens {
-    encoding: EncodingKey,
+    /// Set up once; the library would do so for every token.
+    signing: hmac::Key,
     /// The current key first, then the previous one.
     keys: Vec<VerificationKey>,
     issuer: String,
@@ -82,7 +84,7 @@ impl AccessTokens {
     /// `issuer` is also the audience: the tokens are for this service and the application behind it.
     pub fn new(keys: &Keys, previous: Option<&Keys>, issuer: &str, lifetime: Duration) -> Self {
         Self {
-            encoding: EncodingKey::from_secret(keys.access_token.as_slice()),
+            signing: hmac::Key::new(hmac::HMAC_SHA256, keys.access_token.as_slice()),
             keys: std::iter::once(keys)
                 .chain(previous)
                 .map(VerificationKey::new)
@@ -106,7 +108,7 @@ impl AccessTokens {
         scope: String,
         authenticated_at: Timestamp,
         now: Timestamp,
-    ) -> Result<String, jsonwebtoken::errors::Error> {
+    ) -> serde_json::Result<String> {
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: self.issuer.clone(),
@@ -121,7 +123,7 @@ impl AccessTokens {
         };
         let claims = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&claims)?);
         let message = format!("{}.{claims}", self.keys[0].header);
-        let signature = crypto::sign(message.as_bytes(), &self.encoding, Algorithm::HS256)?;
+        let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&self.signing, message.as_bytes()));
         Ok(format!("{message}.{signature}"))
     }
 
@@ -155,7 +157,7 @@ impl AccessTokens {
 
 #[cfg(test)]
 mod tests {
-    use jsonwebtoken::{Header, encode};
+    use jsonwebtoken::{EncodingKey, Header, encode};
     use serde_json::json;
 
     use super::*;

@@ -43,6 +43,7 @@ pub fn names(folder: &Path) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_under_writes_is_whole_and_holds_all_that_was_acknowledged_before() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
     let folder = folder();
     let backups = self::folder();
     let service = Service::start(folder.path(), &[QUICK, UNLIMITED]);
@@ -102,6 +103,7 @@ async fn a_backup_under_writes_is_whole_and_holds_all_that_was_acknowledged_befo
 
 #[test]
 fn a_file_that_exists_is_never_overwritten() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
     let folder = folder();
     expect_code(&run(folder.path(), &["migrate"], &[]), 0);
     let file = folder.path().join("mine");
@@ -119,6 +121,7 @@ fn a_file_that_exists_is_never_overwritten() {
 
 #[test]
 fn where_there_is_nothing_to_back_up_nothing_is_made() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
     let folder = folder();
     let output = run(folder.path(), &["backup", "copy.db"], &[]);
     expect_code(&output, 1);
@@ -145,6 +148,7 @@ fn where_there_is_nothing_to_back_up_nothing_is_made() {
 
 #[test]
 fn a_damaged_database_makes_no_backup() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
     let folder = folder();
     expect_code(&run(folder.path(), &["migrate"], &[]), 0);
     damage(&folder.path().join("app.db"));
@@ -164,6 +168,7 @@ fn a_damaged_database_makes_no_backup() {
 /// A power cut leaves what was committed in the log; a backup has it, too.
 #[tokio::test]
 async fn a_backup_of_a_killed_service_has_what_stands_in_its_log() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
     let folder = folder();
     let service = Service::start(folder.path(), &[QUICK]);
     register(&service.url, "ada").await;

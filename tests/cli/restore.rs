@@ -40,6 +40,7 @@ fn former(folder: &Path) -> Vec<String> {
 
 #[tokio::test]
 async fn a_backup_becomes_the_database_of_another_machine() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
     let first = backed_up(&["root"]).await;
     let second = folder();
     fs::copy(first.path().join("copy.db"), second.path().join("copy.db")).expect("copies");
@@ -67,6 +68,7 @@ async fn a_backup_becomes_the_database_of_another_machine() {
 
 #[tokio::test]
 async fn a_database_is_replaced_only_by_force_and_kept() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
     let folder = backed_up(&["root"]).await;
     // What came after the backup stands in the log: the service was killed.
     let service = Service::start(folder.path(), &[QUICK]);
@@ -102,6 +104,7 @@ async fn a_database_is_replaced_only_by_force_and_kept() {
 
 #[tokio::test]
 async fn nothing_is_restored_while_the_service_runs() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
     let folder = backed_up(&["root"]).await;
     let service = Service::start(folder.path(), &[QUICK]);
     let restore = ["restore", "copy.db", "--force"];
@@ -125,6 +128,7 @@ async fn nothing_is_restored_while_the_service_runs() {
 /// neither case does the service write to a file that is not the database any more.
 #[tokio::test]
 async fn a_restore_and_a_start_at_one_moment_do_not_mix() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
     let folder = backed_up(&[]).await;
     let mut before = Vec::new();
     for round in 0..30 {
@@ -157,6 +161,7 @@ async fn a_restore_and_a_start_at_one_moment_do_not_mix() {
 
 #[tokio::test]
 async fn a_database_that_is_no_more_is_kept_with_all_that_is_left_of_it() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
     let folder = backed_up(&["root"]).await;
     let service = Service::start(folder.path(), &[QUICK]);
     register(&service.url, "later").await;
@@ -182,6 +187,7 @@ async fn a_database_that_is_no_more_is_kept_with_all_that_is_left_of_it() {
 
 #[tokio::test]
 async fn what_is_no_sound_backup_is_refused_and_nothing_touched() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
     let folder = backed_up(&["root"]).await;
     let path = |name: &str| folder.path().join(name);
     let changed = |name: &str, sql: &str| {
@@ -238,12 +244,32 @@ async fn what_is_no_sound_backup_is_refused_and_nothing_touched() {
 /// A backup made before the last update of the program.
 #[tokio::test]
 async fn an_older_backup_is_brought_up_to_date() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
     let folder = backed_up(&["root"]).await;
-    let older = Connection::open(folder.path().join("copy.db")).expect("opens");
+    let copy = folder.path().join("copy.db");
+    let newer = folder.path().join("newer.db");
+    fs::rename(&copy, &newer).expect("moves");
+    let older = Connection::open(&copy).expect("opens");
     older
-        .execute_batch(
-            "DROP TABLE login_throttles; DELETE FROM refinery_schema_history WHERE version >= 3",
+        .execute_batch(concat!(
+            include_str!("../../sql/sqlite/V0001__accounts.sql"),
+            include_str!("../../sql/sqlite/V0002__audit.sql"),
+        ))
+        .expect("is the schema of that time");
+    let attach = format!("ATTACH '{}' AS newer", newer.display());
+    older.execute_batch(&attach).expect("attaches");
+    let history: String = older
+        .query_row(
+            "SELECT sql FROM newer.sqlite_schema WHERE name = 'refinery_schema_history'",
+            [],
+            |row| row.get(0),
         )
+        .expect("has a history");
+    older
+        .execute_batch(&format!(
+            "{history}; INSERT INTO refinery_schema_history \
+             SELECT * FROM newer.refinery_schema_history WHERE version < 3"
+        ))
         .expect("changes");
     drop(older);
     let output = run(folder.path(), &["restore", "copy.db", "--force"], &[]);
@@ -260,6 +286,7 @@ async fn an_older_backup_is_brought_up_to_date() {
 /// SQLite keeps its log where a link leads to, and so it must be with a restore.
 #[tokio::test]
 async fn a_link_to_the_database_stays_one() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
     let folder = backed_up(&["root"]).await;
     let elsewhere = self::folder();
     let real = elsewhere.path().join("real.db");

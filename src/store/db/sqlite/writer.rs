@@ -218,7 +218,11 @@ impl Writer {
     /// Waits for a unit. Meanwhile readers get the newest snapshot held for them.
     fn next(&mut self) -> Option<Box<dyn Job>> {
         match self.waiting.recv_timeout(IDLE) {
-            Ok(job) => Some(job),
+            Ok(job) => {
+                // Threads that were about to send a unit get to: it shares this flush instead of waiting for it.
+                std::thread::yield_now();
+                Some(job)
+            }
             Err(RecvTimeoutError::Disconnected) => None,
             Err(RecvTimeoutError::Timeout) => {
                 self.snapshot.hold();
