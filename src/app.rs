@@ -11,7 +11,7 @@ use crate::config::{Backups, Settings, Tokens};
 use crate::domain::{Policy, Services};
 use crate::ids::{Ids, InstanceId, Random};
 use crate::password::Passwords;
-use crate::store::db::{self, Db};
+use crate::store::db::{self, Db, Migrated};
 use crate::token::{AccessTokens, Found, Keys, RefreshTokens, SecretKey, SecretKeyError};
 use crate::worker;
 
@@ -60,7 +60,13 @@ impl App {
     ) -> Result<Self, StartError> {
         let (secret, key) =
             SecretKey::find(&settings.secrets, &settings.database.url, random.as_ref())?;
-        let migrated = Db::migrate(&settings.database.url)?.applied;
+        let Migrated {
+            applied: migrated,
+            has_unfinished_copy,
+        } = Db::migrate(&settings.database.url)?;
+        if has_unfinished_copy {
+            return Err(db::Error::Unfinished.into());
+        }
         let keys = Keys::derive(&secret);
         let previous = settings
             .secrets

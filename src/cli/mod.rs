@@ -3,6 +3,7 @@
 mod backup;
 mod bench_passwords;
 mod check_config;
+mod copy;
 mod create_admin;
 mod healthcheck;
 mod migrate;
@@ -37,6 +38,7 @@ pub fn run() -> ExitCode {
         Some(("check-config", matches)) => check_config::run(matches),
         Some(("backup", matches)) => backup::run(matches),
         Some(("restore", matches)) => restore::run(matches),
+        Some(("copy", matches)) => copy::run(matches),
         Some(("healthcheck", matches)) => healthcheck::run(matches),
         Some(("bench-passwords", matches)) => bench_passwords::run(matches),
         Some((_, matches)) => serve::run(matches),
@@ -88,6 +90,7 @@ fn command() -> Command {
         .subcommand(check_config::command())
         .subcommand(backup::command())
         .subcommand(restore::command())
+        .subcommand(copy::command())
         .subcommand(healthcheck::command())
         .subcommand(bench_passwords::command())
 }

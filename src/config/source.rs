@@ -204,7 +204,7 @@ impl Source {
 }
 
 /// The text, with what a URL says between `://` and `@` masked: it is a password more often than not.
-fn without_userinfo(text: &str) -> String {
+pub fn without_userinfo(text: &str) -> String {
     let masked = text.split_once("://").and_then(|(scheme, rest)| {
         let (_userinfo, host) = rest.rsplit_once('@')?;
         Some(format!("{scheme}://********@{host}"))

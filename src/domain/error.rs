@@ -126,6 +126,7 @@ impl From<db::Error> for Error {
             db::Error::Unavailable(message) | db::Error::Schema(message) => {
                 Self::Unavailable(message)
             }
+            error @ db::Error::Unfinished => Self::Unavailable(error.to_string()),
             defect => Self::Internal(defect.to_string()),
         }
     }

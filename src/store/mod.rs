@@ -2,11 +2,13 @@
 //! Look-ups return `Option`; writes say how many rows they changed. Knows no rules of the service.
 
 pub mod audit;
+pub mod copy;
 pub mod db;
 pub mod leases;
 pub mod login_throttles;
 pub mod roles;
 pub mod sessions;
+pub mod tables;
 pub mod users;
 
 /// Whether any stored text can be equal to `text`. None has a NUL: not every engine can store it, or look for it.

@@ -28,6 +28,9 @@ pub enum Error {
     /// The schema is not the one this program is made for.
     #[error("{0}")]
     Schema(String),
+    /// A copy into the database is not finished: nothing of it may be used yet.
+    #[error("a copy into this database was not finished: run `vestibule copy` again")]
+    Unfinished,
     /// A defect: wrong SQL, a wrong type, a unit of work that panicked or waited for something else.
     #[error("database defect: {0}")]
     Defect(String),

@@ -23,7 +23,12 @@ impl From<&refinery::Migration> for Migration {
 pub struct Migrated {
     /// Migrations that were run now.
     pub applied: Vec<Migration>,
+    /// Whether a copy into the database is not finished, so that nothing of it may be used yet.
+    pub has_unfinished_copy: bool,
 }
+
+/// Asks for [`Migrated::has_unfinished_copy`].
+pub const HAS_UNFINISHED_COPY: &str = "SELECT EXISTS (SELECT 1 FROM copies)";
 
 /// The migrations of `runner` that are not among the `applied` ones, in their order.
 ///

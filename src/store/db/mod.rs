@@ -21,6 +21,7 @@ pub use error::{Constraint, Error};
 pub use migration::{Migrated, Migration};
 pub use value::{FromValue, Value};
 
+use self::migration::HAS_UNFINISHED_COPY;
 use self::postgres::Form;
 use self::sqlite::{Location, Sqlite};
 use crate::clock::Timestamp;
@@ -71,11 +72,20 @@ impl Db {
         Ok(Self { engine })
     }
 
-    /// Fails when the database does not answer, or its schema is not the one that this program needs.
+    /// Fails when the database does not answer, its schema is not the one that this program needs, or a copy into it is not
+    /// finished.
     pub async fn check(&self) -> Result<()> {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.check().await,
-            Engine::Postgres(postgres) => postgres.check().await,
+            Engine::Sqlite(sqlite) => sqlite.check().await?,
+            Engine::Postgres(postgres) => postgres.check().await?,
+        }
+        let mut tx = self.read().await?;
+        let is_unfinished = tx
+            .query_opt(HAS_UNFINISHED_COPY, &[], |row| row.get(0))
+            .await?;
+        match is_unfinished {
+            Some(true) => Err(Error::Unfinished),
+            _ => Ok(()),
         }
     }
 

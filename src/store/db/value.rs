@@ -89,6 +89,15 @@ impl FromValue for String {
     }
 }
 
+impl FromValue for Vec<u8> {
+    fn from_column(column: Column<'_>) -> Option<Self> {
+        match column {
+            Column::Bytes(value) => Some(value.to_owned()),
+            _ => None,
+        }
+    }
+}
+
 impl FromValue for Timestamp {
     fn from_column(column: Column<'_>) -> Option<Self> {
         i64::from_column(column).map(Self::from_millis)

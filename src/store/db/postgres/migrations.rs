@@ -9,7 +9,7 @@ use super::connect::alone;
 use super::error::from_library;
 use super::runner::block_on;
 use crate::config;
-use crate::store::db::migration::{Migration, missing_of};
+use crate::store::db::migration::{HAS_UNFINISHED_COPY, Migration, missing_of};
 use crate::store::db::{Error, Migrated, Result};
 
 mod embedded {
@@ -26,17 +26,23 @@ pub fn migrate(url: &config::Postgres) -> Result<Migrated> {
     block_on(move || async move {
         let mut client = alone(&url).await?;
         // At an ordinary start nothing is missing and nobody is waited for.
-        if missing(&client).await?.is_empty() {
-            return Ok(Migrated::default());
+        let mut applied = Vec::new();
+        if !missing(&client).await?.is_empty() {
+            let lock = lock(&url).await?;
+            if !missing(&client).await?.is_empty() {
+                applied = run(&mut client).await?;
+            }
+            // The lock goes with its connection.
+            drop(lock);
         }
-        let lock = lock(&url).await?;
-        let applied = match missing(&client).await?.is_empty() {
-            true => Vec::new(),
-            false => run(&mut client).await?,
-        };
-        // The lock goes with its connection.
-        drop(lock);
-        Ok(Migrated { applied })
+        let row = client
+            .query_one(HAS_UNFINISHED_COPY, &[])
+            .await
+            .map_err(from_library)?;
+        Ok(Migrated {
+            applied,
+            has_unfinished_copy: row.try_get(0).map_err(from_library)?,
+        })
     })
 }
 

@@ -1,6 +1,6 @@
 //! Schema migrations, embedded from `sql/sqlite/`.
 
-use super::super::migration::{Migration, missing_of};
+use super::super::migration::{HAS_UNFINISHED_COPY, Migration, missing_of};
 use super::super::{Error, Migrated, Result};
 use super::connection::Location;
 
@@ -11,7 +11,12 @@ mod embedded {
 /// Runs what is missing. A memory database lives as long as a connection to it, so there the opener migrates.
 pub fn migrate(location: &Location) -> Result<Migrated> {
     let _lock = location.lock()?;
-    run(&mut location.open_writer()?)
+    let mut connection = location.open_writer()?;
+    let migrated = run(&mut connection)?;
+    Ok(Migrated {
+        has_unfinished_copy: connection.query_row(HAS_UNFINISHED_COPY, [], |row| row.get(0))?,
+        ..migrated
+    })
 }
 
 /// The migrations that are missing, without running them.
@@ -43,6 +48,7 @@ pub fn run(connection: &mut rusqlite::Connection) -> Result<Migrated> {
             .iter()
             .map(Migration::from)
             .collect(),
+        ..Migrated::default()
     })
 }
 
