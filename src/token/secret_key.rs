@@ -53,16 +53,23 @@ pub enum Error {
 impl SecretKey {
     /// The file that holds the key, or will; `None` when it stands in the settings or nowhere.
     pub fn place(secrets: &Secrets, database: &DatabaseUrl) -> Option<PathBuf> {
-        match (secrets, database) {
-            (Secrets { key: Some(_), .. }, _) => None,
-            (Secrets { key_file, .. }, _) if key_file.is_some() => key_file.clone(),
-            (_, DatabaseUrl::File(database)) => {
+        match secrets {
+            Secrets { key: Some(_), .. } => None,
+            Secrets { key_file, .. } if key_file.is_some() => key_file.clone(),
+            _ => Self::beside(database),
+        }
+    }
+
+    /// The file beside a database that holds its key where no setting names one.
+    pub fn beside(database: &DatabaseUrl) -> Option<PathBuf> {
+        match database {
+            DatabaseUrl::File(database) => {
                 let mut path = database.clone().into_os_string();
                 path.push(".key");
                 Some(PathBuf::from(path))
             }
             // Settings with a shared database and no key are refused.
-            (_, DatabaseUrl::Memory | DatabaseUrl::Postgres(_)) => None,
+            DatabaseUrl::Memory | DatabaseUrl::Postgres(_) => None,
         }
     }
 

@@ -7,10 +7,12 @@ mod postgres;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod copy;
 mod fixture;
 mod migrations;
 mod outages;
 mod runtimes;
+mod tables;
 mod units;
 
 #[test]

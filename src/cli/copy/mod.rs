@@ -2,7 +2,6 @@
 
 mod progress;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use crate::config::{DatabaseUrl, catalogue, without_userinfo};
 use crate::ids::{Ids, InstanceId, SystemRandom};
 use crate::store::copy::{Copied, Copy, Error};
 use crate::store::db::Db;
+use crate::token::SecretKey;
 
 pub fn command() -> Command {
     let url = |name: &'static str, variable: &'static str, help: &'static str| {
@@ -169,23 +169,16 @@ fn tell(copied: &[Copied], took: Duration) {
 
 /// Sessions and tokens depend on it.
 fn tell_about_key(from: &DatabaseUrl, to: &DatabaseUrl) {
-    let key = |url: &DatabaseUrl| match url {
-        DatabaseUrl::File(path) => {
-            let mut path = path.clone().into_os_string();
-            path.push(".key");
-            Some(PathBuf::from(path))
-        }
-        _ => None,
-    };
-    let former = key(from).filter(|path| path.exists());
-    let former = former
-        .as_deref()
-        .map_or("SECRET_KEY".into(), Path::to_string_lossy);
-    let place = key(to).map_or_else(
+    let former = SecretKey::beside(from).filter(|path| path.exists());
+    let former = former.map_or_else(
+        || "the SECRET_KEY of the source".to_owned(),
+        |path| format!("what stands in {}", path.display()),
+    );
+    let place = SecretKey::beside(to).map_or_else(
         || "SECRET_KEY".to_owned(),
-        |path| format!("SECRET_KEY, or {}", path.display()),
+        |path| format!("SECRET_KEY or {}", path.display()),
     );
     println!(
-        "Sessions stay valid when the key comes along: what is in {former} has to be in {place}."
+        "Sessions and tokens stay valid when the service on the target has {former} as its {place}."
     );
 }

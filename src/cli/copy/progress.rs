@@ -99,7 +99,9 @@ impl Lines {
 impl Progress for Lines {
     fn begin(&mut self, step: Step, table: &'static str, done: u64, total: Option<u64>) {
         (self.step, self.table, self.done, self.total) = (step, table, done, total);
-        self.print();
+        if total != Some(done) {
+            self.print();
+        }
     }
 
     fn advance(&mut self, rows: u64) {

@@ -165,12 +165,12 @@ impl Copy {
             return Ok(());
         }
         for table in TABLES.iter().rev() {
-            progress.begin(
-                Step::Emptying,
-                table.name,
-                0,
-                rows(&self.target, table).await,
-            );
+            let total = rows(&self.target, table).await;
+            // A fresh target has a handful of rows, of which there is nothing to tell.
+            let takes_long = total.is_none_or(|total| total > PAGE as u64);
+            if takes_long {
+                progress.begin(Step::Emptying, table.name, 0, total);
+            }
             let sql: Arc<str> = statements::delete_some(table).into();
             loop {
                 let sql = sql.clone();
@@ -180,7 +180,9 @@ impl Copy {
                 if deleted == 0 {
                     break;
                 }
-                progress.advance(deleted);
+                if takes_long {
+                    progress.advance(deleted);
+                }
             }
         }
         self.in_target(async |tx| marker::set_to_be_emptied(tx, false).await)
