@@ -61,7 +61,7 @@ async fn connections_that_end_in_the_middle_of_a_unit_lose_nothing_and_do_nothin
 /// As when the only standby that a commit must reach is away.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "starts a PostgreSQL server"]
-async fn a_commit_that_is_never_answered_is_given_up_and_nobody_reads_meanwhile_waits() {
+async fn a_commit_that_is_never_answered_is_given_up_while_readers_go_on() {
     let server = Server::start();
     let url = server.create_database();
     let app = instance(&url).await;
@@ -87,6 +87,17 @@ async fn a_commit_that_is_never_answered_is_given_up_and_nobody_reads_meanwhile_
     for answer in refused {
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     }
+
+    // Those connections are not replaced by new ones, and new ones again: the server has only so many.
+    let later: Vec<String> = (20..40).map(|number| format!("user-{number}")).collect();
+    let asked = Instant::now();
+    for answer in join_all(later.iter().map(|name| register(&app, name))).await {
+        answer.expect_problem(503, "overloaded");
+    }
+    assert!(asked.elapsed() < LIMIT, "{:?}", asked.elapsed());
+    let count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'vestibule'";
+    let count = server.superuser("postgres").value(count);
+    assert!(count.parse::<usize>().expect("a number") <= 16, "{count}");
 
     server.set("synchronous_standby_names", "");
     becomes_ready(&app).await;

@@ -2,13 +2,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
     Connect, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -93,8 +94,8 @@ fn library_config(url: &config::Postgres) -> Config {
 }
 
 /// A place among those who may hold a connection for long. It is waited for as a connection is.
-pub async fn turn(turns: &Semaphore) -> Result<SemaphorePermit<'_>> {
-    match tokio::time::timeout(PATIENCE, turns.acquire()).await {
+pub async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    match tokio::time::timeout(PATIENCE, turns.clone().acquire_owned()).await {
         Ok(Ok(turn)) => Ok(turn),
         Ok(Err(_)) | Err(_) => Err(Error::Overloaded),
     }

@@ -119,8 +119,7 @@ impl Postgres {
         let (pool, turns) = (self.pool.clone(), self.turns.clone());
         self.on_runner(async move || {
             let _place = place;
-            let _turn = connect::turn(&turns).await?;
-            unit::run(&pool, unit, form).await
+            unit::run(&pool, &turns, unit, form).await
         })
         .await?
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use deadpool_postgres::{Object, Pool};
 use futures_util::TryStreamExt;
 use futures_util::future::join;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::{Trouble, from_library, trouble};
 use super::placeholders::translated;
@@ -46,6 +47,8 @@ pub enum Form {
 /// A transaction that begins with its first statement.
 pub struct Transaction {
     pub client: Object,
+    /// Its place among those who may hold a connection for long.
+    pub turn: OwnedSemaphorePermit,
     pub form: Form,
     pub has_begun: bool,
     /// The worst that happened to it. After an error the server refuses all but the rollback.
@@ -105,7 +108,9 @@ impl Reader {
             // The server went and may be back; looking twice does no harm.
             Err(error) if trouble(&error) == Trouble::Lost => {
                 let fresh = connect::checkout(&self.pool).await?;
-                self.client.replace(fresh).map(discard);
+                if let Some(lost) = self.client.replace(fresh) {
+                    discard(lost);
+                }
                 self.ask(sql, values).await?.map_err(from_library)
             }
             answer => answer.map_err(from_library),
@@ -118,7 +123,9 @@ impl Reader {
         match tokio::time::timeout(SILENCE, query(client, sql, values)).await {
             Ok(answer) => Ok(answer),
             Err(_elapsed) => {
-                self.client.take().map(discard);
+                if let Some(silent) = self.client.take() {
+                    discard(silent);
+                }
                 // Those that are idle lead to the same server.
                 self.pool.retain(|_, _| false);
                 Err(silent())

@@ -3,15 +3,17 @@
 use std::hash::{BuildHasher, RandomState};
 use std::ops::AsyncFnMut;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use futures_util::FutureExt;
+use tokio::sync::Semaphore;
 
 use super::connect;
 use super::error::{Trouble, from_library, is_end};
 use super::statement::{Form, Transaction, Tx, discard};
-use crate::store::db::{self, Error, Kind};
+use crate::store::db::{self, Error, Kind, Result};
 
 /// How often a unit is run at most.
 const TRIES: u32 = 6;
@@ -24,6 +26,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// waits for a synchronous standby: this one is for a server that says nothing any more.
 const TIME: Duration = Duration::from_secs(20);
 
+/// How long a commit without an answer keeps its connection. A server whose standby is away remembers each of them: by
+/// new connections, its own would soon be used up.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(300);
+
 /// How one try ended.
 enum Tried<T, E> {
     Done(T),
@@ -33,40 +39,44 @@ enum Tried<T, E> {
 }
 
 /// Runs `unit` to its commit.
-pub async fn run<T, E, F>(pool: &Pool, mut unit: F, form: Form) -> std::result::Result<T, E>
+pub async fn run<T, E, F>(
+    pool: &Pool,
+    turns: &Arc<Semaphore>,
+    mut unit: F,
+    form: Form,
+) -> std::result::Result<T, E>
 where
     E: From<Error>,
     F: AsyncFnMut(&mut db::Tx<'_>) -> std::result::Result<T, E>,
 {
     let mut pause = FIRST_PAUSE;
     for _ in 1..TRIES {
-        match attempt(pool, &mut unit, form).await {
+        match attempt(pool, turns, &mut unit, form).await {
             Tried::Done(value) => return Ok(value),
             Tried::Failed(error) => return Err(error),
             Tried::Again(_) => tokio::time::sleep(random_part(pause)).await,
         }
         pause *= 2;
     }
-    match attempt(pool, &mut unit, form).await {
+    match attempt(pool, turns, &mut unit, form).await {
         Tried::Done(value) => Ok(value),
         Tried::Failed(error) | Tried::Again(error) => Err(error),
     }
 }
 
-async fn attempt<T, E, F>(pool: &Pool, unit: &mut F, form: Form) -> Tried<T, E>
+async fn attempt<T, E, F>(
+    pool: &Pool,
+    turns: &Arc<Semaphore>,
+    unit: &mut F,
+    form: Form,
+) -> Tried<T, E>
 where
     E: From<Error>,
     F: AsyncFnMut(&mut db::Tx<'_>) -> std::result::Result<T, E>,
 {
-    let client = match connect::checkout(pool).await {
-        Ok(client) => client,
+    let mut transaction = match transaction(pool, turns, form).await {
+        Ok(transaction) => transaction,
         Err(error) => return Tried::Failed(error.into()),
-    };
-    let mut transaction = Transaction {
-        client,
-        form,
-        has_begun: false,
-        trouble: None,
     };
     let outcome = {
         let mut tx = db::Tx(Kind::Postgres(Tx::unit(&mut transaction)));
@@ -98,6 +108,17 @@ where
     }
 }
 
+async fn transaction(pool: &Pool, turns: &Arc<Semaphore>, form: Form) -> Result<Transaction> {
+    let turn = connect::turn(turns).await?;
+    Ok(Transaction {
+        client: connect::checkout(pool).await?,
+        turn,
+        form,
+        has_begun: false,
+        trouble: None,
+    })
+}
+
 async fn commit<T, E: From<Error>>(transaction: Transaction, value: T) -> Tried<T, E> {
     if !transaction.has_begun || transaction.form == Form::One && transaction.trouble.is_none() {
         return Tried::Done(value);
@@ -114,7 +135,7 @@ async fn commit<T, E: From<Error>>(transaction: Transaction, value: T) -> Tried<
         Ok(Ok(())) => return Tried::Done(value),
         Ok(Err(error)) => error,
         Err(_elapsed) => {
-            discard(transaction.client);
+            drop(tokio::task::spawn_local(wait_for_answer(transaction)));
             return Tried::Failed(unknown("the database does not answer").into());
         }
     };
@@ -137,6 +158,16 @@ async fn commit<T, E: From<Error>>(transaction: Transaction, value: T) -> Tried<
     }
 }
 
+/// Keeps the connection and its turn until the server has answered, or has gone.
+async fn wait_for_answer(Transaction { client, turn, .. }: Transaction) {
+    // Answered after the commit.
+    let answered = tokio::time::timeout(TIME_TO_ANSWER, client.batch_execute("")).await;
+    if !matches!(answered, Ok(Ok(()))) {
+        discard(client);
+    }
+    drop(turn);
+}
+
 fn unknown(reason: &str) -> Error {
     Error::Unavailable(format!("the outcome of a commit is unknown: {reason}"))
 }
@@ -148,6 +179,7 @@ async fn roll_back(transaction: Transaction) {
         form,
         has_begun,
         trouble,
+        turn: _turn,
     } = transaction;
     if trouble == Some(Trouble::Lost) {
         return discard(client);
