@@ -10,6 +10,7 @@ mod support;
 mod fixture;
 mod migrations;
 mod outages;
+mod pages;
 mod runtimes;
 mod units;
 
