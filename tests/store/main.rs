@@ -11,6 +11,7 @@ mod copy;
 mod fixture;
 mod migrations;
 mod outages;
+mod pages;
 mod runtimes;
 mod tables;
 mod units;
