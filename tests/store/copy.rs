@@ -105,8 +105,8 @@ async fn add_user(tx: &mut db::Tx<'_>, number: u128) -> db::Result<()> {
     let values = [
         id(number),
         (&name).into(),
-        (number % 3 == 0).then_some(&name).into(),
-        (number % 2 == 0).into(),
+        number.is_multiple_of(3).then_some(&name).into(),
+        number.is_multiple_of(2).into(),
         i64::try_from(number).expect("small").into(),
     ];
     tx.execute(
