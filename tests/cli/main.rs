@@ -9,6 +9,7 @@ mod process;
 
 mod backup;
 mod check_config;
+mod copy;
 mod create_admin;
 mod healthcheck;
 mod migrate;

@@ -67,7 +67,7 @@ pub fn run(matches: &ArgMatches) -> Outcome {
             bar.clear();
             copied
         }
-        None => runtime.block_on(copy.run(now, &mut Lines::new(clock.clone()))),
+        None => runtime.block_on(copy.run(now, &mut Lines::to(std::io::stderr(), clock.clone()))),
     };
     let copied = copied.map_err(|error| match error {
         error @ Error::Same => Exit::wrong_use(error),

@@ -1,6 +1,6 @@
 //! How far a copy is: a bar on a terminal, a line now and then elsewhere. Both on standard error.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::clock::SharedClock;
 use crate::store::copy::{Progress, Step};
 
-/// Time between two lines of one table.
+/// Time between two lines.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 fn verb(step: Step) -> &'static str {
@@ -38,8 +38,8 @@ impl Bar {
 impl Progress for Bar {
     fn begin(&mut self, step: Step, table: &'static str, done: u64, total: Option<u64>) {
         let template = match total {
-            Some(_) => "{msg:25} {wide_bar} {human_pos}/{human_len} ({per_sec}, {eta} left)",
-            None => "{msg:25} {human_pos} ({per_sec})",
+            Some(_) => "{msg:25} {wide_bar} {human_pos}/{human_len} {eta:>4} left",
+            None => "{msg:25} {human_pos}",
         };
         let style = ProgressStyle::with_template(template);
         self.0
@@ -61,7 +61,8 @@ impl Progress for Bar {
 }
 
 /// Lines for a log.
-pub struct Lines {
+pub struct Lines<W> {
+    out: W,
     clock: SharedClock,
     last: Duration,
     step: Step,
@@ -70,9 +71,10 @@ pub struct Lines {
     total: Option<u64>,
 }
 
-impl Lines {
-    pub fn new(clock: SharedClock) -> Self {
+impl<W: Write> Lines<W> {
+    pub fn to(out: W, clock: SharedClock) -> Self {
         Self {
+            out,
             last: clock.monotonic(),
             clock,
             step: Step::Copying,
@@ -82,12 +84,18 @@ impl Lines {
         }
     }
 
-    fn print(&mut self) {
-        self.last = self.clock.monotonic();
+    fn print_now_and_then(&mut self) {
+        let now = self.clock.monotonic();
+        if now.saturating_sub(self.last) < INTERVAL {
+            return;
+        }
+        self.last = now;
         let total = self
             .total
             .map_or(String::new(), |total| format!(" of {total}"));
-        eprintln!(
+        // A copy does not end because nobody hears of it.
+        let _ = writeln!(
+            self.out,
             "{} {}: {}{total} rows",
             verb(self.step),
             self.table,
@@ -96,18 +104,41 @@ impl Lines {
     }
 }
 
-impl Progress for Lines {
+impl<W: Write> Progress for Lines<W> {
     fn begin(&mut self, step: Step, table: &'static str, done: u64, total: Option<u64>) {
         (self.step, self.table, self.done, self.total) = (step, table, done, total);
-        if total != Some(done) {
-            self.print();
-        }
+        self.print_now_and_then();
     }
 
     fn advance(&mut self, rows: u64) {
         self.done += rows;
-        if self.clock.monotonic().saturating_sub(self.last) >= INTERVAL {
-            self.print();
-        }
+        self.print_now_and_then();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::{ManualClock, Timestamp};
+
+    #[test]
+    fn lines_come_now_and_then() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(0)));
+        let mut lines = Lines::to(Vec::new(), clock.clone());
+        lines.begin(Step::Copying, "users", 500, Some(4000));
+        lines.advance(1000);
+        clock.advance(INTERVAL);
+        lines.advance(1000);
+        lines.advance(1000);
+        lines.begin(Step::Checking, "users", 0, None);
+        clock.advance(INTERVAL);
+        lines.advance(7);
+        let printed = String::from_utf8(lines.out).expect("text");
+        assert_eq!(
+            printed,
+            "copying users: 2500 of 4000 rows\nchecking users: 7 rows\n"
+        );
     }
 }
