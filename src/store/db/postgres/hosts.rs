@@ -133,10 +133,10 @@ mod tests {
             );
         }
         assert_eq!(
-            each(&parsed("one,two", "hostaddr=127.0.0.1,127.0.0.2&port=6001")),
+            each(&parsed("one,two", "hostaddr=127.0.0.1,127.0.0.2")),
             [
-                parsed("one", "hostaddr=127.0.0.1&port=6001"),
-                parsed("two", "hostaddr=127.0.0.2&port=6001")
+                parsed("one", "hostaddr=127.0.0.1"),
+                parsed("two", "hostaddr=127.0.0.2")
             ]
         );
     }
