@@ -12,6 +12,7 @@ mod migrations;
 mod outages;
 mod pages;
 mod runtimes;
+mod schema;
 mod units;
 
 #[test]
