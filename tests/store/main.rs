@@ -7,6 +7,7 @@ mod postgres;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clean_up;
 mod fixture;
 mod migrations;
 mod outages;
