@@ -7,12 +7,14 @@ mod postgres;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clean_up;
 mod copy;
 mod fixture;
 mod migrations;
 mod outages;
 mod pages;
 mod runtimes;
+mod schema;
 mod tables;
 mod units;
 
