@@ -4,6 +4,8 @@
 mod database;
 #[path = "../postgres/mod.rs"]
 mod postgres;
+#[path = "../process/mod.rs"]
+mod process;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -12,8 +14,10 @@ mod fixture;
 mod migrations;
 mod outages;
 mod pages;
+mod pool;
 mod runtimes;
 mod schema;
+mod tls;
 mod units;
 
 #[test]

@@ -18,7 +18,7 @@ use crate::config;
 use crate::store::db::{Error, Result};
 
 /// How long a request waits for a connection to be free, and for a new one to be made.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long one host may take to answer a new connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
