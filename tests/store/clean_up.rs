@@ -133,7 +133,7 @@ async fn all_that_have_expired_go_in_one_turn() {
     let expires_at = |n: u128| match n {
         // All of a stretch, then every other one.
         ..2500 => now,
-        _ if n % 2 == 0 => now,
+        _ if n.is_multiple_of(2) => now,
         _ => now.plus(HOUR),
     };
     let app = with_sessions((1..=COUNT).map(|n| (session(n), expires_at(n))).collect()).await;
