@@ -39,6 +39,7 @@ fn tell(what: &str, mut times: Vec<Duration>) -> Duration {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "fills a database with a million users"]
 async fn no_write_waits_long_behind_the_clean_up() {
+    let _turn = crate::TURN.lock().await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("large.db");
     drop(filled::sqlite(&file, SIZE));

@@ -9,3 +9,6 @@ mod filled;
 mod lists;
 mod plans_of_postgres;
 mod plans_of_sqlite;
+
+/// Tests take turns: one measures, and all of them fill the disk.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

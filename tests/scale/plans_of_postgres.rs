@@ -131,6 +131,7 @@ impl Watched<'_> {
 #[tokio::test]
 #[ignore = "starts a PostgreSQL server and fills it with a million users"]
 async fn no_statement_reads_a_table_of_many_rows_to_its_end() {
+    let _turn = crate::TURN.lock().await;
     let server = Server::start_with(TELL_PLANS);
     let url = server.create_database();
     let name = url.rsplit('/').next().expect("a name");

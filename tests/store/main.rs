@@ -4,6 +4,8 @@
 mod database;
 #[path = "../postgres/mod.rs"]
 mod postgres;
+#[path = "../process/mod.rs"]
+mod process;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -13,9 +15,11 @@ mod fixture;
 mod migrations;
 mod outages;
 mod pages;
+mod pool;
 mod runtimes;
 mod schema;
 mod tables;
+mod tls;
 mod units;
 
 #[test]

@@ -74,6 +74,29 @@ async fn a_newer_schema_is_refused() {
     }
 }
 
+/// A table of somebody else's has a name of ours.
+#[test]
+fn a_migration_that_fails_tells_why() {
+    let (database, url) = fresh();
+    let sql = "CREATE TABLE user_roles (anything INTEGER)";
+    if on_postgresql() {
+        database.session().run(sql);
+    } else {
+        let connection = rusqlite::Connection::open(database.file()).expect("opens");
+        connection.execute_batch(sql).expect("creates");
+    }
+    let failed = Db::migrate(&url).expect_err("fails");
+    assert!(matches!(failed, Error::Schema(_)), "{failed:?}");
+    let message = failed.to_string();
+    assert!(
+        message.contains("user_roles") && message.contains("already exists"),
+        "{message}"
+    );
+    assert!(!message.contains('\n'), "{message}");
+    // All or nothing.
+    assert!(Db::pending(&url).expect("looks").len() > 3);
+}
+
 #[test]
 fn what_is_no_database_is_refused() {
     let (database, url) = fresh();

@@ -1,9 +1,10 @@
 //! Schema migrations, embedded from `sql/postgres/`.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use tokio_postgres::Client;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 use super::connect::alone;
 use super::error::from_library;
@@ -58,12 +59,25 @@ async fn run(client: &mut Client) -> Result<Vec<Migration>> {
         .set_grouped(true)
         .run_async(client)
         .await
-        .map_err(|error| Error::Schema(format!("migration failed: {error}")))?;
+        .map_err(|error| failed(&error))?;
     Ok(report
         .applied_migrations()
         .iter()
         .map(Migration::from)
         .collect())
+}
+
+/// The library says of a refused statement that it was refused, and keeps to itself why.
+fn failed(error: &refinery::Error) -> Error {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(refusal) = error.downcast_ref::<DbError>() {
+            let (message, code) = (refusal.message(), refusal.code().code());
+            return Error::Schema(format!("migration failed: {message} ({code})"));
+        }
+        cause = error.source();
+    }
+    Error::Schema(format!("migration failed: {error}"))
 }
 
 pub async fn missing(client: &Client) -> Result<Vec<Migration>> {

@@ -89,11 +89,9 @@ impl Postgres {
         T: Send + 'static,
         F: AsyncFnOnce(&mut super::Tx<'_>) -> Result<T> + Send + 'static,
     {
-        let permit = self
-            .scans
-            .clone()
-            .acquire_owned()
+        let permit = tokio::time::timeout(connect::PATIENCE, self.scans.clone().acquire_owned())
             .await
+            .map_err(|_elapsed| Error::Overloaded)?
             .map_err(|error| Error::Defect(format!("scan: {error}")))?;
         let (pool, turns) = (self.pool.clone(), self.turns.clone());
         self.on_runner(async move || {

@@ -1,5 +1,7 @@
 //! Schema migrations, embedded from `sql/sqlite/`.
 
+use std::error::Error as StdError;
+
 use super::super::migration::{HAS_UNFINISHED_COPY, Migration, missing_of};
 use super::super::{Error, Migrated, Result};
 use super::connection::Location;
@@ -96,6 +98,14 @@ fn history(connection: &rusqlite::Connection) -> Result<Vec<Migration>> {
     Ok(migrations)
 }
 
+/// The engine repeats the whole migration after what it has to say.
 fn failed(error: refinery::Error) -> Error {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
+    while let Some(inner) = cause {
+        if let Some(rusqlite::Error::SqlInputError { msg, .. }) = inner.downcast_ref() {
+            return Error::Schema(format!("migration failed: {msg}"));
+        }
+        cause = inner.source();
+    }
     Error::Schema(format!("migration failed: {error}"))
 }
