@@ -16,7 +16,7 @@ use crate::{QUICK, SECRET, expect_code, folder, mode};
 const SOURCE: (&str, &str) = ("DATABASE_URL", "sqlite:///source.db");
 
 /// Enough for a copy to be interrupted several times.
-const MANY: i64 = 60_000;
+const MANY: i64 = 300_000;
 
 fn copy_of<'a>(from: &'a str, to: &'a str) -> [&'a str; 5] {
     ["copy", "--from", from, "--to", to]
