@@ -102,6 +102,7 @@ struct Limiter {
 impl Limiter {
     fn new(name: &'static str, limit: Limit, clock: SharedClock) -> Self {
         let clock = Monotonic(clock);
+        // Settings allow 1000 a second at most, so the interval is never zero, which is all that is refused.
         let quota = Quota::with_period(limit.interval())
             .expect("a limit's interval is a millisecond at least")
             .allow_burst(limit.burst);
