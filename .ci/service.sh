@@ -1,0 +1,35 @@
+# For scripts that try a running service: source it, call start_service. Needs a built program; stops what it started
+# when the script ends.
+
+ADMIN_USERNAME=root-of-all
+ADMIN_PASSWORD="correct horse battery staple"
+
+# start_service [NAME=VALUE…]: starts the service with these settings on a free port, with a new database and an
+# administrator. Sets BASE_URL, and SERVICE_DIR, where its database and its log are.
+start_service() {
+  local program=${VESTIBULE:-target/debug/vestibule} waited=0
+  SERVICE_DIR=$(mktemp -d)
+  local settings=(
+    "DATABASE_URL=sqlite:///$SERVICE_DIR/app.db" "PORT=0" "BCRYPT_COST=4" "LOG_FORMAT=text" "$@"
+  )
+  env "${settings[@]}" ADMIN_PASSWORD="$ADMIN_PASSWORD" "$program" create-admin \
+    --email root@example.com --username "$ADMIN_USERNAME" >"$SERVICE_DIR/log" 2>&1 ||
+    { cat "$SERVICE_DIR/log" >&2; return 1; }
+  env "${settings[@]}" "$program" serve >>"$SERVICE_DIR/log" 2>&1 &
+  SERVICE_PID=$!
+  trap stop_service EXIT
+  until BASE_URL=$(sed -n 's/.*listening on \(http:[^ ]*\).*/\1/p' "$SERVICE_DIR/log") && [ -n "$BASE_URL" ]; do
+    if ! kill -0 "$SERVICE_PID" 2>/dev/null || [ $((waited += 1)) -gt 300 ]; then
+      cat "$SERVICE_DIR/log" >&2
+      return 1
+    fi
+    sleep 0.1
+  done
+  export BASE_URL ADMIN_USERNAME ADMIN_PASSWORD
+}
+
+stop_service() {
+  kill "$SERVICE_PID" 2>/dev/null || true
+  wait "$SERVICE_PID" 2>/dev/null || true
+  rm -rf "$SERVICE_DIR"
+}
