@@ -17,6 +17,8 @@ pub enum Base {
         /// For people: the file, tag or commit that it is of.
         name: String,
         document: Value,
+        /// Whether it is of a release: what was declared since then is all about it.
+        is_release: bool,
     },
     /// There is nothing older, as far as can be seen, and that may be right.
     None(String),
@@ -47,6 +49,7 @@ fn named(root: &Path, wanted: &str) -> Base {
     Base::Found {
         name: wanted.to_owned(),
         document,
+        is_release: false,
     }
 }
 
@@ -57,12 +60,19 @@ fn earlier(root: &Path) -> Result<Base, String> {
     let current = std::fs::read_to_string(root.join(FILE)).map_err(|error| error.to_string())?;
     let current: Value = serde_json::from_str(&current).map_err(|error| error.to_string())?;
     let is_shallow = git(root, &["rev-parse", "--is-shallow-repository"])?.trim() == "true";
-    let found = match release(root, &current) {
-        Some(tag) => Some((tag.clone(), parsed(root, &tag)?)),
-        None => last_change(root, &current)?,
-    };
-    Ok(match found {
-        Some((name, document)) => Base::Found { name, document },
+    if let Some(tag) = release(root, &current) {
+        return Ok(Base::Found {
+            document: parsed(root, &tag)?,
+            name: tag,
+            is_release: true,
+        });
+    }
+    Ok(match last_change(root, &current)? {
+        Some((name, document)) => Base::Found {
+            name,
+            document,
+            is_release: false,
+        },
         None if is_shallow => {
             Base::Unknown("the history is cut off here (a shallow clone)".to_owned())
         }
@@ -184,7 +194,7 @@ mod tests {
         /// The name and the document of the base, or why there is none.
         fn base(&self) -> Result<(String, String), String> {
             match find(self.root(), None) {
-                Base::Found { name, document } => Ok((name, document.to_string())),
+                Base::Found { name, document, .. } => Ok((name, document.to_string())),
                 Base::None(reason) | Base::Unknown(reason) => Err(reason),
             }
         }

@@ -117,6 +117,10 @@ impl Place {
         }
     }
 
+    pub fn is_of_error(&self) -> bool {
+        self.is_error
+    }
+
     /// At the code of a problem, of one of its fields (RFC 9457), or of an error of RFC 6749 §5.2.
     pub fn is_problem_code(&self) -> bool {
         self.is_error && is_code(&self.property)

@@ -64,8 +64,12 @@ kinds! {
     ScopeAdded = "scope_added", Compatible;
     /// A problem code stands in no answer any more: it was renamed, or the failure cannot happen.
     ProblemCodeWithdrawn = "problem_code_withdrawn", Breaks;
-    /// A component has another name, or none: the types of generated clients are called otherwise, the wire is the same.
+    /// A component has another name: the types of generated clients are called otherwise, the wire is the same.
     SchemaRenamed = "schema_renamed", Compatible;
+    /// What was written out is a component: generated clients have a type for it.
+    SchemaNamed = "schema_named", Compatible;
+    /// A component is written out: generated clients have no type for it, or make up a name.
+    SchemaUnnamed = "schema_unnamed", Compatible;
 
     /// The operation is gone.
     OperationRemoved = "operation_removed", Breaks;
@@ -171,7 +175,7 @@ kinds! {
     OtherStatusAdded = "other_status_added", Compatible;
     /// An answer does not come in a media type any more.
     ResponseMediaTypeRemoved = "response_media_type_removed", Breaks;
-    /// An answer comes in a further media type, or has a body at all.
+    /// An answer comes in a further media type to who accepts it, or has a body at all.
     ResponseMediaTypeAdded = "response_media_type_added", Compatible;
     /// A header is gone.
     ResponseHeaderRemoved = "response_header_removed", Breaks;
@@ -183,6 +187,8 @@ kinds! {
     ResponseHeaderBecameRequired = "response_header_became_required", Compatible;
     /// A property is gone.
     ResponsePropertyRemoved = "response_property_removed", Breaks;
+    /// A property that an error could have, or not, is gone here.
+    ProblemPropertyRemoved = "problem_property_removed", Compatible;
     /// A new property, where clients pass over those that they do not know.
     ResponsePropertyAdded = "response_property_added", Compatible;
     /// A new property in an object of which the document said that it has no others.

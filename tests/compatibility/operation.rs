@@ -10,7 +10,7 @@ use crate::facet::Direction;
 use crate::kind::Kind;
 use crate::schema::Comparison;
 use crate::security;
-use crate::shape::Document;
+use crate::shape::{Document, Shape};
 
 const OPERATION: &[&str] = &[
     "deprecated",
@@ -103,6 +103,11 @@ impl Comparison<'_> {
         let is = parameters(&new_document, new, &renamed);
         let keys: BTreeSet<_> = was.keys().chain(is.keys()).collect();
         for key @ (location, name) in keys {
+            let sent = was.get(key).or_else(|| is.get(key));
+            let name = match location.as_str() {
+                "header" => sent.and_then(|sent| sent["name"].as_str()).unwrap_or(name),
+                _ => name,
+            };
             let place = &place.part(&format!("{location} {name}"));
             let kind = match (was.get(key), is.get(key)) {
                 (Some(was), Some(is)) => {
@@ -138,7 +143,8 @@ impl Comparison<'_> {
     ) {
         let is_deprecated = |value: &Value| value["deprecated"] == true;
         self.deprecation(place, is_deprecated(old), is_deprecated(new));
-        let (was, is) = (style(old_location, old), style(new_location, new));
+        let was = style(&self.old, old_location, old);
+        let is = style(&self.new, new_location, new);
         if was != is {
             self.found(Kind::Unjudged, place, Some(was), Some(is));
         }
@@ -235,14 +241,19 @@ fn parameters<'v>(
 }
 
 /// How a parameter's value is written, with the defaults of OpenAPI.
-fn style(location: &str, parameter: &Value) -> String {
+fn style(document: &Document, location: &str, parameter: &Value) -> String {
     let default = match location {
         "query" | "cookie" => "form",
         _ => "simple",
     };
     let style = parameter["style"].as_str().unwrap_or(default);
+    let (_, schema) = schema(parameter);
+    let is_single = document.forms(schema).iter().all(|form| {
+        let shape = Shape::of(document, form);
+        !shape.types.contains("array") && !shape.types.contains("object")
+    });
     let is_exploded = parameter["explode"].as_bool().unwrap_or(style == "form");
-    match is_exploded {
+    match is_exploded && !is_single {
         true => format!("style {style}, exploded"),
         false => format!("style {style}"),
     }

@@ -10,7 +10,8 @@ use crate::kind::Kind;
 use crate::schema::Comparison;
 use crate::shape::Document;
 
-const RESPONSE: &[&str] = &["content", "description", "headers"];
+/// Links tell where one may go on; they promise nothing of the answer.
+const RESPONSE: &[&str] = &["content", "description", "headers", "links"];
 
 /// Whether a client that gets it has what it asked for. 304 comes only to one that sent a condition (RFC 9110 §15.4.5).
 fn is_success(status: &str) -> bool {
@@ -68,10 +69,12 @@ impl Comparison<'_> {
         let (old_document, new_document) = (Document(self.old.0), Document(self.new.0));
         let (was, is) = (headers(&old_document, old), headers(&new_document, new));
         let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
-        for name in names {
+        for key in names {
+            let (was, is) = (was.get(key), is.get(key));
+            let name = was.or(is).map_or("", |(name, _)| name);
             let place = &place.part(&format!("header {name}"));
-            match (was.get(name), is.get(name)) {
-                (Some(was), Some(is)) => {
+            match (was, is) {
+                (Some((_, was)), Some((_, is))) => {
                     match (was["required"] == true, is["required"] == true) {
                         (false, true) => {
                             self.found(Kind::ResponseHeaderBecameRequired, place, None, None);
@@ -90,9 +93,15 @@ impl Comparison<'_> {
     }
 }
 
-/// By name; upper and lower case are the same there (RFC 9110 §5.1).
-fn headers<'v>(document: &'v Document, response: &'v Value) -> BTreeMap<String, &'v Value> {
+/// By name in lower case, for both are the same there (RFC 9110 §5.1), with the name as it is written.
+fn headers<'v>(
+    document: &'v Document,
+    response: &'v Value,
+) -> BTreeMap<String, (&'v str, &'v Value)> {
     let headers = response["headers"].as_object().into_iter().flatten();
-    let named = headers.map(|(name, header)| (name.to_ascii_lowercase(), document.resolve(header)));
+    let named = headers.map(|(name, header)| {
+        let header = document.resolve(header);
+        (name.to_ascii_lowercase(), (name.as_str(), header))
+    });
     named.collect()
 }

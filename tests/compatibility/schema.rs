@@ -81,18 +81,20 @@ impl<'a> Comparison<'a> {
 
     /// Says it when a component is called otherwise. Returns the place of what is in it.
     fn names(&mut self, place: &Place, was: Option<&str>, is: Option<&str>) -> Place {
-        let told = |name: Option<&str>| Some(name.unwrap_or("no component").to_owned());
         match (was, is) {
             (None, None) => place.clone(),
             (Some(was), Some(is)) if was == is => place.component(was),
-            _ => {
-                let name = was.or(is).unwrap_or_default();
-                self.found(
-                    Kind::SchemaRenamed,
-                    &place.naming(name),
-                    told(was),
-                    told(is),
-                );
+            (Some(was), Some(is)) => {
+                let (name, was, is) = (place.naming(was), was.to_owned(), is.to_owned());
+                self.found(Kind::SchemaRenamed, &name, Some(was), Some(is));
+                place.apart()
+            }
+            (None, Some(is)) => {
+                self.found(Kind::SchemaNamed, &place.naming(is), None, None);
+                place.apart()
+            }
+            (Some(was), None) => {
+                self.found(Kind::SchemaUnnamed, &place.naming(was), None, None);
                 place.apart()
             }
         }
@@ -263,7 +265,10 @@ impl<'a> Comparison<'a> {
                     true => Kind::RequestPropertyAddedRequired,
                     false => Kind::RequestPropertyAdded,
                 },
-                (Direction::Response, Some(_), None) => Kind::ResponsePropertyRemoved,
+                (Direction::Response, Some(_), None) => match place.is_of_error() && !required.0 {
+                    true => Kind::ProblemPropertyRemoved,
+                    false => Kind::ResponsePropertyRemoved,
+                },
                 (Direction::Response, None, Some(_)) => match old.further == false {
                     true => Kind::ResponsePropertyAddedToClosed,
                     false => Kind::ResponsePropertyAdded,

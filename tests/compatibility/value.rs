@@ -23,8 +23,17 @@ const LENGTHS: &[(&str, IsNarrower)] = &[
     ("maxProperties", AT_MOST),
 ];
 
-/// Formats of which the second takes all of the first.
-const LARGER: &[(&str, &str)] = &[("int32", "int64"), ("float", "double")];
+/// Formats of whole numbers, with the least and the most of each.
+const RANGES: &[(&str, i128, i128)] = &[
+    ("int8", i8::MIN as i128, i8::MAX as i128),
+    ("int16", i16::MIN as i128, i16::MAX as i128),
+    ("int32", i32::MIN as i128, i32::MAX as i128),
+    ("int64", i64::MIN as i128, i64::MAX as i128),
+    ("uint8", 0, u8::MAX as i128),
+    ("uint16", 0, u16::MAX as i128),
+    ("uint32", 0, u32::MAX as i128),
+    ("uint64", 0, u64::MAX as i128),
+];
 
 /// Takes from both shapes what it compares.
 pub fn compare(
@@ -40,6 +49,7 @@ pub fn compare(
         direction,
     };
     at.values(old.values.take(), new.values.take());
+    let ranges = [range(old), range(new)];
     at.bound("minimum", AT_LEAST, old.least.take(), new.least.take());
     at.bound("maximum", AT_MOST, old.most.take(), new.most.take());
     for (name, is_narrower) in LENGTHS {
@@ -61,7 +71,7 @@ pub fn compare(
     let mut both = |name: &str| [&mut *old, &mut *new].map(|shape| shape.rest.remove(name));
     at.multiple(both("multipleOf"));
     at.pattern(both("pattern"));
-    at.format(both("format"));
+    at.format(both("format"), ranges);
     at.default(both("default"));
 }
 
@@ -167,25 +177,32 @@ impl At<'_, '_> {
         }
     }
 
-    fn format(&mut self, formats: [Option<Value>; 2]) {
+    fn format(&mut self, formats: [Option<Value>; 2], ranges: [Option<(i128, i128)>; 2]) {
         // Says how to show it, not what it is.
         let [old, new] = formats.map(|format| format.filter(|format| format != "password"));
         if old == new {
             return;
         }
-        let is_larger = |small: &Option<Value>, large: &Option<Value>| {
-            let pair = (small.as_ref(), large.as_ref());
-            let (Some(Value::String(small)), Some(Value::String(large))) = pair else {
-                return false;
-            };
-            LARGER.contains(&(small, large))
-        };
-        let sense = match () {
-            () if is_larger(&old, &new) => Sense::Widened,
-            () if is_larger(&new, &old) => Sense::Narrowed,
-            () => sense_of_presence(&old, &new),
+        let names = [&old, &new].map(|format| format.as_ref().and_then(Value::as_str));
+        let sense = match (names, ranges) {
+            ([Some("float"), Some("double")], _) => Sense::Widened,
+            ([Some("double"), Some("float")], _) => Sense::Narrowed,
+            (_, [Some(was), Some(is)]) => self.sense_of_ranges(was, is),
+            _ => sense_of_presence(&old, &new),
         };
         self.found(&facet::FORMAT, sense, told(old), told(new));
+    }
+
+    /// Two of the same are told of for the type that generated clients use, and break nothing.
+    fn sense_of_ranges(&self, was: (i128, i128), is: (i128, i128)) -> Sense {
+        let holds =
+            |outer: (i128, i128), inner: (i128, i128)| outer.0 <= inner.0 && inner.1 <= outer.1;
+        match (holds(was, is), holds(is, was)) {
+            (true, true) if self.direction == Direction::Request => Sense::Widened,
+            (true, _) => Sense::Narrowed,
+            (false, true) => Sense::Widened,
+            (false, false) => Sense::Changed,
+        }
     }
 
     fn default(&mut self, [old, new]: [Option<Value>; 2]) {
@@ -203,6 +220,24 @@ impl At<'_, '_> {
     fn deprecation(&mut self, [old, new]: [bool; 2]) {
         self.comparison.deprecation(self.place, old, new);
     }
+}
+
+/// The whole numbers that a schema takes by its bounds and its format, if it takes nothing else.
+fn range(shape: &Shape) -> Option<(i128, i128)> {
+    let (_, least, most) = match shape.rest.get("format") {
+        None => &("", i128::MIN, i128::MAX),
+        Some(format) => RANGES.iter().find(|(name, ..)| format == name)?,
+    };
+    let whole = |bound: &Option<(Value, bool)>| {
+        let number = &bound.as_ref()?.0;
+        let signed = number.as_i64().map(i128::from);
+        signed.or_else(|| number.as_u64().map(i128::from))
+    };
+    let is_whole = shape.types.len() == 1 && shape.types.contains("integer");
+    is_whole.then_some((
+        whole(&shape.least).map_or(*least, |bound| bound.max(*least)),
+        whole(&shape.most).map_or(*most, |bound| bound.min(*most)),
+    ))
 }
 
 /// Of a rule that is there or not, and of which two cannot be compared.

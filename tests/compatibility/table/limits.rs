@@ -171,6 +171,24 @@ pub fn rows() -> Vec<Row> {
             text("pattern", "^b".into()),
             PATTERN,
         ),
+        narrower(
+            "a smaller number with a fraction",
+            json!({ "type": "number", "format": "double" }),
+            json!({ "type": "number", "format": "float" }),
+            FORMAT,
+        ),
+        narrower(
+            "a format of whole numbers",
+            plain("integer"),
+            number("format", "int64".into()),
+            FORMAT,
+        ),
+        other(
+            "a format with other negative numbers",
+            number("format", "int8".into()),
+            number("format", "uint8".into()),
+            FORMAT,
+        ),
         other(
             "another format",
             text("format", "email".into()),
@@ -187,6 +205,21 @@ pub fn rows() -> Vec<Row> {
             request(plain("string")),
             request(text("minLength", 0.into())),
         ],
+    ));
+    // Generated clients may use another type for it; the wire is the same.
+    let page =
+        |format: &str| json!({ "type": "integer", "minimum": 1, "maximum": 100, "format": format });
+    rows.push(alike(
+        "a format that the bounds are within",
+        [request(page("int64")), request(page("uint8"))],
+        REQUEST,
+        [Kind::RequestFormatWidened; 2],
+    ));
+    rows.push(alike(
+        "a format that the bounds are within, in an answer",
+        [response(page("int64")), response(page("uint8"))],
+        RESPONSE,
+        [Kind::ResponseFormatNarrowed; 2],
     ));
     rows.push(nothing(
         "that it is a password, to be shown as one",

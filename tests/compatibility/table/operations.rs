@@ -250,15 +250,22 @@ fn sent() -> Vec<Row> {
         ),
         alike(
             "a list is written otherwise",
-            [limit(json!({})), limit(json!({ "explode": false }))],
+            [
+                limit(json!({ "schema": { "type": "array" } })),
+                limit(json!({ "schema": { "type": "array" }, "explode": false })),
+            ],
             LIMIT,
             [Kind::Unjudged; 2],
         ),
         nothing(
+            "how a list would be written, of a single value",
+            [limit(json!({})), limit(json!({ "explode": false }))],
+        ),
+        nothing(
             "how a list is written by default is told",
             [
-                limit(json!({})),
-                limit(json!({ "style": "form", "explode": true })),
+                limit(json!({ "schema": { "type": "array" } })),
+                limit(json!({ "schema": { "type": "array" }, "style": "form", "explode": true })),
             ],
         ),
         alike(

@@ -36,7 +36,7 @@ pub fn rows() -> Vec<Row> {
 
 fn answers() -> Vec<Row> {
     let header = |header: Value| answer(json!({ "headers": { "ETag": header } }));
-    let etag = "POST /things 200 response header etag";
+    let etag = "POST /things 200 response header ETag";
     let media = |name: &str| answer(json!({ "content": { name: {} } }));
     let text = json!({ "schema": { "type": "string" } });
     vec![
@@ -136,14 +136,12 @@ fn answers() -> Vec<Row> {
                 answer(json!({ "description": "Done." })),
             ],
         ),
-        alike(
-            "something that no rule looks at",
+        nothing(
+            "where to go on is told",
             [
                 answer(json!({})),
                 answer(json!({ "links": { "next": {} } })),
             ],
-            RESPONSE,
-            [Kind::Unjudged; 2],
         ),
     ]
 }
@@ -205,6 +203,24 @@ fn properties() -> Vec<Row> {
             ],
             NAME,
             [Kind::ResponsePropertyRemoved, Kind::ResponsePropertyAdded],
+        ),
+        breaks(
+            "a property of an error is removed that was always there",
+            [
+                problem(json!({ "type": "object", "required": ["name"] })),
+                problem(json!({ "type": "object" })),
+            ],
+            "POST /things 404 response.name",
+            [Kind::ResponsePropertyRemoved, Kind::ResponsePropertyAdded],
+        ),
+        alike(
+            "a property of an error is removed that could be missing",
+            [
+                problem(object(text.clone())),
+                problem(json!({ "type": "object" })),
+            ],
+            "POST /things 404 response.name",
+            [Kind::ProblemPropertyRemoved, Kind::ResponsePropertyAdded],
         ),
         nothing(
             "a property is only received",

@@ -80,7 +80,7 @@ fn components() -> Vec<Row> {
                 response(object(text.clone())),
             ],
             "component Thing",
-            [Kind::SchemaRenamed; 2],
+            [Kind::SchemaUnnamed, Kind::SchemaNamed],
         ),
         row(
             "a component has another name and another shape",
@@ -121,8 +121,8 @@ fn components() -> Vec<Row> {
         row(
             "a component that contains itself, written out for one storey",
             [nodes(text), unrolled],
-            &[(Kind::SchemaRenamed, "component Node")],
-            &[(Kind::SchemaRenamed, "component Node")],
+            &[(Kind::SchemaUnnamed, "component Node")],
+            &[(Kind::SchemaNamed, "component Node")],
         ),
     ]
 }
