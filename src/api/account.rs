@@ -34,6 +34,7 @@ pub const FAILURES: Failures = &[
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct ProfileReplacement {
+    /// The name to log in with from now on.
     username: UsernameText,
     /// Without one, or with `null`, there is none afterwards.
     full_name: Option<FullNameText>,
@@ -43,8 +44,9 @@ struct ProfileReplacement {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct ProfileUpdate {
+    /// Another name to log in with.
     username: Option<UsernameText>,
-    /// `null` removes it.
+    /// `null` removes the one there is.
     full_name: MaybeUndefined<FullNameText>,
 }
 
@@ -52,7 +54,9 @@ struct ProfileUpdate {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct PasswordChange {
+    /// The one to be replaced.
     current_password: PasswordText,
+    /// Any characters but NUL. It has to be another one, and hard to guess.
     new_password: NewPasswordText,
 }
 
@@ -63,12 +67,16 @@ pub struct AccountApi;
 #[OpenApi(prefix_path = "/users/me", tag = "Tag::Account")]
 impl AccountApi {
     /// Get the own account
+    ///
+    /// Of whoever the access token was made for, whatever its scope.
     #[oai(path = "/", method = "get", operation_id = "getCurrentUser")]
     async fn get(&self, caller: Caller) -> Result<Json<User>> {
         Ok(Json(caller.actor.user.into()))
     }
 
     /// Replace the own profile
+    ///
+    /// Username and full name; what is not sent is removed.
     #[oai(path = "/", method = "put", operation_id = "replaceCurrentUser")]
     async fn replace(
         &self,
@@ -84,6 +92,8 @@ impl AccountApi {
     }
 
     /// Change the own profile
+    ///
+    /// Username, full name or both; what is not sent stays.
     #[oai(path = "/", method = "patch", operation_id = "updateCurrentUser")]
     async fn update(&self, caller: Caller, body: JsonBody<ProfileUpdate>) -> Result<Json<User>> {
         let profile = parse_profile(body.0.username, body.0.full_name).or_problem()?;
@@ -107,7 +117,7 @@ impl AccountApi {
 
     /// Change the own password
     ///
-    /// All other sessions end.
+    /// The session of the access token goes on, all other sessions end.
     #[oai(path = "/password", method = "put", operation_id = "changePassword")]
     async fn change_password(
         &self,

@@ -11,6 +11,7 @@ mod context;
 mod cores;
 mod cors;
 mod docs;
+mod error_body;
 mod fields;
 mod front;
 mod limits;

@@ -19,7 +19,7 @@ use super::result::{Result, ResultExt};
 use super::security::{Permitted, RolesWrite, UsersRead, UsersWrite};
 use super::spec::{Failures, Tag};
 use crate::domain::users::{self, NewUser, Query as UserQuery, Update};
-use crate::domain::{Email, FieldError, FullName, Invalid, Password, Username, roles};
+use crate::domain::{Email, FieldCode, FieldError, FullName, Invalid, Password, Username, roles};
 use crate::ids::UserId;
 
 /// What the operations answer besides success and what every operation may answer.
@@ -81,6 +81,7 @@ pub const FAILURES: Failures = &[
 #[derive(Debug, Object, Serialize)]
 #[oai(read_only_all)]
 struct UserPage {
+    /// As many as were asked for, fewer on the last page.
     items: Vec<User>,
     /// To be sent as `cursor` for the next page; `null` on the last.
     next_cursor: Nullable<String>,
@@ -90,13 +91,17 @@ struct UserPage {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct CreateUserRequest {
+    /// The user's address.
     email: EmailText,
+    /// The user's name to log in with.
     username: UsernameText,
     /// Without one the user cannot log in until a password is set.
     password: Option<NewPasswordText>,
+    /// The user's name as people write it.
     full_name: Option<FullNameText>,
     /// Instead of the role `user`. Needs the permission `roles:write`.
     roles: Option<Vec<String>>,
+    /// Whether the address is known to be the user's; `false` when absent.
     email_verified: Option<bool>,
 }
 
@@ -106,11 +111,13 @@ struct CreateUserRequest {
 struct UpdateUserRequest {
     /// A new address counts as unverified unless `email_verified` comes along.
     email: Option<EmailText>,
+    /// Another name for the user to log in with.
     username: Option<UsernameText>,
-    /// `null` removes it.
+    /// `null` removes the user's full name.
     full_name: MaybeUndefined<FullNameText>,
     /// `false` ends the user's sessions and lets nobody log in.
     is_active: Option<bool>,
+    /// Whether the address, the new one if there is one, is known to be the user's.
     email_verified: Option<bool>,
 }
 
@@ -135,7 +142,7 @@ impl UsersApi {
     async fn list(
         &self,
         caller: Permitted<UsersRead>,
-        /// Users on a page.
+        /// How many users a page has.
         #[oai(default)]
         limit: Query<PageLimit>,
         /// `next_cursor` of the page before.
@@ -170,7 +177,7 @@ impl UsersApi {
 
     /// Create a user
     ///
-    /// Needs the permission `users:write`.
+    /// The user can log in at once when a password is given. Needs the permission `users:write`.
     #[oai(path = "/", method = "post", operation_id = "createUser")]
     async fn create(
         &self,
@@ -189,9 +196,14 @@ impl UsersApi {
 
     /// Get a user
     ///
-    /// Needs the permission `users:read`.
+    /// By id. Needs the permission `users:read`.
     #[oai(path = "/:id", method = "get", operation_id = "getUser")]
-    async fn get(&self, caller: Permitted<UsersRead>, id: Path<Uuid>) -> Result<Json<User>> {
+    async fn get(
+        &self,
+        caller: Permitted<UsersRead>,
+        /// The user's id.
+        id: Path<Uuid>,
+    ) -> Result<Json<User>> {
         let user = users::find(caller.services(), &caller.actor, UserId(id.0))
             .await
             .or_problem()?;
@@ -206,6 +218,7 @@ impl UsersApi {
     async fn update(
         &self,
         caller: Permitted<UsersWrite>,
+        /// The user's id.
         id: Path<Uuid>,
         body: JsonBody<UpdateUserRequest>,
     ) -> Result<Json<User>> {
@@ -221,7 +234,12 @@ impl UsersApi {
     /// For good. Needs the permission `users:write`, and every permission that the user has. To delete oneself, the password
     /// has to be given less than 10 minutes before.
     #[oai(path = "/:id", method = "delete", operation_id = "deleteUser")]
-    async fn delete(&self, caller: Permitted<UsersWrite>, id: Path<Uuid>) -> Result<NoContent> {
+    async fn delete(
+        &self,
+        caller: Permitted<UsersWrite>,
+        /// The user's id.
+        id: Path<Uuid>,
+    ) -> Result<NoContent> {
         users::delete(caller.services(), &caller.actor, UserId(id.0))
             .await
             .or_problem()?;
@@ -235,6 +253,7 @@ impl UsersApi {
     async fn set_roles(
         &self,
         caller: Permitted<RolesWrite>,
+        /// The user's id.
         id: Path<Uuid>,
         body: JsonBody<SetRolesRequest>,
     ) -> Result<Json<User>> {
@@ -301,7 +320,7 @@ fn decode_cursor(text: &str) -> std::result::Result<UserId, Failure> {
         detail: "The query has a value that cannot be used.".to_owned(),
         errors: vec![FieldError::new(
             "cursor",
-            "invalid_format",
+            FieldCode::InvalidFormat,
             "Send next_cursor of the page before.",
         )],
     })

@@ -4,7 +4,9 @@ use super::audit::Event;
 use super::reauthentication::check_current_password;
 use super::registration::hash_new_password;
 use super::roles::keep_an_admin;
-use super::{Actor, Error, FieldError, FullName, Password, Result, Services, User, Username};
+use super::{
+    Actor, Error, FieldCode, FieldError, FullName, Password, Result, Services, User, Username,
+};
 use crate::config::Secret;
 use crate::store::audit;
 use crate::store::sessions::{self, Which};
@@ -61,7 +63,7 @@ pub async fn change_password(
     check_current_password(services, actor, &current).await?;
     if *new.secret() == current {
         let message = "The new password is the one you have now.";
-        return Err(FieldError::new("new_password", "same_as_current", message).into());
+        return Err(FieldError::new("new_password", FieldCode::SameAsCurrent, message).into());
     }
     let about = vec![actor.user.email.clone(), actor.user.username.clone()];
     let hash = hash_new_password(

@@ -26,6 +26,7 @@ mod front;
 mod hostile;
 mod hostile_messages;
 mod limits;
+mod oauth_errors;
 mod passwords;
 mod raw;
 mod records;
