@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::headers::ENTITY_TAG;
 use super::{member, members};
 
 pub const USER_ID: &str = "01981d2c-7b5e-7c3a-9f10-5a2b6c8d4e1f";
@@ -57,6 +58,7 @@ pub fn of_parameter(name: &str) -> Option<Value> {
         "role" => json!("user"),
         "is_active" => json!(true),
         "scope" => json!("current"),
+        "If-Match" | "If-None-Match" => json!(ENTITY_TAG),
         _ => return None,
     };
     Some(example)

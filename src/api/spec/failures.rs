@@ -74,6 +74,10 @@ pub fn told(code: Code) -> (&'static str, Failure) {
             "Nobody would be left who can administer the service.",
             Error::LastAdmin.into(),
         ),
+        Code::PreconditionFailed => (
+            "The account is no longer what `If-Match` names, or it is what `If-None-Match` excludes.",
+            Error::PreconditionFailed.into(),
+        ),
         Code::BodyTooLarge => ("The body has more than 65536 bytes.", Failure::BodyTooLarge),
         Code::UnsupportedMediaType => (
             "The body has another media type than the one asked for.",

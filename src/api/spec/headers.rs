@@ -7,6 +7,8 @@ use super::reference;
 /// Operations that are never refused for a rate.
 pub const UNLIMITED: &[&str] = &["getHealth", "getReadiness"];
 
+pub const ENTITY_TAG: &str = "\"XrY7u-Ae7tCTyyK7j1rNww\"";
+
 /// Every header that has a component, by the component's name.
 pub fn components() -> Value {
     json!({
@@ -45,6 +47,19 @@ pub fn components() -> Value {
             "schema": { "type": "string" },
             "example": "Bearer realm=\"vestibule\", error=\"insufficient_scope\", scope=\"users:read\"",
         },
+        "ETag": {
+            "description": "Names what is shown of the account (RFC 9110 §8.8.3): it changes with every change of that, and with \
+                nothing else.",
+            "required": true,
+            "schema": { "type": "string" },
+            "example": ENTITY_TAG,
+        },
+        "Content-Location": {
+            "description": "Path of what the body shows.",
+            "required": true,
+            "schema": { "type": "string", "format": "uri-reference" },
+            "example": "/users/01981d2c-7b5e-7c3a-9f10-5a2b6c8d4e1f",
+        },
         "Location": {
             "description": "Path of what was created.",
             "required": true,
@@ -61,7 +76,6 @@ pub fn of_answer(id: &str, status: u16) -> Vec<(&'static str, &'static str)> {
         names.extend(["RateLimit-Policy", "RateLimit"]);
     }
     match status {
-        201 => names.push("Location"),
         401 => names.push("WWW-Authenticate"),
         429 | 503 => names.push("Retry-After"),
         _ => (),

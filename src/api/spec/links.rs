@@ -1,101 +1,92 @@
-//! Which answers feed which operations (OpenAPI 3.0.3 §4.7.20).
+//! Which answers feed which operations (OpenAPI 3.0.3 §4.7.20). By parameters alone: a link that makes a body of what was
+//! answered is more than parsers of specifications know of.
 
 use serde_json::{Value, json};
 
-/// Operation and status; name, operation and description of the link; what is passed on.
-type Link = (
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static str,
-    Passed,
-);
-
-/// What of the answer goes where.
-#[derive(Clone, Copy)]
-enum Passed {
-    /// A parameter, by a runtime expression.
-    Parameter(&'static str, &'static str),
-    /// A member of the body.
-    Body(&'static str, &'static str),
+/// A link from an answer to an operation.
+struct Link {
+    /// Operation and status of the answer.
+    from: (&'static str, &'static str),
+    name: &'static str,
+    to: &'static str,
+    description: &'static str,
+    /// The parameter and where in the answer its value is (a runtime expression).
+    passes: (&'static str, &'static str),
 }
 
-const ID: Passed = Passed::Parameter("id", "$response.body#/id");
-const FIRST_ID: Passed = Passed::Parameter("id", "$response.body#/items/0/id");
+const fn link(
+    from: (&'static str, &'static str),
+    name: &'static str,
+    to: &'static str,
+    description: &'static str,
+    passes: (&'static str, &'static str),
+) -> Link {
+    Link {
+        from,
+        name,
+        to,
+        description,
+        passes,
+    }
+}
+
+const REGISTERED: (&str, &str) = ("registerUser", "201");
+const CREATED: (&str, &str) = ("createUser", "201");
+const LISTED: (&str, &str) = ("listUsers", "200");
+
+const ID: (&str, &str) = ("id", "$response.body#/id");
+const FIRST_ID: (&str, &str) = ("id", "$response.body#/items/0/id");
+const CURSOR: (&str, &str) = ("cursor", "$response.body#/next_cursor");
 
 const LINKS: &[Link] = &[
-    (
-        "registerUser",
-        "201",
+    link(
+        REGISTERED,
         "getRegistered",
         "getUser",
         "An administrator looks at the new account.",
         ID,
     ),
-    (
-        "createUser",
-        "201",
+    link(
+        CREATED,
         "getCreated",
         "getUser",
         "Look at the new user.",
         ID,
     ),
-    (
-        "createUser",
-        "201",
+    link(
+        CREATED,
         "updateCreated",
         "updateUser",
         "Change the new user.",
         ID,
     ),
-    (
-        "createUser",
-        "201",
+    link(
+        CREATED,
         "setRolesOfCreated",
         "setUserRoles",
         "Give the new user roles.",
         ID,
     ),
-    (
-        "createUser",
-        "201",
+    link(
+        CREATED,
         "deleteCreated",
         "deleteUser",
         "Delete the new user.",
         ID,
     ),
-    (
-        "listUsers",
-        "200",
+    link(
+        LISTED,
         "nextPage",
         "listUsers",
         "The page after this one.",
-        Passed::Parameter("cursor", "$response.body#/next_cursor"),
+        CURSOR,
     ),
-    (
-        "listUsers",
-        "200",
+    link(
+        LISTED,
         "getFirst",
         "getUser",
         "Look at the first user of the page.",
         FIRST_ID,
-    ),
-    (
-        "issueToken",
-        "200",
-        "refresh",
-        "refreshToken",
-        "Replace the refresh token.",
-        Passed::Body("refresh_token", "$response.body#/refresh_token"),
-    ),
-    (
-        "refreshToken",
-        "200",
-        "refreshAgain",
-        "refreshToken",
-        "Replace the new refresh token.",
-        Passed::Body("refresh_token", "$response.body#/refresh_token"),
     ),
 ];
 
@@ -105,19 +96,13 @@ pub fn add(document: &mut Value) {
             .as_str()
             .unwrap_or_default()
             .to_owned();
-        for (_, status, name, target, description, passed) in
-            LINKS.iter().filter(|link| link.0 == id)
-        {
-            let mut link = json!({ "operationId": target, "description": description });
-            match passed {
-                Passed::Parameter(parameter, expression) => {
-                    link["parameters"] = json!({ *parameter: expression })
-                }
-                Passed::Body(member, expression) => {
-                    link["requestBody"] = json!({ *member: expression })
-                }
-            }
-            operation["responses"][*status]["links"][*name] = link;
+        for link in LINKS.iter().filter(|link| link.from.0 == id) {
+            let (parameter, expression) = link.passes;
+            operation["responses"][link.from.1]["links"][link.name] = json!({
+                "operationId": link.to,
+                "description": link.description,
+                "parameters": { parameter: expression },
+            });
         }
     }
 }

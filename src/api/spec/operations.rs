@@ -114,11 +114,20 @@ fn describe_request(operation: &mut Value, schemas: &Value, id: &str) {
     }
 }
 
+/// The answers that poem-openapi knows of: success, and that nothing has changed.
 fn describe_success(operation: &mut Value, schemas: &Value, id: &str) {
+    let known = headers::components();
     for (status, response) in member(operation, "responses").into_iter().flat_map(members) {
-        response["description"] = Told::of(id).map_or("", |told| told.success).into();
+        if status.starts_with('2') {
+            response["description"] = Told::of(id).map_or("", |told| told.success).into();
+        }
         for (_, content) in member(response, "content").into_iter().flat_map(members) {
             content["examples"] = examples::of_body(schemas, id, Some(status), content);
+        }
+        for (name, header) in member(response, "headers").into_iter().flat_map(members) {
+            if known.get(name).is_some() {
+                *header = reference("headers", name);
+            }
         }
         let status = status.parse().unwrap_or_default();
         add_headers(response, headers::of_answer(id, status));

@@ -27,6 +27,7 @@ const USUAL: &[(&str, &[Code])] = &[
     ("Forbidden", &[Code::PermissionDenied]),
     ("NotFound", &[Code::NotFound]),
     ("RequestTimeout", &[Code::RequestTimeout]),
+    ("PreconditionFailed", &[Code::PreconditionFailed]),
     ("ContentTooLarge", &[Code::BodyTooLarge]),
     ("UnsupportedMediaType", &[Code::UnsupportedMediaType]),
     ("Validation", &[Code::ValidationFailed]),
