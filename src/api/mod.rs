@@ -13,6 +13,7 @@ mod cors;
 mod docs;
 mod fields;
 mod front;
+mod idempotency;
 mod limits;
 mod objects;
 mod problem;

@@ -261,6 +261,10 @@ fn describe(error: &Error) -> Described {
             Code::LastAdmin,
             "This is the last active administrator. Make another one first.",
         ),
+        Error::IdempotencyKeyReused => Described::new(
+            Code::IdempotencyKeyReused,
+            "This Idempotency-Key was used for another request. Use a new one for each.",
+        ),
         Error::Invalid(invalid) => Described {
             errors: invalid.0.clone(),
             ..Described::new(Code::ValidationFailed, "Some fields are invalid.")

@@ -13,6 +13,7 @@ use super::answer::{Created, Json, NoContent};
 use super::body::{JsonBody, request_objects};
 use super::code::Code;
 use super::fields::{EmailText, FullNameText, NewPasswordText, Nullable, PageLimit, UsernameText};
+use super::idempotency::{IdempotencyKey, MaybeReplayed};
 use super::objects::User;
 use super::problem::Failure;
 use super::result::{Result, ResultExt};
@@ -34,6 +35,7 @@ pub const FAILURES: Failures = &[
             Code::PermissionDenied,
             Code::EmailTaken,
             Code::UsernameTaken,
+            Code::IdempotencyKeyReused,
         ],
     ),
     (
@@ -175,16 +177,18 @@ impl UsersApi {
     async fn create(
         &self,
         caller: Permitted<UsersWrite>,
+        /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
+        /// answer is that of the first time. A refusal does not use the key up.
+        #[oai(name = "Idempotency-Key")]
+        key: IdempotencyKey,
         body: JsonBody<CreateUserRequest>,
-    ) -> Result<Created<User>> {
+    ) -> Result<MaybeReplayed<Created<User>>> {
         let new = body.0.parse().or_problem()?;
-        let user = users::create(caller.services(), &caller.actor, new)
-            .await
-            .or_problem()?;
-        Ok(Created {
-            location: format!("/users/{}", user.id),
-            body: user.into(),
+        let (services, actor) = (caller.services(), &caller.actor);
+        key.once(services, Some(actor.id()), created, async |once| {
+            Ok(users::create(services, actor, new, once).await?)
         })
+        .await
     }
 
     /// Get a user
@@ -242,6 +246,13 @@ impl UsersApi {
             .await
             .or_problem()?;
         Ok(Json(user.into()))
+    }
+}
+
+fn created(user: crate::domain::User) -> Created<User> {
+    Created {
+        location: format!("/users/{}", user.id),
+        body: user.into(),
     }
 }
 

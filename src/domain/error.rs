@@ -45,6 +45,9 @@ pub enum Error {
     UsernameTaken,
     #[error("no active administrator would be left")]
     LastAdmin,
+    /// What comes with it is not what came with it before.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
     #[error("invalid fields")]
     Invalid(Invalid),
     /// Too many failed password checks of one account.

@@ -25,6 +25,7 @@ mod docs;
 mod front;
 mod hostile;
 mod hostile_messages;
+mod idempotency;
 mod limits;
 mod passwords;
 mod raw;
