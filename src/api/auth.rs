@@ -4,7 +4,8 @@ use poem::{FromRequest, Request, RequestBody};
 use poem_openapi::param::Query;
 use poem_openapi::{Enum, Object, OpenApi};
 
-use super::answer::{Created, Empty, Json, NoContent};
+use super::account::OWN;
+use super::answer::{Created, Empty, Json, NoContent, Tagged};
 use super::body::{FormBody, JsonBody, request_objects};
 use super::code::Code;
 use super::context::{self, Ctx};
@@ -160,7 +161,7 @@ impl AuthApi {
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
         body: JsonBody<RegisterRequest>,
-    ) -> Result<MaybeReplayed<Created<User>>> {
+    ) -> Result<MaybeReplayed<Tagged<Created<User>>>> {
         let registration = body.0.parse().or_problem()?;
         let (services, origin) = (&ctx.services, &ctx.origin);
         key.once(services, None, registered, async |once| {
@@ -308,11 +309,8 @@ impl AuthApi {
     }
 }
 
-fn registered(user: crate::domain::User) -> Created<User> {
-    Created {
-        location: "/users/me".to_owned(),
-        body: user.into(),
-    }
+fn registered(user: crate::domain::User) -> Tagged<Created<User>> {
+    Tagged::created(OWN, user)
 }
 
 /// That anybody may register; found out before the request is looked at.

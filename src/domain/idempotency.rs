@@ -21,7 +21,7 @@ use crate::store::idempotency;
 use crate::token::Envelope;
 
 /// How long an answer is kept.
-pub const KEPT: Duration = Duration::from_secs(24 * 3600);
+const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// When to come back if somebody else had the key and now nobody has: at once would do.
 const LOST_RETRY: Duration = Duration::from_secs(1);
@@ -129,7 +129,7 @@ impl<T: Clone> Once<T> {
     async fn claim(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
         let envelope = &self.0.envelope;
         let (id, fingerprint) = (envelope.id(), envelope.fingerprint());
-        if idempotency::claim(tx, id, fingerprint, now, now.plus(KEPT)).await? {
+        if idempotency::claim(tx, id, fingerprint, now, now.plus(LIFETIME)).await? {
             Ok(())
         } else {
             Err(Error::Overloaded {

@@ -83,6 +83,7 @@ async fn a_registration_that_comes_again_is_answered_as_the_first_time() {
     let first = register(&app, KEY, &body).await;
     assert_eq!(first.status, StatusCode::CREATED, "{}", first.text);
     assert_eq!(first.header("location"), "/users/me");
+    assert!(!first.header("etag").is_empty());
     let hashes = app.services.passwords.hashes_done();
     app.advance(DAY / 2);
     for key in [KEY, &format!("\"{KEY}\"")] {
