@@ -13,6 +13,7 @@ use super::fields::{
     EmailText, FullNameText, GrantTypeText, IdentifierText, NewPasswordText, PASSWORD_GRANT,
     PasswordText, REFRESH_GRANT, TokenText, UsernameText,
 };
+use super::idempotency::{IdempotencyKey, MaybeReplayed};
 use super::limits::Class;
 use super::objects::{Introspection, Token, User};
 use super::problem::Failure;
@@ -34,6 +35,7 @@ pub const FAILURES: Failures = &[
             Code::RegistrationDisabled,
             Code::EmailTaken,
             Code::UsernameTaken,
+            Code::IdempotencyKeyReused,
         ],
     ),
     (
@@ -53,15 +55,20 @@ pub const FAILURES: Failures = &[
     ),
 ];
 
+/// Operations of OAuth 2.0: RFC 6749, RFC 7009 and RFC 7662 say what their errors look like.
+pub const OAUTH: &[&str] = &["issueToken", "revokeToken", "introspectToken"];
+
 /// A new account.
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct RegisterRequest {
+    /// Where the user can be reached; unique without regard to case.
     email: EmailText,
     /// Letters, digits, dots, underscores and hyphens; unique without regard to case.
     username: UsernameText,
     /// Any characters but NUL, exactly as given. It has to be hard to guess.
     password: NewPasswordText,
+    /// How the user wants to be called; may be left out.
     full_name: Option<FullNameText>,
 }
 
@@ -73,19 +80,19 @@ struct TokenRequest {
     grant_type: Option<GrantTypeText>,
     /// Username or e-mail address; for the password grant.
     username: Option<IdentifierText>,
-    /// For the password grant.
+    /// The password of that user, for the password grant.
     password: Option<PasswordText>,
     /// Less than everything that the user may do, separated by spaces.
     scope: Option<String>,
-    /// For the refresh grant.
+    /// The refresh token of the last answer, for the refresh grant.
     refresh_token: Option<TokenText>,
-    /// Not looked at.
+    /// Not looked at: there are no clients to tell apart.
     #[expect(
         dead_code,
         reason = "clients send it; there are no clients to tell apart"
     )]
     client_id: Option<String>,
-    /// Not looked at.
+    /// Not looked at, as the client id is not.
     #[expect(
         dead_code,
         reason = "clients send it; there are no clients to tell apart"
@@ -93,10 +100,11 @@ struct TokenRequest {
     client_secret: Option<PasswordText>,
 }
 
-/// A refresh token.
+/// What to refresh with.
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct RefreshRequest {
+    /// From the last answer that had one.
     refresh_token: TokenText,
 }
 
@@ -118,6 +126,7 @@ struct TokenForm {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct ReauthenticateRequest {
+    /// The one that the user has now.
     password: PasswordText,
 }
 
@@ -154,15 +163,20 @@ impl AuthApi {
         &self,
         ctx: Ctx,
         _open: RegistrationOpen,
+        /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
+        /// answer is that of the first time. A refusal does not use the key up.
+        #[oai(name = "Idempotency-Key")]
+        key: IdempotencyKey,
         body: JsonBody<RegisterRequest>,
-    ) -> Result<Tagged<Created<User>>> {
+    ) -> Result<MaybeReplayed<Tagged<Created<User>>>> {
         let registration = body.0.parse().or_problem()?;
-        // Whoever mistypes a field has not registered yet.
-        ctx.count(Class::Register)?;
-        let user = registration::register(&ctx.services, &ctx.origin, registration)
-            .await
-            .or_problem()?;
-        Ok(Tagged::created(OWN, user))
+        let (services, origin) = (&ctx.services, &ctx.origin);
+        key.once(services, None, registered, async |once| {
+            // Whoever mistypes a field has not registered yet.
+            ctx.count(Class::Register)?;
+            Ok(registration::register(services, origin, registration, once).await?)
+        })
+        .await
     }
 
     /// Log in, or refresh, by OAuth 2.0
@@ -189,7 +203,7 @@ impl AuthApi {
                 };
                 login::login(&ctx.services, &ctx.origin, login)
                     .await
-                    .or_oauth_error()?
+                    .or_problem()?
             }
             REFRESH_GRANT => {
                 let token = form
@@ -198,7 +212,7 @@ impl AuthApi {
                 let scope = form.scope.as_deref().unwrap_or_default();
                 refresh::refresh(&ctx.services, &ctx.origin, token.0.reveal(), scope)
                     .await
-                    .or_oauth_error()?
+                    .or_problem()?
             }
             _ => {
                 return Err(Failure::OAuthRequest {
@@ -253,7 +267,7 @@ impl AuthApi {
         let token = form.0.token.0;
         sessions::revoke(&ctx.services, &ctx.origin, token.reveal())
             .await
-            .or_oauth_error()?;
+            .or_problem()?;
         Ok(Empty)
     }
 
@@ -300,6 +314,10 @@ impl AuthApi {
             .or_problem()?;
         Ok(Json(pair.into()))
     }
+}
+
+fn registered(user: crate::domain::User) -> Tagged<Created<User>> {
+    Tagged::created(OWN, user)
 }
 
 /// That anybody may register; found out before the request is looked at.

@@ -8,7 +8,7 @@ macro_rules! codes {
         pub enum Code { $($name),* }
 
         impl Code {
-            /// Every code there is.
+            #[cfg(test)]
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
             pub const fn status(self) -> u16 {
@@ -43,6 +43,7 @@ codes! {
     BodyTooLarge = 413 "body_too_large",
     UnsupportedMediaType = 415 "unsupported_media_type",
     ValidationFailed = 422 "validation_failed",
+    IdempotencyKeyReused = 422 "idempotency_key_reused",
     RateLimited = 429 "rate_limited",
     AccountThrottled = 429 "account_throttled",
     Internal = 500 "internal",

@@ -13,6 +13,7 @@ use super::answer::{Changed, Conditional, Created, Json, NoContent, Tagged};
 use super::body::{JsonBody, request_objects};
 use super::code::Code;
 use super::fields::{EmailText, FullNameText, NewPasswordText, Nullable, PageLimit, UsernameText};
+use super::idempotency::{IdempotencyKey, MaybeReplayed};
 use super::objects::User;
 use super::preconditions::{IfMatch, IfNoneMatch};
 use super::problem::Failure;
@@ -20,7 +21,7 @@ use super::result::{Result, ResultExt};
 use super::security::{Permitted, RolesWrite, UsersRead, UsersWrite};
 use super::spec::{Failures, Tag};
 use crate::domain::users::{self, NewUser, Query as UserQuery, Update};
-use crate::domain::{Email, FieldError, FullName, Invalid, Password, Username, roles};
+use crate::domain::{Email, FieldCode, FieldError, FullName, Invalid, Password, Username, roles};
 use crate::ids::UserId;
 
 /// What the operations answer besides success and what every operation may answer.
@@ -35,6 +36,7 @@ pub const FAILURES: Failures = &[
             Code::PermissionDenied,
             Code::EmailTaken,
             Code::UsernameTaken,
+            Code::IdempotencyKeyReused,
         ],
     ),
     (
@@ -86,6 +88,7 @@ pub const FAILURES: Failures = &[
 #[derive(Debug, Object, Serialize)]
 #[oai(read_only_all)]
 struct UserPage {
+    /// As many as were asked for, fewer on the last page.
     items: Vec<User>,
     /// To be sent as `cursor` for the next page; `null` on the last.
     next_cursor: Nullable<String>,
@@ -95,13 +98,17 @@ struct UserPage {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct CreateUserRequest {
+    /// The user's address.
     email: EmailText,
+    /// The user's name to log in with.
     username: UsernameText,
     /// Without one the user cannot log in until a password is set.
     password: Option<NewPasswordText>,
+    /// The user's name as people write it.
     full_name: Option<FullNameText>,
     /// Instead of the role `user`. Needs the permission `roles:write`.
     roles: Option<Vec<String>>,
+    /// Whether the address is known to be the user's; `false` when absent.
     email_verified: Option<bool>,
 }
 
@@ -111,11 +118,13 @@ struct CreateUserRequest {
 struct UpdateUserRequest {
     /// A new address counts as unverified unless `email_verified` comes along.
     email: Option<EmailText>,
+    /// Another name for the user to log in with.
     username: Option<UsernameText>,
-    /// `null` removes it.
+    /// `null` removes the user's full name.
     full_name: MaybeUndefined<FullNameText>,
     /// `false` ends the user's sessions and lets nobody log in.
     is_active: Option<bool>,
+    /// Whether the address, the new one if there is one, is known to be the user's.
     email_verified: Option<bool>,
 }
 
@@ -140,7 +149,7 @@ impl UsersApi {
     async fn list(
         &self,
         caller: Permitted<UsersRead>,
-        /// Users on a page.
+        /// How many users a page has.
         #[oai(default)]
         limit: Query<PageLimit>,
         /// `next_cursor` of the page before.
@@ -175,27 +184,33 @@ impl UsersApi {
 
     /// Create a user
     ///
-    /// Needs the permission `users:write`.
+    /// The user can log in at once when a password is given. Needs the permission `users:write`.
     #[oai(path = "/", method = "post", operation_id = "createUser")]
     async fn create(
         &self,
         caller: Permitted<UsersWrite>,
+        /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
+        /// answer is that of the first time. A refusal does not use the key up.
+        #[oai(name = "Idempotency-Key")]
+        key: IdempotencyKey,
         body: JsonBody<CreateUserRequest>,
-    ) -> Result<Tagged<Created<User>>> {
+    ) -> Result<MaybeReplayed<Tagged<Created<User>>>> {
         let new = body.0.parse().or_problem()?;
-        let user = users::create(caller.services(), &caller.actor, new)
-            .await
-            .or_problem()?;
-        Ok(Tagged::created(place(user.id), user))
+        let (services, actor) = (caller.services(), &caller.actor);
+        key.once(services, Some(actor.id()), created, async |once| {
+            Ok(users::create(services, actor, new, once).await?)
+        })
+        .await
     }
 
     /// Get a user
     ///
-    /// Needs the permission `users:read`.
+    /// By id. Needs the permission `users:read`.
     #[oai(path = "/:id", method = "get", operation_id = "getUser")]
     async fn get(
         &self,
         caller: Permitted<UsersRead>,
+        /// The user's id.
         id: Path<Uuid>,
         /// Answer 304 if the account is still what this `ETag` names.
         #[oai(name = "If-None-Match")]
@@ -215,6 +230,7 @@ impl UsersApi {
     async fn update(
         &self,
         caller: Permitted<UsersWrite>,
+        /// The user's id.
         id: Path<Uuid>,
         /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
         #[oai(name = "If-Match")]
@@ -237,6 +253,7 @@ impl UsersApi {
     async fn delete(
         &self,
         caller: Permitted<UsersWrite>,
+        /// The user's id.
         id: Path<Uuid>,
         /// Delete nothing, and answer 412, unless the account is still what this `ETag` names.
         #[oai(name = "If-Match")]
@@ -256,6 +273,7 @@ impl UsersApi {
     async fn set_roles(
         &self,
         caller: Permitted<RolesWrite>,
+        /// The user's id.
         id: Path<Uuid>,
         /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
         #[oai(name = "If-Match")]
@@ -269,6 +287,10 @@ impl UsersApi {
             .or_problem()?;
         Ok(Tagged::changed(place(id), user))
     }
+}
+
+fn created(user: crate::domain::User) -> Tagged<Created<User>> {
+    Tagged::created(place(user.id), user)
 }
 
 impl CreateUserRequest {
@@ -332,7 +354,7 @@ fn decode_cursor(text: &str) -> std::result::Result<UserId, Failure> {
         detail: "The query has a value that cannot be used.".to_owned(),
         errors: vec![FieldError::new(
             "cursor",
-            "invalid_format",
+            FieldCode::InvalidFormat,
             "Send next_cursor of the page before.",
         )],
     })
