@@ -10,7 +10,15 @@ use poem_openapi::OpenApiService;
 use super::{answer, spec};
 
 /// Paths served here; all of them by GET.
-pub const PATHS: &[&str] = &["/", "/docs", SCRIPT, STYLE, START, "/openapi.json"];
+pub const PATHS: &[&str] = &[
+    "/",
+    "/docs",
+    SCRIPT,
+    STYLE,
+    START,
+    "/openapi.json",
+    "/openapi-3.1.json",
+];
 
 const SCRIPT: &str = "/docs/swagger-ui.js";
 const STYLE: &str = "/docs/swagger-ui.css";
@@ -68,6 +76,7 @@ pub fn answer(path: &str) -> Option<Response> {
         ),
         START => ("text/javascript; charset=utf-8", Body::from(START_SCRIPT)),
         "/openapi.json" => (answer::JSON, Body::from(document())),
+        "/openapi-3.1.json" => (answer::JSON, Body::from(document_3_1())),
         _ => return None,
     };
     let response = Response::builder()
@@ -88,6 +97,12 @@ fn redirect(to: &'static str) -> Response {
 fn document() -> &'static str {
     static DOCUMENT: OnceLock<String> = OnceLock::new();
     DOCUMENT.get_or_init(spec::document)
+}
+
+/// The same as OpenAPI 3.1, for tools that want that.
+fn document_3_1() -> &'static str {
+    static DOCUMENT: OnceLock<String> = OnceLock::new();
+    DOCUMENT.get_or_init(spec::document_3_1)
 }
 
 /// Script and style of the Swagger UI that poem-openapi brings along, within a page of its own.
