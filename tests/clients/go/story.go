@@ -55,7 +55,7 @@ func bearer(token *vestibule.Token) context.Context {
 }
 
 func passwordGrant(username, password string) vestibule.ApiIssueTokenRequest {
-	return api.AuthAPI.IssueToken(nobody).GrantType("password").Username(username).Password(password)
+	return api.AuthAPI.IssueToken(nobody).GrantType(vestibule.GRANTTYPE_PASSWORD).Username(username).Password(password)
 }
 
 func logIn(username, password string) *vestibule.Token {
@@ -76,12 +76,12 @@ func register() {
 	equal(user.Roles, []string{"user"})
 
 	_, response, err := attempt(email, unique+"-2", password)
-	problem(response, err, 409, "email_taken")
+	problem[vestibule.RegisterUserConflictProblem](response, err, 409, "email_taken")
 	_, response, err = attempt("2"+email, unique, password)
-	problem(response, err, 409, "username_taken")
+	problem[vestibule.RegisterUserConflictProblem](response, err, 409, "username_taken")
 	_, response, err = attempt("no address", "!", "x")
 	var fields []string
-	for _, wrong := range problem(response, err, 422, "validation_failed").Errors {
+	for _, wrong := range problem[vestibule.ValidationProblem](response, err, 422, "validation_failed").Errors {
 		fields = append(fields, wrong.Field)
 	}
 	sort.Strings(fields)
@@ -120,12 +120,12 @@ func refresh(token string) (*vestibule.Token, *http.Response, error) {
 
 func refusals(token *vestibule.Token) {
 	_, response, err := api.AccountAPI.GetCurrentUser(nobody).Execute()
-	problem(response, err, 401, "not_authenticated")
+	problem[vestibule.UnauthorizedProblem](response, err, 401, "not_authenticated")
 	isDead(bearer(&vestibule.Token{AccessToken: "no.real.token"}))
 	_, response, err = api.UsersAPI.ListUsers(bearer(token)).Execute()
-	problem(response, err, 403, "permission_denied")
+	problem[vestibule.ForbiddenProblem](response, err, 403, "permission_denied")
 	_, response, err = refresh("none")
-	problem(response, err, 401, "invalid_refresh_token")
+	problem[vestibule.RefreshTokenUnauthorizedProblem](response, err, 401, "invalid_refresh_token")
 	_, response, err = passwordGrant(unique, "wrong").Execute()
 	equal(response.StatusCode, 400)
 	equal(refusal[vestibule.OAuthError](err).Error, "invalid_grant")
@@ -157,9 +157,9 @@ func administration(admin context.Context) {
 	equal(listed, created)
 
 	_, response, err := api.UsersAPI.ListUsers(admin).Cursor("?").Execute()
-	problem(response, err, 400, "malformed_request")
+	problem[vestibule.BadRequestProblem](response, err, 400, "malformed_request")
 	_, response, err = api.UsersAPI.GetUser(admin, noID).Execute()
-	problem(response, err, 404, "not_found")
+	problem[vestibule.NotFoundProblem](response, err, 404, "not_found")
 
 	found, _, err := api.UsersAPI.GetUser(admin, created[0]).Execute()
 	done(err)
@@ -178,7 +178,7 @@ func rateLimit(limited *vestibule.APIClient) {
 		if response.StatusCode != 429 {
 			continue
 		}
-		problem(response, err, 429, "rate_limited")
+		problem[vestibule.TooManyRequestsProblem](response, err, 429, "rate_limited")
 		seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
 		done(err)
 		check(seconds >= 1, "Retry-After")
@@ -189,13 +189,17 @@ func rateLimit(limited *vestibule.APIClient) {
 
 func isDead(token context.Context) {
 	_, response, err := api.AccountAPI.GetCurrentUser(token).Execute()
-	problem(response, err, 401, "invalid_access_token")
+	problem[vestibule.UnauthorizedProblem](response, err, 401, "invalid_access_token")
 }
 
-func problem(response *http.Response, err error, status int, code string) vestibule.Problem {
+// problem reads the body of an error answer that has to have this status and code.
+func problem[T any, P interface {
+	*T
+	GetCode() string
+}](response *http.Response, err error, status int, code string) T {
 	equal(response.StatusCode, status)
-	problem := refusal[vestibule.Problem](err)
-	equal(problem.Code, code)
+	problem := refusal[T](err)
+	equal(P(&problem).GetCode(), code)
 	return problem
 }
 

@@ -7,32 +7,39 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 import vestibule.ApiClient;
 import vestibule.ApiException;
+import vestibule.api.AccountApi.APIReplaceCurrentUserRequest;
+import vestibule.api.AccountApi.APIUpdateCurrentUserRequest;
 import vestibule.api.AccountApi;
-import vestibule.api.AuthApi;
 import vestibule.api.AuthApi.APIIssueTokenRequest;
 import vestibule.api.AuthApi.APILogoutRequest;
 import vestibule.api.AuthApi.APIRefreshTokenRequest;
 import vestibule.api.AuthApi.APIRegisterUserRequest;
-import vestibule.api.AccountApi.APIReplaceCurrentUserRequest;
-import vestibule.api.AccountApi.APIUpdateCurrentUserRequest;
-import vestibule.api.UsersApi;
+import vestibule.api.AuthApi;
 import vestibule.api.UsersApi.APICreateUserRequest;
 import vestibule.api.UsersApi.APIGetUserRequest;
 import vestibule.api.UsersApi.APIListUsersRequest;
 import vestibule.api.UsersApi.APIUpdateUserRequest;
+import vestibule.api.UsersApi;
+import vestibule.model.BadRequestProblem;
 import vestibule.model.CreateUserRequest;
 import vestibule.model.FieldProblem;
+import vestibule.model.GrantType;
+import vestibule.model.ForbiddenProblem;
+import vestibule.model.NotFoundProblem;
 import vestibule.model.OAuthError;
-import vestibule.model.Problem;
-import vestibule.model.Problem.CodeEnum;
 import vestibule.model.ProfileReplacement;
 import vestibule.model.ProfileUpdate;
 import vestibule.model.RefreshRequest;
+import vestibule.model.RefreshTokenUnauthorizedProblem;
 import vestibule.model.RegisterRequest;
+import vestibule.model.RegisterUserConflictProblem;
 import vestibule.model.Token;
+import vestibule.model.TooManyRequestsProblem;
+import vestibule.model.UnauthorizedProblem;
 import vestibule.model.UpdateUserRequest;
 import vestibule.model.User;
 import vestibule.model.UserPage;
+import vestibule.model.ValidationProblem;
 
 /**
  * The story of tests/clients/README.md, told with the generated client: whatever openapi.json says wrongly does not compile
@@ -78,7 +85,7 @@ final class Story {
 
     private Token logIn(String username, String password) throws ApiException {
         return auth.issueToken(APIIssueTokenRequest.newBuilder()
-                .grantType("password")
+                .grantType(GrantType.PASSWORD)
                 .username(username)
                 .password(password)
                 .build());
@@ -94,12 +101,12 @@ final class Story {
         User user = register(email, unique, PASSWORD);
         equal(user.getUsername(), unique);
         equal(user.getRoles(), List.of("user"));
-        Problem sameEmail = problem(409, () -> register(email, unique + "-2", PASSWORD));
-        equal(sameEmail.getCode(), CodeEnum.EMAIL_TAKEN);
-        Problem sameName = problem(409, () -> register("2" + email, unique, PASSWORD));
-        equal(sameName.getCode(), CodeEnum.USERNAME_TAKEN);
-        Problem invalid = problem(422, () -> register("no address", "!", "x"));
-        equal(invalid.getCode(), CodeEnum.VALIDATION_FAILED);
+        RegisterUserConflictProblem sameEmail = read(RegisterUserConflictProblem.class, 409, () -> register(email, unique + "-2", PASSWORD));
+        equal(sameEmail.getCode(), RegisterUserConflictProblem.CodeEnum.EMAIL_TAKEN);
+        RegisterUserConflictProblem sameName = read(RegisterUserConflictProblem.class, 409, () -> register("2" + email, unique, PASSWORD));
+        equal(sameName.getCode(), RegisterUserConflictProblem.CodeEnum.USERNAME_TAKEN);
+        ValidationProblem invalid = read(ValidationProblem.class, 422, () -> register("no address", "!", "x"));
+        equal(invalid.getCode(), ValidationProblem.CodeEnum.VALIDATION_FAILED);
         List<String> fields = invalid.getErrors().stream().map(FieldProblem::getField).sorted().collect(Collectors.toList());
         equal(fields, List.of("email", "password", "username"));
     }
@@ -126,16 +133,16 @@ final class Story {
     }
 
     private void refusals(Token token) throws Exception {
-        Problem anonymous = problem(401, () -> new AccountApi(client(baseUrl, null)).getCurrentUser());
-        equal(anonymous.getCode(), CodeEnum.NOT_AUTHENTICATED);
+        UnauthorizedProblem anonymous = read(UnauthorizedProblem.class, 401, () -> new AccountApi(client(baseUrl, null)).getCurrentUser());
+        equal(anonymous.getCode(), UnauthorizedProblem.CodeEnum.NOT_AUTHENTICATED);
         isDead(new Token().accessToken("no.real.token"));
         UsersApi users = new UsersApi(bearer(token));
-        Problem denied = problem(403, () -> users.listUsers(APIListUsersRequest.newBuilder().build()));
-        equal(denied.getCode(), CodeEnum.PERMISSION_DENIED);
-        Problem unknown = problem(401, () -> refresh("none"));
-        equal(unknown.getCode(), CodeEnum.INVALID_REFRESH_TOKEN);
-        ApiException wrong = refusal(400, () -> logIn(unique, "wrong"));
-        equal(read(wrong, OAuthError.class).getError(), "invalid_grant");
+        ForbiddenProblem denied = read(ForbiddenProblem.class, 403, () -> users.listUsers(APIListUsersRequest.newBuilder().build()));
+        equal(denied.getCode(), ForbiddenProblem.CodeEnum.PERMISSION_DENIED);
+        RefreshTokenUnauthorizedProblem unknown = read(RefreshTokenUnauthorizedProblem.class, 401, () -> refresh("none"));
+        equal(unknown.getCode(), RefreshTokenUnauthorizedProblem.CodeEnum.INVALID_REFRESH_TOKEN);
+        OAuthError wrong = read(OAuthError.class, 400, () -> logIn(unique, "wrong"));
+        equal(wrong.getError(), OAuthError.ErrorEnum.INVALID_GRANT);
     }
 
     private void administration(Token token) throws Exception {
@@ -160,10 +167,10 @@ final class Story {
         Collections.reverse(created);
         equal(listed, created);
 
-        Problem malformed = problem(400, () -> admin.listUsers(APIListUsersRequest.newBuilder().cursor("?").build()));
-        equal(malformed.getCode(), CodeEnum.MALFORMED_REQUEST);
-        Problem missing = problem(404, () -> get(admin, UUID.randomUUID()));
-        equal(missing.getCode(), CodeEnum.NOT_FOUND);
+        BadRequestProblem malformed = read(BadRequestProblem.class, 400, () -> admin.listUsers(APIListUsersRequest.newBuilder().cursor("?").build()));
+        equal(malformed.getCode(), BadRequestProblem.CodeEnum.MALFORMED_REQUEST);
+        NotFoundProblem missing = read(NotFoundProblem.class, 404, () -> get(admin, UUID.randomUUID()));
+        equal(missing.getCode(), NotFoundProblem.CodeEnum.NOT_FOUND);
 
         User found = get(admin, created.get(0));
         Token session = logIn(found.getUsername(), PASSWORD);
@@ -185,7 +192,7 @@ final class Story {
             if (refused.getCode() != 429) {
                 continue;
             }
-            equal(read(refused, Problem.class).getCode(), CodeEnum.RATE_LIMITED);
+            equal(read(TooManyRequestsProblem.class, refused).getCode(), TooManyRequestsProblem.CodeEnum.RATE_LIMITED);
             check(refused.getResponseHeaders().firstValueAsLong("Retry-After").orElseThrow() >= 1, "Retry-After");
             return;
         }
@@ -193,8 +200,8 @@ final class Story {
     }
 
     private void isDead(Token token) throws Exception {
-        Problem refused = problem(401, () -> new AccountApi(bearer(token)).getCurrentUser());
-        equal(refused.getCode(), CodeEnum.INVALID_ACCESS_TOKEN);
+        UnauthorizedProblem refused = read(UnauthorizedProblem.class, 401, () -> new AccountApi(bearer(token)).getCurrentUser());
+        equal(refused.getCode(), UnauthorizedProblem.CodeEnum.INVALID_ACCESS_TOKEN);
     }
 
     private interface Call {
@@ -213,11 +220,11 @@ final class Story {
         }
     }
 
-    private static Problem problem(int status, Call call) throws JsonProcessingException {
-        return read(refusal(status, call), Problem.class);
+    private static <T> T read(Class<T> type, int status, Call call) throws JsonProcessingException {
+        return read(type, refusal(status, call));
     }
 
-    private static <T> T read(ApiException refused, Class<T> type) throws JsonProcessingException {
+    private static <T> T read(Class<T> type, ApiException refused) throws JsonProcessingException {
         return ApiClient.createDefaultObjectMapper().readValue(refused.getResponseBody(), type);
     }
 

@@ -20,7 +20,7 @@ import httpx
 
 from vestibule_client import AuthenticatedClient
 from vestibule_client.api.auth import issue_token, logout
-from vestibule_client.models import RefreshRequest, Token, TokenRequest, TokenRequestGrantType
+from vestibule_client.models import GrantType, OAuthError, RefreshRequest, Token, TokenRequest
 from vestibule_client.types import UNSET
 
 TRIES = 4
@@ -45,10 +45,10 @@ class Tokens:
 
 
 class LogInRefused(Exception):
-    """What the token endpoint answered instead of tokens."""
+    """What the token endpoint answered instead of tokens; ``None`` when it is nothing that the specification knows."""
 
-    def __init__(self, answer: object) -> None:
-        super().__init__(str(answer))
+    def __init__(self, answer: OAuthError | None) -> None:
+        super().__init__(answer.error_description if answer else "the answer is not understood")
         self.answer = answer
 
 
@@ -103,7 +103,7 @@ class Vestibule:
 
 def _password_grant(username: str, password: str, scope: str | None) -> TokenRequest:
     return TokenRequest(
-        grant_type=TokenRequestGrantType.PASSWORD,
+        grant_type=GrantType.PASSWORD,
         username=username,
         password=password,
         scope=UNSET if scope is None else scope,
@@ -122,7 +122,7 @@ class _Session:
         self._refresh_url = base_url.rstrip("/") + "/auth/refresh"
         self._on_tokens = on_tokens
 
-    def admit(self, answer: object) -> Token:
+    def admit(self, answer: Token | OAuthError | None) -> Token:
         if not isinstance(answer, Token):
             raise LogInRefused(answer)
         self._keep(answer)

@@ -16,21 +16,36 @@ from vestibule_client.api.account import get_current_user, replace_current_user,
 from vestibule_client.api.auth import issue_token, logout, reauthenticate, refresh_token, register_user
 from vestibule_client.api.users import create_user, get_user, list_users, update_user
 from vestibule_client.models import (
+    BadRequestProblem,
+    BadRequestProblemCode,
     CreateUserRequest,
+    FieldProblemCode,
+    ForbiddenProblem,
+    ForbiddenProblemCode,
+    GrantType,
+    NotFoundProblem,
+    NotFoundProblemCode,
     OAuthError,
-    Problem,
-    ProblemCode,
+    OAuthErrorError,
     ProfileReplacement,
     ProfileUpdate,
     ReauthenticateRequest,
     RefreshRequest,
+    RefreshTokenUnauthorizedProblem,
+    RefreshTokenUnauthorizedProblemCode,
     RegisterRequest,
+    RegisterUserConflictProblem,
+    RegisterUserConflictProblemCode,
     Token,
     TokenRequest,
-    TokenRequestGrantType,
+    TooManyRequestsProblem,
+    TooManyRequestsProblemCode,
+    UnauthorizedProblem,
+    UnauthorizedProblemCode,
     UpdateUserRequest,
     User,
     UserPage,
+    ValidationProblem,
 )
 from vestibule_client.types import UNSET, Unset
 
@@ -48,7 +63,7 @@ def bearer(token: Token) -> AuthenticatedClient:
 
 
 def log_in(username: str, password: str) -> Token:
-    body = TokenRequest(grant_type=TokenRequestGrantType.PASSWORD, username=username, password=password)
+    body = TokenRequest(grant_type=GrantType.PASSWORD, username=username, password=password)
     token = issue_token.sync(client=nobody, body=body)
     assert isinstance(token, Token), token
     return token
@@ -57,11 +72,9 @@ def log_in(username: str, password: str) -> Token:
 def register() -> None:
     email = f"{UNIQUE}@example.com"
 
-    def attempt(email: str, username: str, password: str = PASSWORD) -> User | Problem:
+    def attempt(email: str, username: str, password: str = PASSWORD) -> object:
         body = RegisterRequest(email=email, username=username, password=password)
-        answer = register_user.sync(client=nobody, body=body)
-        assert answer is not None
-        return answer
+        return register_user.sync(client=nobody, body=body)
 
     user = attempt(email, UNIQUE)
     assert isinstance(user, User), user
@@ -69,13 +82,19 @@ def register() -> None:
     assert abs(user.created_at.timestamp() - time.time()) < 60
 
     same_email = attempt(email, f"{UNIQUE}-2")
-    assert isinstance(same_email, Problem) and same_email.code == ProblemCode.EMAIL_TAKEN
+    assert (
+        isinstance(same_email, RegisterUserConflictProblem)
+        and same_email.code == RegisterUserConflictProblemCode.EMAIL_TAKEN
+    )
     same_name = attempt(f"2{email}", UNIQUE)
-    assert isinstance(same_name, Problem) and same_name.code == ProblemCode.USERNAME_TAKEN
+    assert (
+        isinstance(same_name, RegisterUserConflictProblem)
+        and same_name.code == RegisterUserConflictProblemCode.USERNAME_TAKEN
+    )
     invalid = attempt("no address", "!", "x")
-    assert isinstance(invalid, Problem) and invalid.code == ProblemCode.VALIDATION_FAILED
-    assert not isinstance(invalid.errors, Unset)
+    assert isinstance(invalid, ValidationProblem)
     assert {error.field for error in invalid.errors} == {"email", "username", "password"}
+    assert FieldProblemCode.TOO_SHORT in {error.code for error in invalid.errors}
 
 
 def own_account(token: Token) -> Token:
@@ -97,17 +116,23 @@ def own_account(token: Token) -> Token:
 def refusals(token: Token) -> None:
     anonymous = get_current_user.sync_detailed(client=AuthenticatedClient(base_url=BASE_URL, token="", prefix=""))
     assert anonymous.status_code == 401
-    assert isinstance(anonymous.parsed, Problem) and anonymous.parsed.code == ProblemCode.NOT_AUTHENTICATED
+    assert (
+        isinstance(anonymous.parsed, UnauthorizedProblem)
+        and anonymous.parsed.code == UnauthorizedProblemCode.NOT_AUTHENTICATED
+    )
     forged = get_current_user.sync(client=AuthenticatedClient(base_url=BASE_URL, token="no.real.token"))
-    assert isinstance(forged, Problem) and forged.code == ProblemCode.INVALID_ACCESS_TOKEN
+    assert isinstance(forged, UnauthorizedProblem) and forged.code == UnauthorizedProblemCode.INVALID_ACCESS_TOKEN
     denied = list_users.sync_detailed(client=bearer(token))
     assert denied.status_code == 403
-    assert isinstance(denied.parsed, Problem) and denied.parsed.code == ProblemCode.PERMISSION_DENIED
+    assert isinstance(denied.parsed, ForbiddenProblem) and denied.parsed.code == ForbiddenProblemCode.PERMISSION_DENIED
     unknown = refresh_token.sync(client=nobody, body=RefreshRequest(refresh_token="none"))
-    assert isinstance(unknown, Problem) and unknown.code == ProblemCode.INVALID_REFRESH_TOKEN
+    assert (
+        isinstance(unknown, RefreshTokenUnauthorizedProblem)
+        and unknown.code == RefreshTokenUnauthorizedProblemCode.INVALID_REFRESH_TOKEN
+    )
     wrong = issue_token.sync_detailed(client=nobody, body=TokenRequest(username=UNIQUE, password="wrong"))
     assert wrong.status_code == 400
-    assert isinstance(wrong.parsed, OAuthError) and wrong.parsed.error == "invalid_grant"
+    assert isinstance(wrong.parsed, OAuthError) and wrong.parsed.error == OAuthErrorError.INVALID_GRANT
 
 
 def administration(admin: AuthenticatedClient) -> None:
@@ -130,10 +155,12 @@ def administration(admin: AuthenticatedClient) -> None:
 
     malformed = list_users.sync_detailed(client=admin, cursor="?")
     assert malformed.status_code == 400
-    assert isinstance(malformed.parsed, Problem) and malformed.parsed.code == ProblemCode.MALFORMED_REQUEST
+    assert (
+        isinstance(malformed.parsed, BadRequestProblem) and malformed.parsed.code == BadRequestProblemCode.MALFORMED_REQUEST
+    )
     missing = get_user.sync_detailed(client=admin, id=uuid4())
     assert missing.status_code == 404
-    assert isinstance(missing.parsed, Problem) and missing.parsed.code == ProblemCode.NOT_FOUND
+    assert isinstance(missing.parsed, NotFoundProblem) and missing.parsed.code == NotFoundProblemCode.NOT_FOUND
 
     found = get_user.sync(client=admin, id=created[0])
     assert isinstance(found, User)
@@ -145,14 +172,16 @@ def administration(admin: AuthenticatedClient) -> None:
 
 def dead(token: Token) -> None:
     refused = get_current_user.sync(client=bearer(token))
-    assert isinstance(refused, Problem) and refused.code == ProblemCode.INVALID_ACCESS_TOKEN
+    assert isinstance(refused, UnauthorizedProblem) and refused.code == UnauthorizedProblemCode.INVALID_ACCESS_TOKEN
 
 
 def rate_limit() -> None:
     limited = AuthenticatedClient(base_url=LIMITED_URL, token="none")
     answers = (get_current_user.sync_detailed(client=limited) for _ in range(20))
     refused = next(answer for answer in answers if answer.status_code == 429)
-    assert isinstance(refused.parsed, Problem) and refused.parsed.code == ProblemCode.RATE_LIMITED
+    assert (
+        isinstance(refused.parsed, TooManyRequestsProblem) and refused.parsed.code == TooManyRequestsProblemCode.RATE_LIMITED
+    )
     assert int(refused.headers["Retry-After"]) >= 1
 
 
@@ -205,7 +234,7 @@ def resilience() -> None:
     client = Vestibule(BASE_URL, tokens=Tokens("dead", "dead"), on_tokens=kept.append, transport=counting)
     with ThreadPoolExecutor(20) as threads:
         refused = list(threads.map(lambda _: get_current_user.sync(client=client.api), range(20)))
-    assert all(isinstance(answer, Problem) for answer in refused)
+    assert all(isinstance(answer, UnauthorizedProblem) for answer in refused)
     assert counting.counts["/auth/refresh"] == 1
     assert kept[2:] == [None], "the session ended once"
 
@@ -213,7 +242,7 @@ def resilience() -> None:
         client.log_in(UNIQUE, "wrong")
         raise AssertionError("a wrong password was taken")
     except LogInRefused as refusal:
-        assert isinstance(refusal.answer, OAuthError)
+        assert refusal.answer is not None and refusal.answer.error == OAuthErrorError.INVALID_GRANT
 
 
 async def async_resilience() -> None:

@@ -50,7 +50,7 @@ async function register() {
   assert.ok(sameName.error?.code === "username_taken");
   const invalid = await vestibule.registerUser({ client: nobody, body: { email: "no address", username: "!", password: "x" } });
   assert.ok(invalid.error?.code === "validation_failed");
-  assert.deepEqual(invalid.error.errors?.map((wrong) => wrong.field).sort(), ["email", "password", "username"]);
+  assert.deepEqual(invalid.error.errors.map((wrong) => wrong.field).sort(), ["email", "password", "username"]);
 }
 
 async function ownAccount(token: Token): Promise<Token> {
