@@ -3,12 +3,13 @@
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 
-use super::answer::{Json, NoContent};
+use super::answer::{Changed, Conditional, NoContent, Tagged};
 use super::body::{JsonBody, request_objects};
 use super::code::Code;
 use super::fields::{FullNameText, NewPasswordText, PasswordText, UsernameText};
 use super::limits::Class;
 use super::objects::User;
+use super::preconditions::{IfMatch, IfNoneMatch};
 use super::result::{Result, ResultExt};
 use super::security::Caller;
 use super::spec::{Failures, Tag};
@@ -17,12 +18,22 @@ use crate::domain::{FullName, Invalid, Password, Username};
 
 /// What the operations answer besides success and what every operation may answer.
 pub const FAILURES: Failures = &[
-    ("getCurrentUser", &[]),
-    ("replaceCurrentUser", &[Code::UsernameTaken]),
-    ("updateCurrentUser", &[Code::UsernameTaken]),
+    ("getCurrentUser", &[Code::PreconditionFailed]),
+    (
+        "replaceCurrentUser",
+        &[Code::UsernameTaken, Code::PreconditionFailed],
+    ),
+    (
+        "updateCurrentUser",
+        &[Code::UsernameTaken, Code::PreconditionFailed],
+    ),
     (
         "deleteCurrentUser",
-        &[Code::ReauthenticationRequired, Code::LastAdmin],
+        &[
+            Code::ReauthenticationRequired,
+            Code::LastAdmin,
+            Code::PreconditionFailed,
+        ],
     ),
     (
         "changePassword",
@@ -34,6 +45,7 @@ pub const FAILURES: Failures = &[
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct ProfileReplacement {
+    /// The name to log in with from now on.
     username: UsernameText,
     /// Without one, or with `null`, there is none afterwards.
     full_name: Option<FullNameText>,
@@ -43,8 +55,9 @@ struct ProfileReplacement {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct ProfileUpdate {
+    /// Another name to log in with.
     username: Option<UsernameText>,
-    /// `null` removes it.
+    /// `null` removes the one there is.
     full_name: MaybeUndefined<FullNameText>,
 }
 
@@ -52,45 +65,74 @@ struct ProfileUpdate {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct PasswordChange {
+    /// The one to be replaced.
     current_password: PasswordText,
+    /// Any characters but NUL. It has to be another one, and hard to guess.
     new_password: NewPasswordText,
 }
 
 request_objects!(ProfileReplacement, ProfileUpdate, PasswordChange);
+
+/// The path of the own account.
+pub(super) const OWN: &str = "/users/me";
 
 pub struct AccountApi;
 
 #[OpenApi(prefix_path = "/users/me", tag = "Tag::Account")]
 impl AccountApi {
     /// Get the own account
+    ///
+    /// Of whoever the access token was made for, whatever its scope.
     #[oai(path = "/", method = "get", operation_id = "getCurrentUser")]
-    async fn get(&self, caller: Caller) -> Result<Json<User>> {
-        Ok(Json(caller.actor.user.into()))
+    async fn get(
+        &self,
+        caller: Caller,
+        /// Answer 304 if the account is still what this `ETag` names.
+        #[oai(name = "If-None-Match")]
+        if_none_match: IfNoneMatch,
+    ) -> Result<Conditional<User>> {
+        if_none_match.show(caller.actor.user)
     }
 
     /// Replace the own profile
+    ///
+    /// Username and full name; what is not sent is removed.
     #[oai(path = "/", method = "put", operation_id = "replaceCurrentUser")]
     async fn replace(
         &self,
         caller: Caller,
+        /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
         body: JsonBody<ProfileReplacement>,
-    ) -> Result<Json<User>> {
+    ) -> Result<Tagged<Changed<User>>> {
         let full_name = MaybeUndefined::from_opt_null(body.0.full_name);
         let profile = parse_profile(Some(body.0.username), full_name).or_problem()?;
-        let user = account::update(caller.services(), &caller.actor, profile)
+        let precondition = if_match.precondition();
+        let user = account::update(caller.services(), &caller.actor, profile, precondition)
             .await
             .or_problem()?;
-        Ok(Json(user.into()))
+        Ok(Tagged::changed(OWN, user))
     }
 
     /// Change the own profile
+    ///
+    /// Username, full name or both; what is not sent stays.
     #[oai(path = "/", method = "patch", operation_id = "updateCurrentUser")]
-    async fn update(&self, caller: Caller, body: JsonBody<ProfileUpdate>) -> Result<Json<User>> {
+    async fn update(
+        &self,
+        caller: Caller,
+        /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+        body: JsonBody<ProfileUpdate>,
+    ) -> Result<Tagged<Changed<User>>> {
         let profile = parse_profile(body.0.username, body.0.full_name).or_problem()?;
-        let user = account::update(caller.services(), &caller.actor, profile)
+        let precondition = if_match.precondition();
+        let user = account::update(caller.services(), &caller.actor, profile, precondition)
             .await
             .or_problem()?;
-        Ok(Json(user.into()))
+        Ok(Tagged::changed(OWN, user))
     }
 
     /// Delete the own account
@@ -98,8 +140,14 @@ impl AccountApi {
     /// For good, with everything personal. Needs a password given less than 10 minutes ago; see
     /// `POST /auth/reauthenticate`.
     #[oai(path = "/", method = "delete", operation_id = "deleteCurrentUser")]
-    async fn delete(&self, caller: Caller) -> Result<NoContent> {
-        account::delete(caller.services(), &caller.actor)
+    async fn delete(
+        &self,
+        caller: Caller,
+        /// Delete nothing, and answer 412, unless the account is still what this `ETag` names.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+    ) -> Result<NoContent> {
+        account::delete(caller.services(), &caller.actor, if_match.precondition())
             .await
             .or_problem()?;
         Ok(NoContent)
@@ -107,7 +155,7 @@ impl AccountApi {
 
     /// Change the own password
     ///
-    /// All other sessions end.
+    /// The session of the access token goes on, all other sessions end.
     #[oai(path = "/password", method = "put", operation_id = "changePassword")]
     async fn change_password(
         &self,

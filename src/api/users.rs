@@ -9,17 +9,18 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::account::parse_full_name;
-use super::answer::{Created, Json, NoContent};
+use super::answer::{Changed, Conditional, Created, Json, NoContent, Tagged};
 use super::body::{JsonBody, request_objects};
 use super::code::Code;
 use super::fields::{EmailText, FullNameText, NewPasswordText, Nullable, PageLimit, UsernameText};
 use super::objects::User;
+use super::preconditions::{IfMatch, IfNoneMatch};
 use super::problem::Failure;
 use super::result::{Result, ResultExt};
 use super::security::{Permitted, RolesWrite, UsersRead, UsersWrite};
 use super::spec::{Failures, Tag};
 use crate::domain::users::{self, NewUser, Query as UserQuery, Update};
-use crate::domain::{Email, FieldError, FullName, Invalid, Password, Username, roles};
+use crate::domain::{Email, FieldCode, FieldError, FullName, Invalid, Password, Username, roles};
 use crate::ids::UserId;
 
 /// What the operations answer besides success and what every operation may answer.
@@ -42,6 +43,7 @@ pub const FAILURES: Failures = &[
             Code::MalformedRequest,
             Code::PermissionDenied,
             Code::NotFound,
+            Code::PreconditionFailed,
         ],
     ),
     (
@@ -54,6 +56,7 @@ pub const FAILURES: Failures = &[
             Code::EmailTaken,
             Code::UsernameTaken,
             Code::LastAdmin,
+            Code::PreconditionFailed,
         ],
     ),
     (
@@ -64,6 +67,7 @@ pub const FAILURES: Failures = &[
             Code::ReauthenticationRequired,
             Code::NotFound,
             Code::LastAdmin,
+            Code::PreconditionFailed,
         ],
     ),
     (
@@ -73,6 +77,7 @@ pub const FAILURES: Failures = &[
             Code::PermissionDenied,
             Code::NotFound,
             Code::LastAdmin,
+            Code::PreconditionFailed,
         ],
     ),
 ];
@@ -81,6 +86,7 @@ pub const FAILURES: Failures = &[
 #[derive(Debug, Object, Serialize)]
 #[oai(read_only_all)]
 struct UserPage {
+    /// As many as were asked for, fewer on the last page.
     items: Vec<User>,
     /// To be sent as `cursor` for the next page; `null` on the last.
     next_cursor: Nullable<String>,
@@ -90,13 +96,17 @@ struct UserPage {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct CreateUserRequest {
+    /// The user's address.
     email: EmailText,
+    /// The user's name to log in with.
     username: UsernameText,
     /// Without one the user cannot log in until a password is set.
     password: Option<NewPasswordText>,
+    /// The user's name as people write it.
     full_name: Option<FullNameText>,
     /// Instead of the role `user`. Needs the permission `roles:write`.
     roles: Option<Vec<String>>,
+    /// Whether the address is known to be the user's; `false` when absent.
     email_verified: Option<bool>,
 }
 
@@ -106,11 +116,13 @@ struct CreateUserRequest {
 struct UpdateUserRequest {
     /// A new address counts as unverified unless `email_verified` comes along.
     email: Option<EmailText>,
+    /// Another name for the user to log in with.
     username: Option<UsernameText>,
-    /// `null` removes it.
+    /// `null` removes the user's full name.
     full_name: MaybeUndefined<FullNameText>,
     /// `false` ends the user's sessions and lets nobody log in.
     is_active: Option<bool>,
+    /// Whether the address, the new one if there is one, is known to be the user's.
     email_verified: Option<bool>,
 }
 
@@ -135,7 +147,7 @@ impl UsersApi {
     async fn list(
         &self,
         caller: Permitted<UsersRead>,
-        /// Users on a page.
+        /// How many users a page has.
         #[oai(default)]
         limit: Query<PageLimit>,
         /// `next_cursor` of the page before.
@@ -170,32 +182,37 @@ impl UsersApi {
 
     /// Create a user
     ///
-    /// Needs the permission `users:write`.
+    /// The user can log in at once when a password is given. Needs the permission `users:write`.
     #[oai(path = "/", method = "post", operation_id = "createUser")]
     async fn create(
         &self,
         caller: Permitted<UsersWrite>,
         body: JsonBody<CreateUserRequest>,
-    ) -> Result<Created<User>> {
+    ) -> Result<Tagged<Created<User>>> {
         let new = body.0.parse().or_problem()?;
         let user = users::create(caller.services(), &caller.actor, new)
             .await
             .or_problem()?;
-        Ok(Created {
-            location: format!("/users/{}", user.id),
-            body: user.into(),
-        })
+        Ok(Tagged::created(place(user.id), user))
     }
 
     /// Get a user
     ///
-    /// Needs the permission `users:read`.
+    /// By id. Needs the permission `users:read`.
     #[oai(path = "/:id", method = "get", operation_id = "getUser")]
-    async fn get(&self, caller: Permitted<UsersRead>, id: Path<Uuid>) -> Result<Json<User>> {
+    async fn get(
+        &self,
+        caller: Permitted<UsersRead>,
+        /// The user's id.
+        id: Path<Uuid>,
+        /// Answer 304 if the account is still what this `ETag` names.
+        #[oai(name = "If-None-Match")]
+        if_none_match: IfNoneMatch,
+    ) -> Result<Conditional<User>> {
         let user = users::find(caller.services(), &caller.actor, UserId(id.0))
             .await
             .or_problem()?;
-        Ok(Json(user.into()))
+        if_none_match.show(user)
     }
 
     /// Change a user
@@ -206,14 +223,19 @@ impl UsersApi {
     async fn update(
         &self,
         caller: Permitted<UsersWrite>,
+        /// The user's id.
         id: Path<Uuid>,
+        /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
         body: JsonBody<UpdateUserRequest>,
-    ) -> Result<Json<User>> {
+    ) -> Result<Tagged<Changed<User>>> {
         let update = body.0.parse().or_problem()?;
-        let user = users::update(caller.services(), &caller.actor, UserId(id.0), update)
+        let (id, precondition) = (UserId(id.0), if_match.precondition());
+        let user = users::update(caller.services(), &caller.actor, id, update, precondition)
             .await
             .or_problem()?;
-        Ok(Json(user.into()))
+        Ok(Tagged::changed(place(id), user))
     }
 
     /// Delete a user
@@ -221,8 +243,17 @@ impl UsersApi {
     /// For good. Needs the permission `users:write`, and every permission that the user has. To delete oneself, the password
     /// has to be given less than 10 minutes before.
     #[oai(path = "/:id", method = "delete", operation_id = "deleteUser")]
-    async fn delete(&self, caller: Permitted<UsersWrite>, id: Path<Uuid>) -> Result<NoContent> {
-        users::delete(caller.services(), &caller.actor, UserId(id.0))
+    async fn delete(
+        &self,
+        caller: Permitted<UsersWrite>,
+        /// The user's id.
+        id: Path<Uuid>,
+        /// Delete nothing, and answer 412, unless the account is still what this `ETag` names.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+    ) -> Result<NoContent> {
+        let (id, precondition) = (UserId(id.0), if_match.precondition());
+        users::delete(caller.services(), &caller.actor, id, precondition)
             .await
             .or_problem()?;
         Ok(NoContent)
@@ -235,13 +266,19 @@ impl UsersApi {
     async fn set_roles(
         &self,
         caller: Permitted<RolesWrite>,
+        /// The user's id.
         id: Path<Uuid>,
+        /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
         body: JsonBody<SetRolesRequest>,
-    ) -> Result<Json<User>> {
-        let user = roles::set(caller.services(), &caller.actor, UserId(id.0), body.0.roles)
+    ) -> Result<Tagged<Changed<User>>> {
+        let (id, precondition) = (UserId(id.0), if_match.precondition());
+        let wanted = body.0.roles;
+        let user = roles::set(caller.services(), &caller.actor, id, wanted, precondition)
             .await
             .or_problem()?;
-        Ok(Json(user.into()))
+        Ok(Tagged::changed(place(id), user))
     }
 }
 
@@ -289,6 +326,11 @@ impl UpdateUserRequest {
     }
 }
 
+/// The path of a user.
+fn place(id: UserId) -> String {
+    format!("/users/{id}")
+}
+
 /// A cursor is the id of the last user of a page. It is opaque to clients, so that it may become something else.
 fn encode_cursor(id: UserId) -> String {
     URL_SAFE_NO_PAD.encode(id.0.as_bytes())
@@ -301,7 +343,7 @@ fn decode_cursor(text: &str) -> std::result::Result<UserId, Failure> {
         detail: "The query has a value that cannot be used.".to_owned(),
         errors: vec![FieldError::new(
             "cursor",
-            "invalid_format",
+            FieldCode::InvalidFormat,
             "Send next_cursor of the page before.",
         )],
     })

@@ -2,7 +2,7 @@
 
 use super::audit::Event;
 use super::users::require_authority;
-use super::{Actor, Error, FieldError, Result, Services, User};
+use super::{Actor, Error, FieldCode, FieldError, Precondition, Result, Services, User};
 use crate::clock::Timestamp;
 use crate::ids::UserId;
 use crate::store::db::Tx;
@@ -36,13 +36,14 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
 /// Gives a user exactly these roles.
 ///
 /// # Errors
-/// [`Error::PermissionDenied`] when a role or the user holds a permission that the actor lacks, [`Error::LastAdmin`],
-/// [`Error::NotFound`], [`Error::Invalid`] for a role that does not exist.
+/// [`Error::PermissionDenied`] when a role or the user holds a permission that the actor lacks, [`Error::NotFound`],
+/// [`Error::Invalid`] for a role that does not exist, [`Error::PreconditionFailed`], [`Error::LastAdmin`].
 pub async fn set(
     services: &Services,
     actor: &Actor,
     user_id: UserId,
     wanted: Vec<String>,
+    precondition: Precondition,
 ) -> Result<User> {
     actor.require(ROLES_WRITE)?;
     check_count(&wanted)?;
@@ -57,6 +58,7 @@ pub async fn set(
             let user = users::find(tx, user_id).await?.ok_or(Error::NotFound)?;
             require_authority(tx, &actor, user_id).await?;
             require_grantable(tx, &actor, &wanted).await?;
+            precondition.check(&user)?;
             keep_an_admin(tx, user_id, now, async |tx| {
                 for role in user.roles.iter().filter(|role| !wanted.contains(role)) {
                     roles::withdraw(tx, user_id, role).await?;
@@ -81,14 +83,14 @@ pub async fn has_admin(services: &Services) -> Result<bool> {
 }
 
 /// Roles that one user may be given.
-const MAX_ROLES: usize = 64;
+pub const MAX_ROLES: usize = 64;
 
 /// Fails when there are more than anybody needs.
 pub(super) fn check_count(names: &[String]) -> Result<()> {
     if names.len() <= MAX_ROLES {
         Ok(())
     } else {
-        Err(FieldError::new("roles", "too_long", "Give at most 64 roles.").into())
+        Err(FieldError::new("roles", FieldCode::TooLong, "Give at most 64 roles.").into())
     }
 }
 
@@ -101,7 +103,9 @@ pub(super) async fn require_grantable(
     for (index, name) in names.iter().enumerate() {
         let Some(permissions) = roles::permissions(tx, name).await? else {
             let field = format!("roles[{index}]");
-            return Err(FieldError::new(&field, "unknown_role", "There is no such role.").into());
+            return Err(
+                FieldError::new(&field, FieldCode::UnknownRole, "There is no such role.").into(),
+            );
         };
         actor.require_all(&permissions)?;
     }
