@@ -15,6 +15,7 @@ mod entity_tag;
 mod error_body;
 mod fields;
 mod front;
+mod idempotency;
 mod limits;
 mod objects;
 mod preconditions;
