@@ -7,6 +7,7 @@ mod audit;
 mod email;
 mod error;
 mod password_check;
+mod precondition;
 mod scope;
 mod types;
 
@@ -33,6 +34,7 @@ pub use self::actor::Actor;
 pub use self::attempts::Attempts;
 pub use self::email::Email;
 pub use self::error::{Error, FieldError, Invalid, Result};
+pub use self::precondition::{Precondition, Revision};
 pub use self::scope::ACCOUNT as ACCOUNT_SCOPE;
 pub use self::types::{FullName, Origin, Password, Username};
 pub use crate::store::users::User;
