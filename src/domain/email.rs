@@ -1,7 +1,7 @@
 //! E-mail addresses, parsed once and trusted everywhere else.
 
-use super::FieldError;
 use super::types::fold;
+use super::{FieldCode, FieldError};
 
 /// An atom: no controls, no space, none of the specials `"(),.:;<>@[\]` (RFC 5322 §3.2.3).
 macro_rules! atom {
@@ -73,14 +73,14 @@ impl Email {
         if text.len() > Self::MAX_BYTES {
             return Err(FieldError::new(
                 field,
-                "too_long",
+                FieldCode::TooLong,
                 "An e-mail address has at most 254 characters.",
             ));
         }
         Self::split(text).ok_or_else(|| {
             FieldError::new(
                 field,
-                "invalid_format",
+                FieldCode::InvalidFormat,
                 "Give an e-mail address such as ada@example.com.",
             )
         })

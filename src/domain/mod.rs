@@ -33,7 +33,7 @@ use aws_lc_rs::hmac;
 pub use self::actor::Actor;
 pub use self::attempts::Attempts;
 pub use self::email::Email;
-pub use self::error::{Error, FieldError, Invalid, Result};
+pub use self::error::{Error, FieldCode, FieldError, Invalid, Result};
 pub use self::precondition::{Precondition, Revision};
 pub use self::scope::ACCOUNT as ACCOUNT_SCOPE;
 pub use self::types::{FullName, Origin, Password, Username};
