@@ -3,12 +3,13 @@
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 
-use super::answer::{Json, NoContent};
+use super::answer::{Changed, Conditional, NoContent, Tagged};
 use super::body::{JsonBody, request_objects};
 use super::code::Code;
 use super::fields::{FullNameText, NewPasswordText, PasswordText, UsernameText};
 use super::limits::Class;
 use super::objects::User;
+use super::preconditions::{IfMatch, IfNoneMatch};
 use super::result::{Result, ResultExt};
 use super::security::Caller;
 use super::spec::{Failures, Tag};
@@ -17,12 +18,22 @@ use crate::domain::{FullName, Invalid, Password, Username};
 
 /// What the operations answer besides success and what every operation may answer.
 pub const FAILURES: Failures = &[
-    ("getCurrentUser", &[]),
-    ("replaceCurrentUser", &[Code::UsernameTaken]),
-    ("updateCurrentUser", &[Code::UsernameTaken]),
+    ("getCurrentUser", &[Code::PreconditionFailed]),
+    (
+        "replaceCurrentUser",
+        &[Code::UsernameTaken, Code::PreconditionFailed],
+    ),
+    (
+        "updateCurrentUser",
+        &[Code::UsernameTaken, Code::PreconditionFailed],
+    ),
     (
         "deleteCurrentUser",
-        &[Code::ReauthenticationRequired, Code::LastAdmin],
+        &[
+            Code::ReauthenticationRequired,
+            Code::LastAdmin,
+            Code::PreconditionFailed,
+        ],
     ),
     (
         "changePassword",
@@ -58,14 +69,23 @@ struct PasswordChange {
 
 request_objects!(ProfileReplacement, ProfileUpdate, PasswordChange);
 
+/// The path of the own account.
+pub(super) const OWN: &str = "/users/me";
+
 pub struct AccountApi;
 
 #[OpenApi(prefix_path = "/users/me", tag = "Tag::Account")]
 impl AccountApi {
     /// Get the own account
     #[oai(path = "/", method = "get", operation_id = "getCurrentUser")]
-    async fn get(&self, caller: Caller) -> Result<Json<User>> {
-        Ok(Json(caller.actor.user.into()))
+    async fn get(
+        &self,
+        caller: Caller,
+        /// Answer 304 if the account is still what this `ETag` names.
+        #[oai(name = "If-None-Match")]
+        if_none_match: IfNoneMatch,
+    ) -> Result<Conditional<User>> {
+        if_none_match.show(caller.actor.user)
     }
 
     /// Replace the own profile
@@ -73,24 +93,36 @@ impl AccountApi {
     async fn replace(
         &self,
         caller: Caller,
+        /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
         body: JsonBody<ProfileReplacement>,
-    ) -> Result<Json<User>> {
+    ) -> Result<Tagged<Changed<User>>> {
         let full_name = MaybeUndefined::from_opt_null(body.0.full_name);
         let profile = parse_profile(Some(body.0.username), full_name).or_problem()?;
-        let user = account::update(caller.services(), &caller.actor, profile)
+        let precondition = if_match.precondition();
+        let user = account::update(caller.services(), &caller.actor, profile, precondition)
             .await
             .or_problem()?;
-        Ok(Json(user.into()))
+        Ok(Tagged::changed(OWN, user))
     }
 
     /// Change the own profile
     #[oai(path = "/", method = "patch", operation_id = "updateCurrentUser")]
-    async fn update(&self, caller: Caller, body: JsonBody<ProfileUpdate>) -> Result<Json<User>> {
+    async fn update(
+        &self,
+        caller: Caller,
+        /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+        body: JsonBody<ProfileUpdate>,
+    ) -> Result<Tagged<Changed<User>>> {
         let profile = parse_profile(body.0.username, body.0.full_name).or_problem()?;
-        let user = account::update(caller.services(), &caller.actor, profile)
+        let precondition = if_match.precondition();
+        let user = account::update(caller.services(), &caller.actor, profile, precondition)
             .await
             .or_problem()?;
-        Ok(Json(user.into()))
+        Ok(Tagged::changed(OWN, user))
     }
 
     /// Delete the own account
@@ -98,8 +130,14 @@ impl AccountApi {
     /// For good, with everything personal. Needs a password given less than 10 minutes ago; see
     /// `POST /auth/reauthenticate`.
     #[oai(path = "/", method = "delete", operation_id = "deleteCurrentUser")]
-    async fn delete(&self, caller: Caller) -> Result<NoContent> {
-        account::delete(caller.services(), &caller.actor)
+    async fn delete(
+        &self,
+        caller: Caller,
+        /// Delete nothing, and answer 412, unless the account is still what this `ETag` names.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+    ) -> Result<NoContent> {
+        account::delete(caller.services(), &caller.actor, if_match.precondition())
             .await
             .or_problem()?;
         Ok(NoContent)

@@ -1,11 +1,16 @@
-//! Successful answers: a JSON body, a created resource, nothing.
+//! Successful answers: a JSON body, a created or changed resource, nothing; with an entity tag where clients may ask by it.
 
 use poem::http::{StatusCode, header};
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
-use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::registry::{
+    MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry,
+};
 use poem_openapi::types::Type;
 use serde::Serialize;
+
+use super::entity_tag::{self, entity_tag};
+use crate::domain::Revision;
 
 /// The media type of every JSON body (RFC 8259 §11: it has no parameters).
 pub const JSON: &str = "application/json";
@@ -17,6 +22,25 @@ pub struct Json<T>(pub T);
 pub struct Created<T> {
     pub location: String,
     pub body: T,
+}
+
+/// 200 with the whole of what was changed, and its place (RFC 9110 §8.7): the body, and the entity tag with it, is about what
+/// stands there now, not about what was sent.
+pub struct Changed<T> {
+    pub location: String,
+    pub body: T,
+}
+
+/// An answer whose body shows an account in this revision.
+pub struct Tagged<A> {
+    pub revision: Revision,
+    pub answer: A,
+}
+
+/// 200 with a body, or 304 without one for a client that has it already.
+pub struct Conditional<T> {
+    pub revision: Revision,
+    pub body: Option<T>,
 }
 
 /// 200 without a body.
@@ -52,6 +76,39 @@ impl<T: Serialize + Send> IntoResponse for Created<T> {
             response.headers_mut().insert(header::LOCATION, location);
         }
         response
+    }
+}
+
+impl<T: Serialize + Send> IntoResponse for Changed<T> {
+    fn into_response(self) -> Response {
+        let mut response = json(StatusCode::OK, &self.body);
+        if let Ok(location) = self.location.parse() {
+            response
+                .headers_mut()
+                .insert(header::CONTENT_LOCATION, location);
+        }
+        response
+    }
+}
+
+impl<A: IntoResponse> IntoResponse for Tagged<A> {
+    fn into_response(self) -> Response {
+        let mut response = self.answer.into_response();
+        if let Some(tag) = entity_tag(self.revision) {
+            response.headers_mut().insert(header::ETAG, tag);
+        }
+        response
+    }
+}
+
+impl<T: Serialize + Send> IntoResponse for Conditional<T> {
+    fn into_response(self) -> Response {
+        let answer = match self.body {
+            Some(body) => json(StatusCode::OK, &body),
+            None => StatusCode::NOT_MODIFIED.into_response(),
+        };
+        let revision = self.revision;
+        Tagged { revision, answer }.into_response()
     }
 }
 
@@ -97,6 +154,24 @@ fn described(
     }
 }
 
+fn described_header(name: &str, description: &str, schema: MetaSchemaRef) -> MetaHeader {
+    MetaHeader {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        required: true,
+        deprecated: false,
+        schema,
+    }
+}
+
+fn etag_header() -> MetaHeader {
+    described_header(
+        "ETag",
+        "Names what the body shows (RFC 9110 §8.8.3): it changes with every change of the account, and with nothing else.",
+        entity_tag::schema(),
+    )
+}
+
 fn content<T: Type>() -> Vec<MetaMediaType> {
     vec![MetaMediaType {
         content_type: JSON,
@@ -116,14 +191,55 @@ impl<T: Type + Serialize> ApiResponse for Json<T> {
 
 impl<T: Type + Serialize> ApiResponse for Created<T> {
     fn meta() -> MetaResponses {
-        let location = MetaHeader {
-            name: "Location".to_owned(),
-            description: Some("Path of what was created.".to_owned()),
-            required: true,
-            deprecated: false,
-            schema: String::schema_ref(),
-        };
+        let location = described_header(
+            "Location",
+            "Path of what was created.",
+            String::schema_ref(),
+        );
         described(201, "Created.", content::<T>(), vec![location])
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Type + Serialize> ApiResponse for Changed<T> {
+    fn meta() -> MetaResponses {
+        let location = described_header(
+            "Content-Location",
+            "Path of what the body shows.",
+            String::schema_ref(),
+        );
+        described(200, "Done.", content::<T>(), vec![location])
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<A: ApiResponse> ApiResponse for Tagged<A> {
+    fn meta() -> MetaResponses {
+        let mut meta = A::meta();
+        for response in &mut meta.responses {
+            response.headers.push(etag_header());
+        }
+        meta
+    }
+
+    fn register(registry: &mut Registry) {
+        A::register(registry);
+    }
+}
+
+impl<T: Type + Serialize> ApiResponse for Conditional<T> {
+    fn meta() -> MetaResponses {
+        let mut meta = Tagged::<Json<T>>::meta();
+        let not_modified = "It is what `If-None-Match` names.";
+        let not_modified = described(304, not_modified, Vec::new(), vec![etag_header()]);
+        meta.responses.extend(not_modified.responses);
+        meta
     }
 
     fn register(registry: &mut Registry) {

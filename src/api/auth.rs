@@ -4,7 +4,8 @@ use poem::{FromRequest, Request, RequestBody};
 use poem_openapi::param::Query;
 use poem_openapi::{Enum, Object, OpenApi};
 
-use super::answer::{Created, Empty, Json, NoContent};
+use super::account::OWN;
+use super::answer::{Created, Empty, Json, NoContent, Tagged};
 use super::body::{FormBody, JsonBody, request_objects};
 use super::code::Code;
 use super::context::{self, Ctx};
@@ -154,17 +155,14 @@ impl AuthApi {
         ctx: Ctx,
         _open: RegistrationOpen,
         body: JsonBody<RegisterRequest>,
-    ) -> Result<Created<User>> {
+    ) -> Result<Tagged<Created<User>>> {
         let registration = body.0.parse().or_problem()?;
         // Whoever mistypes a field has not registered yet.
         ctx.count(Class::Register)?;
         let user = registration::register(&ctx.services, &ctx.origin, registration)
             .await
             .or_problem()?;
-        Ok(Created {
-            location: "/users/me".to_owned(),
-            body: user.into(),
-        })
+        Ok(Tagged::created(OWN, user))
     }
 
     /// Log in, or refresh, by OAuth 2.0

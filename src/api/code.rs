@@ -39,6 +39,7 @@ codes! {
     EmailTaken = 409 "email_taken",
     UsernameTaken = 409 "username_taken",
     LastAdmin = 409 "last_admin",
+    PreconditionFailed = 412 "precondition_failed",
     BodyTooLarge = 413 "body_too_large",
     UnsupportedMediaType = 415 "unsupported_media_type",
     ValidationFailed = 422 "validation_failed",

@@ -4,6 +4,7 @@ use poem_openapi::Object;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::answer::{Changed, Created, Tagged};
 use super::fields::{DateTime, Nullable};
 use crate::domain;
 use crate::domain::introspection::Active;
@@ -48,6 +49,32 @@ impl From<domain::User> for User {
             created_at: DateTime(user.created_at),
             updated_at: DateTime(user.updated_at),
             last_login_at: Nullable(user.last_login_at.map(DateTime)),
+        }
+    }
+}
+
+impl Tagged<Created<User>> {
+    /// Says that an account was made, and where it is.
+    pub fn created(location: impl Into<String>, user: domain::User) -> Self {
+        Self {
+            revision: user.revision(),
+            answer: Created {
+                location: location.into(),
+                body: user.into(),
+            },
+        }
+    }
+}
+
+impl Tagged<Changed<User>> {
+    /// Shows an account after a change of it.
+    pub fn changed(location: impl Into<String>, user: domain::User) -> Self {
+        Self {
+            revision: user.revision(),
+            answer: Changed {
+                location: location.into(),
+                body: user.into(),
+            },
         }
     }
 }

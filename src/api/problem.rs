@@ -261,6 +261,10 @@ fn describe(error: &Error) -> Described {
             Code::LastAdmin,
             "This is the last active administrator. Make another one first.",
         ),
+        Error::PreconditionFailed => Described::new(
+            Code::PreconditionFailed,
+            "The account is not what If-Match or If-None-Match asks for. Get it again before you change it.",
+        ),
         Error::Invalid(invalid) => Described {
             errors: invalid.0.clone(),
             ..Described::new(Code::ValidationFailed, "Some fields are invalid.")

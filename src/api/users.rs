@@ -9,11 +9,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::account::parse_full_name;
-use super::answer::{Created, Json, NoContent};
+use super::answer::{Changed, Conditional, Created, Json, NoContent, Tagged};
 use super::body::{JsonBody, request_objects};
 use super::code::Code;
 use super::fields::{EmailText, FullNameText, NewPasswordText, Nullable, PageLimit, UsernameText};
 use super::objects::User;
+use super::preconditions::{IfMatch, IfNoneMatch};
 use super::problem::Failure;
 use super::result::{Result, ResultExt};
 use super::security::{Permitted, RolesWrite, UsersRead, UsersWrite};
@@ -42,6 +43,7 @@ pub const FAILURES: Failures = &[
             Code::MalformedRequest,
             Code::PermissionDenied,
             Code::NotFound,
+            Code::PreconditionFailed,
         ],
     ),
     (
@@ -54,6 +56,7 @@ pub const FAILURES: Failures = &[
             Code::EmailTaken,
             Code::UsernameTaken,
             Code::LastAdmin,
+            Code::PreconditionFailed,
         ],
     ),
     (
@@ -64,6 +67,7 @@ pub const FAILURES: Failures = &[
             Code::ReauthenticationRequired,
             Code::NotFound,
             Code::LastAdmin,
+            Code::PreconditionFailed,
         ],
     ),
     (
@@ -73,6 +77,7 @@ pub const FAILURES: Failures = &[
             Code::PermissionDenied,
             Code::NotFound,
             Code::LastAdmin,
+            Code::PreconditionFailed,
         ],
     ),
 ];
@@ -176,26 +181,30 @@ impl UsersApi {
         &self,
         caller: Permitted<UsersWrite>,
         body: JsonBody<CreateUserRequest>,
-    ) -> Result<Created<User>> {
+    ) -> Result<Tagged<Created<User>>> {
         let new = body.0.parse().or_problem()?;
         let user = users::create(caller.services(), &caller.actor, new)
             .await
             .or_problem()?;
-        Ok(Created {
-            location: format!("/users/{}", user.id),
-            body: user.into(),
-        })
+        Ok(Tagged::created(place(user.id), user))
     }
 
     /// Get a user
     ///
     /// Needs the permission `users:read`.
     #[oai(path = "/:id", method = "get", operation_id = "getUser")]
-    async fn get(&self, caller: Permitted<UsersRead>, id: Path<Uuid>) -> Result<Json<User>> {
+    async fn get(
+        &self,
+        caller: Permitted<UsersRead>,
+        id: Path<Uuid>,
+        /// Answer 304 if the account is still what this `ETag` names.
+        #[oai(name = "If-None-Match")]
+        if_none_match: IfNoneMatch,
+    ) -> Result<Conditional<User>> {
         let user = users::find(caller.services(), &caller.actor, UserId(id.0))
             .await
             .or_problem()?;
-        Ok(Json(user.into()))
+        if_none_match.show(user)
     }
 
     /// Change a user
@@ -207,13 +216,17 @@ impl UsersApi {
         &self,
         caller: Permitted<UsersWrite>,
         id: Path<Uuid>,
+        /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
         body: JsonBody<UpdateUserRequest>,
-    ) -> Result<Json<User>> {
+    ) -> Result<Tagged<Changed<User>>> {
         let update = body.0.parse().or_problem()?;
-        let user = users::update(caller.services(), &caller.actor, UserId(id.0), update)
+        let (id, precondition) = (UserId(id.0), if_match.precondition());
+        let user = users::update(caller.services(), &caller.actor, id, update, precondition)
             .await
             .or_problem()?;
-        Ok(Json(user.into()))
+        Ok(Tagged::changed(place(id), user))
     }
 
     /// Delete a user
@@ -221,8 +234,16 @@ impl UsersApi {
     /// For good. Needs the permission `users:write`, and every permission that the user has. To delete oneself, the password
     /// has to be given less than 10 minutes before.
     #[oai(path = "/:id", method = "delete", operation_id = "deleteUser")]
-    async fn delete(&self, caller: Permitted<UsersWrite>, id: Path<Uuid>) -> Result<NoContent> {
-        users::delete(caller.services(), &caller.actor, UserId(id.0))
+    async fn delete(
+        &self,
+        caller: Permitted<UsersWrite>,
+        id: Path<Uuid>,
+        /// Delete nothing, and answer 412, unless the account is still what this `ETag` names.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+    ) -> Result<NoContent> {
+        let (id, precondition) = (UserId(id.0), if_match.precondition());
+        users::delete(caller.services(), &caller.actor, id, precondition)
             .await
             .or_problem()?;
         Ok(NoContent)
@@ -236,12 +257,17 @@ impl UsersApi {
         &self,
         caller: Permitted<RolesWrite>,
         id: Path<Uuid>,
+        /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
         body: JsonBody<SetRolesRequest>,
-    ) -> Result<Json<User>> {
-        let user = roles::set(caller.services(), &caller.actor, UserId(id.0), body.0.roles)
+    ) -> Result<Tagged<Changed<User>>> {
+        let (id, precondition) = (UserId(id.0), if_match.precondition());
+        let wanted = body.0.roles;
+        let user = roles::set(caller.services(), &caller.actor, id, wanted, precondition)
             .await
             .or_problem()?;
-        Ok(Json(user.into()))
+        Ok(Tagged::changed(place(id), user))
     }
 }
 
@@ -287,6 +313,11 @@ impl UpdateUserRequest {
         invalid.check()?;
         Ok(update)
     }
+}
+
+/// The path of a user.
+fn place(id: UserId) -> String {
+    format!("/users/{id}")
 }
 
 /// A cursor is the id of the last user of a page. It is opaque to clients, so that it may become something else.

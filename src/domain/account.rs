@@ -4,7 +4,9 @@ use super::audit::Event;
 use super::reauthentication::check_current_password;
 use super::registration::hash_new_password;
 use super::roles::keep_an_admin;
-use super::{Actor, Error, FieldError, FullName, Password, Result, Services, User, Username};
+use super::{
+    Actor, Error, FieldError, FullName, Password, Precondition, Result, Services, User, Username,
+};
 use crate::config::Secret;
 use crate::store::audit;
 use crate::store::sessions::{self, Which};
@@ -20,9 +22,15 @@ pub struct Profile {
 /// Changes the own profile.
 ///
 /// # Errors
-/// [`Error::UsernameTaken`].
-pub async fn update(services: &Services, actor: &Actor, profile: Profile) -> Result<User> {
+/// [`Error::PreconditionFailed`], [`Error::UsernameTaken`].
+pub async fn update(
+    services: &Services,
+    actor: &Actor,
+    profile: Profile,
+    precondition: Precondition,
+) -> Result<User> {
     if profile.username.is_none() && profile.full_name.is_none() {
+        precondition.check(&actor.user)?;
         return Ok(actor.user.clone());
     }
     let (id, now) = (actor.id(), services.now());
@@ -30,6 +38,9 @@ pub async fn update(services: &Services, actor: &Actor, profile: Profile) -> Res
     services
         .db
         .write(async move |tx| {
+            users::lock(tx, id).await?;
+            let user = users::find(tx, id).await?;
+            precondition.check(&user.ok_or(Error::InvalidAccessToken)?)?;
             let changes = Changes {
                 username: profile
                     .username
@@ -94,8 +105,8 @@ pub async fn change_password(
 /// Deletes the own account for good.
 ///
 /// # Errors
-/// [`Error::ReauthenticationRequired`], [`Error::LastAdmin`].
-pub async fn delete(services: &Services, actor: &Actor) -> Result<()> {
+/// [`Error::ReauthenticationRequired`], [`Error::PreconditionFailed`], [`Error::LastAdmin`].
+pub async fn delete(services: &Services, actor: &Actor, precondition: Precondition) -> Result<()> {
     let now = services.now();
     actor.require_fresh(now)?;
     let id = actor.id();
@@ -106,6 +117,8 @@ pub async fn delete(services: &Services, actor: &Actor) -> Result<()> {
         .db
         .write(async move |tx| {
             users::lock(tx, id).await?;
+            let user = users::find(tx, id).await?;
+            precondition.check(&user.ok_or(Error::InvalidAccessToken)?)?;
             audit::forget(tx, id).await?;
             keep_an_admin(tx, id, now, async |tx| Ok(users::delete(tx, id).await?)).await?;
             Ok(event.record(tx).await?)

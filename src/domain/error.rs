@@ -45,6 +45,9 @@ pub enum Error {
     UsernameTaken,
     #[error("no active administrator would be left")]
     LastAdmin,
+    /// It has changed since whoever asks has seen it.
+    #[error("the account is not in the revision that is asked for")]
+    PreconditionFailed,
     #[error("invalid fields")]
     Invalid(Invalid),
     /// Too many failed password checks of one account.

@@ -6,6 +6,7 @@ mod attempts;
 mod audit;
 mod error;
 mod password_check;
+mod precondition;
 mod scope;
 mod types;
 
@@ -31,6 +32,7 @@ use aws_lc_rs::hmac;
 pub use self::actor::Actor;
 pub use self::attempts::Attempts;
 pub use self::error::{Error, FieldError, Invalid, Result};
+pub use self::precondition::{Precondition, Revision};
 pub use self::scope::ACCOUNT as ACCOUNT_SCOPE;
 pub use self::types::{Email, FullName, Origin, Password, Username};
 pub use crate::store::users::User;

@@ -2,7 +2,7 @@
 
 use super::audit::Event;
 use super::users::require_authority;
-use super::{Actor, Error, FieldError, Result, Services, User};
+use super::{Actor, Error, FieldError, Precondition, Result, Services, User};
 use crate::clock::Timestamp;
 use crate::ids::UserId;
 use crate::store::db::Tx;
@@ -36,13 +36,14 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
 /// Gives a user exactly these roles.
 ///
 /// # Errors
-/// [`Error::PermissionDenied`] when a role or the user holds a permission that the actor lacks, [`Error::LastAdmin`],
-/// [`Error::NotFound`], [`Error::Invalid`] for a role that does not exist.
+/// [`Error::PermissionDenied`] when a role or the user holds a permission that the actor lacks, [`Error::NotFound`],
+/// [`Error::Invalid`] for a role that does not exist, [`Error::PreconditionFailed`], [`Error::LastAdmin`].
 pub async fn set(
     services: &Services,
     actor: &Actor,
     user_id: UserId,
     wanted: Vec<String>,
+    precondition: Precondition,
 ) -> Result<User> {
     actor.require(ROLES_WRITE)?;
     check_count(&wanted)?;
@@ -57,6 +58,7 @@ pub async fn set(
             let user = users::find(tx, user_id).await?.ok_or(Error::NotFound)?;
             require_authority(tx, &actor, user_id).await?;
             require_grantable(tx, &actor, &wanted).await?;
+            precondition.check(&user)?;
             keep_an_admin(tx, user_id, now, async |tx| {
                 for role in user.roles.iter().filter(|role| !wanted.contains(role)) {
                     roles::withdraw(tx, user_id, role).await?;

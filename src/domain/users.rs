@@ -5,7 +5,9 @@ use super::registration::{NewAccount, hash_new_password, refuse_taken};
 use super::roles::{
     ROLES_WRITE, USER, USERS_READ, USERS_WRITE, check_count, keep_an_admin, require_grantable,
 };
-use super::{Actor, Email, Error, FullName, Password, Result, Services, User, Username, types};
+use super::{
+    Actor, Email, Error, FullName, Password, Precondition, Result, Services, User, Username, types,
+};
 use crate::ids::UserId;
 use crate::password::ClientKey;
 use crate::store::db::Tx;
@@ -144,13 +146,14 @@ pub struct Update {
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::PermissionDenied`] when the user has a permission that the actor lacks,
-/// [`Error::LastAdmin`], [`Error::EmailTaken`], [`Error::UsernameTaken`], [`Error::ReauthenticationRequired`] for one's own
-/// address.
+/// [`Error::PreconditionFailed`], [`Error::LastAdmin`], [`Error::EmailTaken`], [`Error::UsernameTaken`],
+/// [`Error::ReauthenticationRequired`] for one's own address.
 pub async fn update(
     services: &Services,
     actor: &Actor,
     id: UserId,
     update: Update,
+    precondition: Precondition,
 ) -> Result<User> {
     actor.require(USERS_WRITE)?;
     let (actor, now) = (actor.clone(), services.now());
@@ -172,6 +175,7 @@ pub async fn update(
             users::lock(tx, id).await?;
             let user = users::find(tx, id).await?.ok_or(Error::NotFound)?;
             require_authority(tx, &actor, id).await?;
+            precondition.check(&user)?;
             if update.changed_fields().is_empty() {
                 return Ok(user);
             }
@@ -223,8 +227,13 @@ impl Update {
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::PermissionDenied`] when the user has a permission that the actor lacks,
-/// [`Error::LastAdmin`].
-pub async fn delete(services: &Services, actor: &Actor, id: UserId) -> Result<()> {
+/// [`Error::PreconditionFailed`], [`Error::LastAdmin`].
+pub async fn delete(
+    services: &Services,
+    actor: &Actor,
+    id: UserId,
+    precondition: Precondition,
+) -> Result<()> {
     actor.require(USERS_WRITE)?;
     let (actor, now) = (actor.clone(), services.now());
     if actor.id() == id {
@@ -243,7 +252,9 @@ pub async fn delete(services: &Services, actor: &Actor, id: UserId) -> Result<()
             let actor = actor.renewed(tx, now).await?;
             actor.require(USERS_WRITE)?;
             users::lock(tx, id).await?;
+            let user = users::find(tx, id).await?.ok_or(Error::NotFound)?;
             require_authority(tx, &actor, id).await?;
+            precondition.check(&user)?;
             audit::forget(tx, id).await?;
             keep_an_admin(tx, id, now, async |tx| Ok(users::delete(tx, id).await?)).await?;
             Ok(event.record(tx).await?)

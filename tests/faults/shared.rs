@@ -155,6 +155,47 @@ async fn roles_set_on_both_at_one_moment_are_those_of_one() {
     }
 }
 
+/// Both compare with what the other makes of the account, and both call the same content by the same tag.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "starts a PostgreSQL server"]
+async fn of_many_changes_of_one_state_on_both_one_is_made() {
+    let (one, other, sql) = two().await;
+    let (root, ada) = (one.admin("root").await, one.user("ada").await);
+    let path = format!(
+        "/users/{}",
+        me(&one, &ada).await["id"].as_str().expect("an id")
+    );
+    for round in 0..10 {
+        let mut tags = Vec::new();
+        for app in [&one, &other] {
+            let request = app.get("/users/me").bearer_auth(&ada.access);
+            tags.push(request.answer().await.header("etag").to_owned());
+        }
+        assert!(tags[0].len() > 20 && tags[0] == tags[1], "{tags:?}");
+        let changes = (0..20).map(|number| {
+            let app = if number % 2 == 0 { &one } else { &other };
+            let request = match number % 4 {
+                0 | 1 => app.patch("/users/me").bearer_auth(&ada.access),
+                _ => app.patch(&path).bearer_auth(&root.access),
+            };
+            let request = request.header("if-match", &tags[0]);
+            let name = format!("{round}-{number}");
+            request.json(&json!({ "full_name": name })).answer()
+        });
+        let (made, refused): (Vec<Answer>, Vec<Answer>) = join_all(changes)
+            .await
+            .into_iter()
+            .partition(|answer| answer.status == StatusCode::OK);
+        assert_eq!((made.len(), refused.len()), (1, 19));
+        for answer in refused {
+            answer.expect_problem(412, "precondition_failed");
+        }
+        assert_eq!(me(&other, &ada).await, made[0].json());
+    }
+    let changes = "SELECT count(*) FROM audit_events WHERE action IN ('user.changed', 'user.profile_changed')";
+    assert_eq!(sql.value(changes), "10");
+}
+
 /// ASVS 6.3.1.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "starts a PostgreSQL server"]
