@@ -9,8 +9,11 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use poem::http::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
-use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
 use poem::{Request, Response};
+
+use crate::api::entity_tag::{Tag, Tags, entity_tag};
+use crate::domain::Revision;
 
 /// For a name that holds the version: the content behind it never changes.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -28,8 +31,10 @@ pub struct File {
 
 /// What is kept of a file.
 struct Kept {
-    /// From the content; the same for both codings.
-    version: String,
+    /// A hash of the content, whatever its coding.
+    revision: Revision,
+    /// The same as a strong entity tag.
+    tag: String,
     gzip: Bytes,
 }
 
@@ -58,32 +63,31 @@ impl File {
             // Whatever went wrong goes wrong again below, where it is answered.
             let _ = making.await;
         }
-        let version = self.kept().version.as_str();
-        let tag = format!("W/\"{version}\"");
+        let kept = self.kept();
         let given = request.uri().query().unwrap_or_default();
         let caching = match given.strip_prefix("v=") {
-            Some(known) if known == version => FOR_EVER,
+            Some(version) if version == kept.version() => FOR_EVER,
             _ => REVALIDATE,
         };
         let response = Response::builder()
-            .header(header::ETAG, &tag)
+            .header(header::ETAG, format!("W/{}", kept.tag))
             .header(header::VARY, "Accept-Encoding")
             .header(header::CACHE_CONTROL, caching);
-        if is_held(request.headers(), &tag) {
+        if kept.is_held(request.headers()) {
             return response.status(StatusCode::NOT_MODIFIED).finish();
         }
         let response = response.content_type(self.content_type);
         if as_gzip {
             return response
                 .header(header::CONTENT_ENCODING, "gzip")
-                .body(self.kept().gzip.clone());
+                .body(kept.gzip.clone());
         }
         response.body(self.plain().clone())
     }
 
     /// Its path with its version in the query, by which a client may keep it for ever.
     pub fn versioned(&self) -> String {
-        format!("{}?v={}", self.path, self.kept().version)
+        format!("{}?v={}", self.path, self.kept().version())
     }
 
     fn kept(&self) -> &Kept {
@@ -98,81 +102,82 @@ impl File {
 
 impl Kept {
     fn of(content: &[u8]) -> Self {
+        let mut revision = [0; Revision::BYTES];
         let sum = digest::digest(&digest::SHA256, content);
-        let sum = sum.as_ref().iter().take(8);
+        revision.copy_from_slice(&sum.as_ref()[..Revision::BYTES]);
+        let revision = Revision::from_bytes(revision);
+        let tag = entity_tag(revision);
+        let tag = tag.as_ref().and_then(|tag| tag.to_str().ok());
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         // Into memory, which does not fail.
         let gzip = encoder.write_all(content).and_then(|()| encoder.finish());
         Self {
-            version: sum.map(|byte| format!("{byte:02x}")).collect(),
+            revision,
+            tag: tag.unwrap_or_default().to_owned(),
             gzip: gzip.unwrap_or_default().into(),
+        }
+    }
+
+    fn version(&self) -> &str {
+        self.tag.trim_matches('"')
+    }
+
+    /// Whether the client has it already (RFC 9110 §13.1.2), in whatever coding.
+    fn is_held(&self, headers: &HeaderMap) -> bool {
+        let lines = headers.get_all(IF_NONE_MATCH).iter();
+        match Tags::parse(lines.map(HeaderValue::as_bytes)) {
+            Some(Tags::Any) => true,
+            Some(Tags::These(tags)) => {
+                let mut named = tags.iter().filter_map(Tag::weakly);
+                named.any(|revision| revision == self.revision)
+            }
+            None => false,
         }
     }
 }
 
-/// Whether `Accept-Encoding` names gzip, or all that there are (RFC 9110 §12.5.3). Clients that leave it out cannot unpack
-/// what they get, as a rule.
+/// Whether `Accept-Encoding` names gzip, or whatever there is (RFC 9110 §12.5.3). A client that does not send it cannot
+/// unpack what it gets, as a rule.
 fn takes_gzip(headers: &HeaderMap) -> bool {
-    let mut others = false;
-    for item in items(headers, ACCEPT_ENCODING) {
+    let lines = headers.get_all(ACCEPT_ENCODING).iter();
+    let lines = lines.filter_map(|line| line.to_str().ok());
+    let mut takes_others = false;
+    for item in lines.flat_map(|line| line.split(',')) {
         let (coding, weight) = item.split_once(';').unwrap_or((item, ""));
         let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
         let is_taken = weight.parse::<f32>().is_ok_and(|weight| weight > 0.0);
         match coding.trim() {
             coding if coding.eq_ignore_ascii_case("gzip") => return is_taken,
-            "*" => others = is_taken,
+            "*" => takes_others = is_taken,
             _ => (),
         }
     }
-    others
-}
-
-/// Whether the client has it already (RFC 9110 §13.1.2; compared weakly).
-fn is_held(headers: &HeaderMap, tag: &str) -> bool {
-    let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
-    items(headers, IF_NONE_MATCH).any(|held| held == "*" || opaque(held) == opaque(tag))
-}
-
-/// The members of a list header.
-fn items(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    let values = headers.get_all(name).into_iter();
-    let texts = values.filter_map(|value| value.to_str().ok());
-    texts.flat_map(|text| text.split(',')).map(str::trim)
+    takes_others
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn headers(name: HeaderName, values: &[&'static str]) -> HeaderMap {
-        let values = values.iter().map(|value| HeaderValue::from_static(value));
-        values.map(|value| (name.clone(), value)).collect()
-    }
-
     #[test]
     fn gzip_goes_to_those_who_name_it() {
-        let takes = |values: &[&'static str]| takes_gzip(&headers(ACCEPT_ENCODING, values));
-        assert!(takes(&["gzip"]));
-        assert!(takes(&["br, GZIP;q=0.5"]));
-        assert!(takes(&["br", "deflate , gzip"]));
-        assert!(takes(&["*"]));
-        assert!(!takes(&[]));
-        assert!(!takes(&[""]));
-        assert!(!takes(&["br, identity"]));
-        assert!(!takes(&["gzip;q=0"]));
-        assert!(!takes(&["*, gzip; q=0.000"]));
-        assert!(!takes(&["*;q=0"]));
-    }
-
-    #[test]
-    fn a_file_is_held_by_whoever_names_its_tag() {
-        let holds = |values: &[&'static str]| is_held(&headers(IF_NONE_MATCH, values), "W/\"1a\"");
-        assert!(holds(&["W/\"1a\""]));
-        assert!(holds(&["\"1a\""]));
-        assert!(holds(&["\"0\", W/\"1a\""]));
-        assert!(holds(&["*"]));
-        assert!(!holds(&[]));
-        assert!(!holds(&["W/\"1b\""]));
-        assert!(!holds(&["1a"]));
+        let takes = |value: &'static str| {
+            let value = HeaderValue::from_static(value);
+            takes_gzip(&HeaderMap::from_iter([(ACCEPT_ENCODING, value)]))
+        };
+        for value in ["gzip", "br, GZIP;q=0.5", "br, deflate , gzip", "*"] {
+            assert!(takes(value), "{value}");
+        }
+        for value in [
+            "",
+            "br, identity",
+            "gzip;q=0",
+            "*, gzip; q=0.000",
+            "*;q=0",
+            "gzip;q=x",
+        ] {
+            assert!(!takes(value), "{value}");
+        }
+        assert!(!takes_gzip(&HeaderMap::new()));
     }
 }

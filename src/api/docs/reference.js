@@ -6,10 +6,13 @@ const place = (operation) => operations.indexOf(operation.operationId);
 
 Scalar.createApiReference("#reference", {
   url: "/openapi.json",
+  servers: [{ url: location.origin }],
   operationsSorter: (one, other) => place(one) - place(other),
   authentication: { preferredSecurityScheme: "BearerAuth" },
   showSidebar: true,
   defaultOpenAllTags: true,
+  // Every operation shows its own; the list would be one of errors, most of all.
+  hideModels: true,
   hideClientButton: true,
   hideTestRequestButton: true,
   withDefaultFonts: false,
