@@ -71,8 +71,10 @@ fn every_operation_has_a_name_a_summary_a_tag_and_its_failure() {
             violations.push(format!("{name}: operationId {id:?} is missing or taken"));
         }
         seen.push(id);
-        if operation["summary"].as_str().is_none_or(str::is_empty) {
-            violations.push(format!("{name}: no summary"));
+        for member in ["summary", "description"] {
+            if operation[member].as_str().is_none_or(str::is_empty) {
+                violations.push(format!("{name}: no {member}"));
+            }
         }
         let own = operation["tags"]
             .as_array()
@@ -89,7 +91,10 @@ fn every_operation_has_a_name_a_summary_a_tag_and_its_failure() {
             violations.push(format!("{name}: no success is told"));
         }
         for (status, response) in responses {
-            if response["description"].as_str().is_none_or(str::is_empty) {
+            if resolve(response)["description"]
+                .as_str()
+                .is_none_or(str::is_empty)
+            {
                 violations.push(format!("{name}: {status} has no description"));
             }
         }
@@ -168,33 +173,130 @@ fn every_example_and_default_has_the_type_of_its_schema() {
     assert!(examples >= 10, "only {examples} examples");
 }
 
-#[test]
-fn every_error_is_problem_details_or_an_oauth_error() {
-    let mut violations = Vec::new();
+/// What a reference leads to; anything else as it is.
+fn resolve(value: &Value) -> &Value {
+    let target = value["$ref"].as_str().map(|reference| {
+        let pointer = reference.strip_prefix('#').expect("a local reference");
+        DOCUMENT.pointer(pointer).expect("leads somewhere")
+    });
+    target.unwrap_or(value)
+}
+
+/// Every error answer: where it stands, its operation and its status, and the answer itself.
+fn errors() -> Vec<(String, &'static Value, u16, &'static Value)> {
+    let mut errors = Vec::new();
     for (name, operation) in operations() {
         for (status, response) in operation["responses"].as_object().expect("responses") {
-            if status.starts_with('2') || status.starts_with('3') {
-                continue;
+            let status: u16 = status.parse().expect("a status");
+            if status >= 400 {
+                errors.push((
+                    format!("{name}: {status}"),
+                    operation,
+                    status,
+                    resolve(response),
+                ));
             }
-            let content = response["content"].as_object();
-            let forms: Vec<(&str, &str)> = content
-                .into_iter()
-                .flatten()
-                .map(|(kind, body)| {
-                    (
-                        kind.as_str(),
-                        body["schema"]["$ref"].as_str().unwrap_or_default(),
-                    )
-                })
-                .collect();
-            let is_known = matches!(
-                forms[..],
-                [("application/problem+json", "#/components/schemas/Problem")]
-                    | [("application/json", "#/components/schemas/OAuthError")]
-            );
+        }
+    }
+    errors
+}
+
+const OAUTH: &[&str] = &["issueToken", "revokeToken", "introspectToken"];
+
+#[test]
+fn every_error_is_problem_details_and_at_oauth_endpoints_an_oauth_error_too() {
+    let mut violations = Vec::new();
+    for (place, operation, status, response) in errors() {
+        let is_oauth = OAUTH.iter().any(|id| operation["operationId"] == *id);
+        let expected: &[&str] = match (is_oauth, status) {
+            (true, 400) => &["application/json"],
+            (true, _) => &["application/json", "application/problem+json"],
+            _ => &["application/problem+json"],
+        };
+        let content = response["content"].as_object().expect("content");
+        let kinds: Vec<&String> = content.keys().collect();
+        if kinds != expected {
+            violations.push(format!("{place} has {kinds:?}"));
+        }
+        for (kind, body) in content {
+            let reference = body["schema"]["$ref"].as_str().unwrap_or_default();
+            let is_known = match kind.as_str() {
+                "application/json" => reference == "#/components/schemas/OAuthError",
+                _ => reference.ends_with("Problem"),
+            };
             if !is_known {
-                violations.push(format!("{name}: {status} has {forms:?}"));
+                violations.push(format!("{place} has {reference} as {kind}"));
             }
+        }
+    }
+    report(&violations);
+}
+
+/// Each problem has its own status, its own codes, and for each of them an example.
+#[test]
+fn problems_are_typed_by_status_and_code() {
+    let mut violations = Vec::new();
+    for (place, _, status, response) in errors() {
+        let body = &response["content"]["application/problem+json"];
+        if body.is_null() {
+            continue;
+        }
+        let properties = &resolve(&body["schema"])["properties"];
+        if properties["status"]["example"] != status {
+            violations.push(format!("{place}: {}", properties["status"]));
+        }
+        let codes = properties["code"]["enum"]
+            .as_array()
+            .expect("an enumeration");
+        let examples = body["examples"].as_object().expect("examples");
+        let shown: Vec<&Value> = examples.values().map(|one| &one["value"]["code"]).collect();
+        if shown != codes.iter().collect::<Vec<_>>() {
+            violations.push(format!("{place}: {shown:?} of {codes:?} are shown"));
+        }
+        let names: Vec<&str> = examples.keys().map(String::as_str).collect();
+        if names != codes.iter().filter_map(Value::as_str).collect::<Vec<_>>() {
+            violations.push(format!("{place}: {names:?}"));
+        }
+        let told = response["description"].as_str().unwrap_or_default();
+        violations.extend(
+            names
+                .iter()
+                .filter(|code| !told.contains(&format!("`{code}`: ")))
+                .map(|code| format!("{place}: {code} is not explained")),
+        );
+        let has_errors = !properties["errors"].is_null();
+        let may_have = names
+            .iter()
+            .any(|code| matches!(*code, "malformed_request" | "validation_failed"));
+        if has_errors != may_have {
+            violations.push(format!("{place}: errors of fields are told wrongly"));
+        }
+    }
+    report(&violations);
+}
+
+/// An operation that may be refused for a permission names it, in its description and as the scope of a login.
+#[test]
+fn permissions_are_told_as_scopes() {
+    let mut violations = Vec::new();
+    for (name, operation) in operations() {
+        let forbidden = resolve(&operation["responses"]["403"]);
+        let examples = &forbidden["content"]["application/problem+json"]["examples"];
+        let needs_permission = examples.get("permission_denied").is_some();
+        let requirements = operation["security"].as_array().expect("security");
+        let scopes = requirements
+            .iter()
+            .filter_map(|one| one["PasswordAuth"].as_array());
+        let scopes: Vec<&str> = scopes.flatten().filter_map(Value::as_str).collect();
+        let told = operation["description"].as_str().unwrap_or_default();
+        let is_told = scopes
+            .iter()
+            .all(|scope| told.contains(&format!("`{scope}`")));
+        if scopes.len() != usize::from(needs_permission) || !is_told {
+            violations.push(format!("{name}: {scopes:?}"));
+        }
+        if needs_permission && forbidden["headers"]["WWW-Authenticate"].is_null() {
+            violations.push(format!("{name}: the challenge of 403 is not told"));
         }
     }
     report(&violations);

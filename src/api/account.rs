@@ -45,6 +45,7 @@ pub const FAILURES: Failures = &[
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct ProfileReplacement {
+    /// The name to log in with from now on.
     username: UsernameText,
     /// Without one, or with `null`, there is none afterwards.
     full_name: Option<FullNameText>,
@@ -54,8 +55,9 @@ struct ProfileReplacement {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct ProfileUpdate {
+    /// Another name to log in with.
     username: Option<UsernameText>,
-    /// `null` removes it.
+    /// `null` removes the one there is.
     full_name: MaybeUndefined<FullNameText>,
 }
 
@@ -63,7 +65,9 @@ struct ProfileUpdate {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct PasswordChange {
+    /// The one to be replaced.
     current_password: PasswordText,
+    /// Any characters but NUL. It has to be another one, and hard to guess.
     new_password: NewPasswordText,
 }
 
@@ -77,6 +81,8 @@ pub struct AccountApi;
 #[OpenApi(prefix_path = "/users/me", tag = "Tag::Account")]
 impl AccountApi {
     /// Get the own account
+    ///
+    /// Of whoever the access token was made for, whatever its scope.
     #[oai(path = "/", method = "get", operation_id = "getCurrentUser")]
     async fn get(
         &self,
@@ -89,6 +95,8 @@ impl AccountApi {
     }
 
     /// Replace the own profile
+    ///
+    /// Username and full name; what is not sent is removed.
     #[oai(path = "/", method = "put", operation_id = "replaceCurrentUser")]
     async fn replace(
         &self,
@@ -108,6 +116,8 @@ impl AccountApi {
     }
 
     /// Change the own profile
+    ///
+    /// Username, full name or both; what is not sent stays.
     #[oai(path = "/", method = "patch", operation_id = "updateCurrentUser")]
     async fn update(
         &self,
@@ -145,7 +155,7 @@ impl AccountApi {
 
     /// Change the own password
     ///
-    /// All other sessions end.
+    /// The session of the access token goes on, all other sessions end.
     #[oai(path = "/password", method = "put", operation_id = "changePassword")]
     async fn change_password(
         &self,

@@ -53,15 +53,20 @@ pub const FAILURES: Failures = &[
     ),
 ];
 
+/// Operations of OAuth 2.0: RFC 6749, RFC 7009 and RFC 7662 say what their errors look like.
+pub const OAUTH: &[&str] = &["issueToken", "revokeToken", "introspectToken"];
+
 /// A new account.
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct RegisterRequest {
+    /// Where the user can be reached; unique without regard to case.
     email: EmailText,
     /// Letters, digits, dots, underscores and hyphens; unique without regard to case.
     username: UsernameText,
     /// Any characters but NUL, exactly as given. It has to be hard to guess.
     password: NewPasswordText,
+    /// How the user wants to be called; may be left out.
     full_name: Option<FullNameText>,
 }
 
@@ -73,19 +78,19 @@ struct TokenRequest {
     grant_type: Option<GrantTypeText>,
     /// Username or e-mail address; for the password grant.
     username: Option<IdentifierText>,
-    /// For the password grant.
+    /// The password of that user, for the password grant.
     password: Option<PasswordText>,
     /// Less than everything that the user may do, separated by spaces.
     scope: Option<String>,
-    /// For the refresh grant.
+    /// The refresh token of the last answer, for the refresh grant.
     refresh_token: Option<TokenText>,
-    /// Not looked at.
+    /// Not looked at: there are no clients to tell apart.
     #[expect(
         dead_code,
         reason = "clients send it; there are no clients to tell apart"
     )]
     client_id: Option<String>,
-    /// Not looked at.
+    /// Not looked at, as the client id is not.
     #[expect(
         dead_code,
         reason = "clients send it; there are no clients to tell apart"
@@ -93,10 +98,11 @@ struct TokenRequest {
     client_secret: Option<PasswordText>,
 }
 
-/// A refresh token.
+/// What to refresh with.
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct RefreshRequest {
+    /// From the last answer that had one.
     refresh_token: TokenText,
 }
 
@@ -118,6 +124,7 @@ struct TokenForm {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct ReauthenticateRequest {
+    /// The one that the user has now.
     password: PasswordText,
 }
 
@@ -189,7 +196,7 @@ impl AuthApi {
                 };
                 login::login(&ctx.services, &ctx.origin, login)
                     .await
-                    .or_oauth_error()?
+                    .or_problem()?
             }
             REFRESH_GRANT => {
                 let token = form
@@ -198,7 +205,7 @@ impl AuthApi {
                 let scope = form.scope.as_deref().unwrap_or_default();
                 refresh::refresh(&ctx.services, &ctx.origin, token.0.reveal(), scope)
                     .await
-                    .or_oauth_error()?
+                    .or_problem()?
             }
             _ => {
                 return Err(Failure::OAuthRequest {
@@ -253,7 +260,7 @@ impl AuthApi {
         let token = form.0.token.0;
         sessions::revoke(&ctx.services, &ctx.origin, token.reveal())
             .await
-            .or_oauth_error()?;
+            .or_problem()?;
         Ok(Empty)
     }
 

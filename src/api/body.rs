@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::answer::JSON;
 use super::problem::Failure;
-use crate::domain::{Error, FieldError, Invalid};
+use crate::domain::{Error, FieldCode, FieldError, Invalid};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -124,7 +124,7 @@ fn read_json<T: RequestObject>(bytes: &[u8]) -> std::result::Result<T, Failure> 
 }
 
 /// More are no help to anybody, and a long answer to a short request.
-const MAX_ERRORS: usize = 32;
+pub const MAX_ERRORS: usize = 32;
 
 /// Everything in which `fields` is not what `schema` says: fields unknown or missing, and wrong types.
 fn compare(fields: &Map<String, Value>, schema: &MetaSchema) -> Vec<FieldError> {
@@ -133,11 +133,12 @@ fn compare(fields: &Map<String, Value>, schema: &MetaSchema) -> Vec<FieldError> 
         .required
         .iter()
         .filter(|name| !fields.contains_key(**name));
-    let missing = missing.map(|name| FieldError::new(name, "required", "This field is required."));
+    let missing =
+        missing.map(|name| FieldError::new(name, FieldCode::Required, "This field is required."));
     let present = fields.iter().filter_map(|(name, value)| match known(name) {
         None => Some(FieldError::new(
             name,
-            "unknown_field",
+            FieldCode::UnknownField,
             "There is no such field.",
         )),
         Some((name, expected)) => wrong_type(name, value, expected),
@@ -171,7 +172,7 @@ fn wrong_type(name: &str, value: &Value, schema: &MetaSchemaRef) -> Option<Field
     (!fits).then(|| {
         FieldError::new(
             name,
-            "invalid_type",
+            FieldCode::InvalidType,
             format!("This must be {}.", with_article(expected)),
         )
     })
@@ -255,7 +256,7 @@ mod tests {
             Err(Failure::Domain(Error::Invalid(invalid))) => invalid
                 .0
                 .into_iter()
-                .map(|error| (error.field, error.code))
+                .map(|error| (error.field, error.code.as_str()))
                 .collect(),
             Err(Failure::Malformed { .. }) => vec![("body".to_owned(), "malformed")],
             other => panic!("{other:?}"),

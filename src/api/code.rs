@@ -8,7 +8,7 @@ macro_rules! codes {
         pub enum Code { $($name),* }
 
         impl Code {
-            /// Every code there is.
+            #[cfg(test)]
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
             pub const fn status(self) -> u16 {

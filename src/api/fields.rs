@@ -190,6 +190,43 @@ impl Serialize for DateTime {
     }
 }
 
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident($inner:ty), $schema:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, Default, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(pub $inner);
+
+        scalar!($name, $schema);
+
+        impl ToJSON for $name {
+            fn to_json(&self) -> Option<Value> {
+                Some(self.0.into())
+            }
+        }
+    };
+}
+
+number! {
+    /// How long something of an answer lasts. No setting makes a token live longer than a year.
+    Seconds(u64),
+    MetaSchema {
+        minimum: Some(0.0),
+        maximum: Some(31_536_000.0),
+        ..MetaSchema::new_with_format("integer", "int32")
+    }
+}
+
+number! {
+    /// Seconds since 1970 (RFC 7519 §2, NumericDate), up to the end of the year 9999.
+    UnixTime(i64),
+    MetaSchema {
+        minimum: Some(0.0),
+        maximum: Some(253_402_300_799.0),
+        ..MetaSchema::new_with_format("integer", "int64")
+    }
+}
+
 /// A value of an answer that is always there and may be `null`.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(transparent)]
@@ -250,7 +287,7 @@ scalar!(
     MetaSchema {
         minimum: Some(1.0),
         maximum: Some(100.0),
-        ..MetaSchema::new("integer")
+        ..MetaSchema::new_with_format("integer", "int32")
     }
 );
 

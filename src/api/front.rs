@@ -17,6 +17,7 @@ use poem_openapi::OpenApi;
 
 use super::client_ip::client_ip;
 use super::context::Context;
+use super::error_body::ErrorForm;
 use super::limits::{Class, Limiters};
 use super::problem::Failure;
 use super::routes::{self, Routes};
@@ -68,6 +69,8 @@ impl Front {
         let origin_header = request.headers().get(header::ORIGIN).cloned();
         let path = routes::trim(request.uri().path()).to_owned();
         let route = self.routes.find(&path);
+        let answered = route.filter(|route| route.allows(&method));
+        let error_form = ErrorForm::of(answered, request.headers());
         let context = Arc::new(Context::new(
             self.request_id(&request),
             self.services.clone(),
@@ -96,7 +99,7 @@ impl Front {
             if let Some(message) = failure.for_log() {
                 tracing::error!(request.id = %context.request_id, error = message, "request failed");
             }
-            failure.answer(&context.request_id)
+            failure.answer(&context.request_id, error_form)
         });
         self.finish(&mut response, &path, &context, origin_header.as_ref());
         line.status = Some(response.status());

@@ -12,6 +12,7 @@ mod cores;
 mod cors;
 mod docs;
 mod entity_tag;
+mod error_body;
 mod fields;
 mod front;
 mod limits;

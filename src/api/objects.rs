@@ -1,11 +1,11 @@
 //! Objects that several operations answer with.
 
-use poem_openapi::Object;
+use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::answer::{Changed, Created, Tagged};
-use super::fields::{DateTime, Nullable};
+use super::fields::{DateTime, Nullable, Seconds, UnixTime};
 use crate::domain;
 use crate::domain::introspection::Active;
 use crate::domain::tokens::TokenPair;
@@ -20,6 +20,7 @@ pub struct User {
     pub email: String,
     /// Unique without regard to case.
     pub username: String,
+    /// As people write it; `null` when the user has not said.
     pub full_name: Nullable<String>,
     /// Whether the address has been shown to belong to the user.
     pub email_verified: bool,
@@ -29,8 +30,11 @@ pub struct User {
     pub roles: Vec<String>,
     /// Whether a second factor is set up.
     pub mfa_enabled: bool,
+    /// When the account was made.
     pub created_at: DateTime,
+    /// When it last changed.
     pub updated_at: DateTime,
+    /// When its password was last given; `null` before the first login.
     pub last_login_at: Nullable<DateTime>,
 }
 
@@ -85,26 +89,34 @@ impl Tagged<Changed<User>> {
 pub struct Token {
     /// A JWT (RFC 9068) for the header `Authorization: Bearer`.
     pub access_token: String,
-    /// Always `bearer`.
-    pub token_type: String,
+    pub token_type: TokenType,
     /// Seconds until the access token expires.
-    pub expires_in: u64,
+    pub expires_in: Seconds,
     /// Opaque; good for one refresh.
     pub refresh_token: String,
     /// Seconds until the refresh token expires.
-    pub refresh_expires_in: u64,
+    pub refresh_expires_in: Seconds,
     /// What the access token may be used for, separated by spaces.
     pub scope: String,
+}
+
+/// Always `bearer` (RFC 6750).
+#[derive(Debug, Clone, Copy, Default, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum TokenType {
+    #[default]
+    Bearer,
 }
 
 impl From<TokenPair> for Token {
     fn from(pair: TokenPair) -> Self {
         Self {
             access_token: pair.access_token,
-            token_type: "bearer".to_owned(),
-            expires_in: pair.expires_in.as_secs(),
+            token_type: TokenType::Bearer,
+            expires_in: Seconds(pair.expires_in.as_secs()),
             refresh_token: pair.refresh_token,
-            refresh_expires_in: pair.refresh_expires_in.as_secs(),
+            refresh_expires_in: Seconds(pair.refresh_expires_in.as_secs()),
             scope: pair.scope,
         }
     }
@@ -114,28 +126,35 @@ impl From<TokenPair> for Token {
 #[derive(Debug, Default, Object, Serialize)]
 #[oai(read_only_all, skip_serializing_if_is_none)]
 pub struct Introspection {
+    /// Whether the token is good now. Everything else is there only if it is.
     active: bool,
+    /// What the token may be used for, separated by spaces, as things are now.
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
+    /// The user's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<String>,
-    /// `access_token` or `refresh_token`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    token_type: Option<String>,
-    /// Seconds since 1970, as all times here.
+    token_type: Option<TokenKind>,
+    /// When it expires: Unix time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    exp: Option<i64>,
+    exp: Option<UnixTime>,
+    /// When an access token was made: Unix time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    iat: Option<i64>,
+    iat: Option<UnixTime>,
+    /// From when on an access token is good: Unix time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    nbf: Option<i64>,
-    /// The user's id.
+    nbf: Option<UnixTime>,
+    /// The user's id, as in `GET /users/{id}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     sub: Option<Uuid>,
+    /// For whom an access token was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     aud: Option<String>,
+    /// Who made an access token.
     #[serde(skip_serializing_if = "Option::is_none")]
     iss: Option<String>,
+    /// The access token's own id.
     #[serde(skip_serializing_if = "Option::is_none")]
     jti: Option<Uuid>,
     /// The session's id.
@@ -143,22 +162,32 @@ pub struct Introspection {
     sid: Option<Uuid>,
 }
 
+/// Which of the two kinds of token it is.
+#[derive(Debug, Clone, Copy, Default, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum TokenKind {
+    #[default]
+    AccessToken,
+    RefreshToken,
+}
+
 impl From<Active> for Introspection {
     fn from(active: Active) -> Self {
         let kind = if active.access.is_some() {
-            "access_token"
+            TokenKind::AccessToken
         } else {
-            "refresh_token"
+            TokenKind::RefreshToken
         };
         let access = active.access.as_ref();
         Self {
             active: true,
             scope: Some(active.scope),
             username: Some(active.username),
-            token_type: Some(kind.to_owned()),
-            exp: Some(active.expires_at.seconds()),
-            iat: access.map(|claims| claims.issued_at.seconds()),
-            nbf: access.map(|claims| claims.not_before.seconds()),
+            token_type: Some(kind),
+            exp: Some(UnixTime(active.expires_at.seconds())),
+            iat: access.map(|claims| UnixTime(claims.issued_at.seconds())),
+            nbf: access.map(|claims| UnixTime(claims.not_before.seconds())),
             jti: access.map(|claims| claims.jti),
             sub: Some(active.user_id.0),
             sid: Some(active.session_id.0),

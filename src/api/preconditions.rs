@@ -12,7 +12,7 @@ use super::entity_tag::{self, Tag, Tags};
 use super::objects::User;
 use super::problem::Failure;
 use super::result::ResultExt;
-use crate::domain::{self, FieldError, Precondition, Revision};
+use crate::domain::{self, FieldCode, FieldError, Precondition, Revision};
 
 /// The preconditions of a change. The specification shows `If-Match`; `If-None-Match` is honoured as well.
 pub struct IfMatch(Conditions);
@@ -90,9 +90,8 @@ fn tags(
     let tags = Tags::parse(lines.iter().map(|line| line.as_bytes()));
     tags.map(Some).ok_or_else(|| Failure::Malformed {
         detail: format!("The header {name} cannot be read."),
-        errors: vec![FieldError::new(
-            name,
-            "invalid_format",
+        errors: vec![FieldError::new(name,
+            FieldCode::InvalidFormat,
             "Send the ETag of an answer as it came, with its quotation marks, a list of such, or *.",
         )],
     })

@@ -1,5 +1,4 @@
-//! Errors as HTTP: problem details (RFC 9457) for everything, and for the OAuth 2.0 endpoints what RFC 6749 §5.2 says.
-//! The one place where a domain error becomes a status.
+//! Errors as HTTP: the one place where a domain error becomes a status, a code and a text. `error_body.rs` writes them.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,13 +6,10 @@ use std::time::Duration;
 use poem::error::ResponseError;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Body, Response};
-use serde::Serialize;
 
-use super::answer;
 use super::code::Code;
+use super::error_body::{ErrorBody, ErrorForm};
 use crate::domain::{Error, FieldError};
-
-const PROBLEM_JSON: &str = "application/problem+json";
 
 /// When to come back while the database is away.
 const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
@@ -23,9 +19,7 @@ const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
 pub enum Failure {
     /// What a capability answered.
     Domain(Error),
-    /// The same, at an OAuth 2.0 endpoint.
-    OAuth(Error),
-    /// A malformed request to an OAuth 2.0 endpoint.
+    /// A request to an OAuth 2.0 endpoint that cannot be answered, in the words of RFC 6749 §5.2.
     OAuthRequest {
         error: &'static str,
         description: &'static str,
@@ -54,10 +48,10 @@ pub enum Failure {
 }
 
 /// What is said of a failure.
-struct Described {
-    code: Code,
-    detail: String,
-    errors: Vec<FieldError>,
+pub struct Described {
+    pub code: Code,
+    pub detail: String,
+    pub errors: Vec<FieldError>,
     retry_after: Option<Duration>,
 }
 
@@ -88,7 +82,7 @@ impl Failure {
     /// What the log should say of it; `None` where the access line is enough.
     pub fn for_log(&self) -> Option<&str> {
         match self {
-            Self::Domain(error) | Self::OAuth(error) => match error {
+            Self::Domain(error) => match error {
                 Error::Unavailable(message) | Error::Internal(message) => Some(message),
                 _ => None,
             },
@@ -97,9 +91,9 @@ impl Failure {
         }
     }
 
-    fn describe(&self) -> Described {
+    pub fn describe(&self) -> Described {
         match self {
-            Self::Domain(error) | Self::OAuth(error) => describe(error),
+            Self::Domain(error) => describe(error),
             Self::OAuthRequest { description, .. } => {
                 Described::new(Code::MalformedRequest, *description)
             }
@@ -137,16 +131,13 @@ impl Failure {
     }
 
     /// The answer to send.
-    pub fn answer(&self, request_id: &str) -> Response {
+    pub fn answer(&self, request_id: &str, form: ErrorForm) -> Response {
         let described = self.describe();
-        let status = StatusCode::from_u16(described.code.status())
-            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = match self.oauth_error() {
-            Some(body) if status == StatusCode::BAD_REQUEST || body.is_grant_error() => {
-                answer::json(StatusCode::BAD_REQUEST, &body)
-            }
-            oauth => problem(status, &described, request_id, oauth),
-        };
+        let body = ErrorBody::new(self, &described, request_id, form);
+        let mut response = Response::builder()
+            .status(body.status)
+            .content_type(body.media_type)
+            .body(serde_json::to_vec(&body.members).map_or_else(|_| Body::empty(), Body::from));
         let headers = response.headers_mut();
         if let Some(retry_after) = described.retry_after {
             headers.insert(
@@ -176,37 +167,6 @@ impl Failure {
             response.headers_mut().insert(header::ALLOW, allow);
         }
         response
-    }
-
-    /// The error in the terms of RFC 6749 §5.2, at its endpoints.
-    fn oauth_error(&self) -> Option<OAuthError> {
-        let (error, error_description) = match self {
-            Self::OAuthRequest { error, description } => (*error, (*description).to_owned()),
-            Self::OAuth(error) => match error {
-                Error::LoginRefused => ("invalid_grant", "Wrong username or password.".to_owned()),
-                Error::InvalidRefreshToken => (
-                    "invalid_grant",
-                    "The refresh token is not valid.".to_owned(),
-                ),
-                Error::RefreshTokenReused => (
-                    "invalid_grant",
-                    "The refresh token had been used before; its session is ended.".to_owned(),
-                ),
-                Error::InvalidScope => (
-                    "invalid_scope",
-                    "The account does not have this scope.".to_owned(),
-                ),
-                Error::AccountDisabled => {
-                    ("account_disabled", "The account is disabled.".to_owned())
-                }
-                _ => return None,
-            },
-            _ => return None,
-        };
-        Some(OAuthError {
-            error,
-            error_description,
-        })
     }
 }
 
@@ -285,69 +245,6 @@ fn describe(error: &Error) -> Described {
         .after(UNAVAILABLE_RETRY),
         Error::Internal(_) => Described::new(Code::Internal, "Something went wrong on our side."),
     }
-}
-
-/// An error answer of RFC 6749 §5.2.
-#[derive(Serialize)]
-struct OAuthError {
-    error: &'static str,
-    error_description: String,
-}
-
-impl OAuthError {
-    /// Refusals of the grant itself have status 400 whatever they would have elsewhere.
-    fn is_grant_error(&self) -> bool {
-        matches!(self.error, "invalid_grant" | "invalid_scope")
-    }
-}
-
-#[derive(Serialize)]
-struct Problem<'a> {
-    r#type: &'static str,
-    title: &'static str,
-    status: u16,
-    code: &'static str,
-    detail: &'a str,
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FieldProblem<'a>>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    oauth: Option<OAuthError>,
-}
-
-#[derive(Serialize)]
-struct FieldProblem<'a> {
-    field: &'a str,
-    code: &'static str,
-    message: &'a str,
-}
-
-fn problem(
-    status: StatusCode,
-    described: &Described,
-    request_id: &str,
-    oauth: Option<OAuthError>,
-) -> Response {
-    let fields = described.errors.iter().map(|error| FieldProblem {
-        field: &error.field,
-        code: error.code,
-        message: &error.message,
-    });
-    let body = Problem {
-        r#type: "about:blank",
-        title: title(status),
-        status: status.as_u16(),
-        code: described.code.as_str(),
-        detail: &described.detail,
-        request_id,
-        errors: fields.collect(),
-        oauth,
-    };
-    let body = serde_json::to_vec(&body).map_or_else(|_| Body::empty(), Body::from);
-    Response::builder()
-        .status(status)
-        .content_type(PROBLEM_JSON)
-        .body(body)
 }
 
 /// The reason phrase of RFC 9110 §15, as RFC 9457 §4.2.1 asks for with `about:blank`.

@@ -5,7 +5,7 @@ use poem::http::StatusCode;
 use poem_openapi::error::{ParseParamError, ParsePathError};
 
 use super::problem::Failure;
-use crate::domain::FieldError;
+use crate::domain::{FieldCode, FieldError};
 
 /// Errors of poem's own extractors and routes.
 impl From<poem::Error> for Failure {
@@ -14,7 +14,7 @@ impl From<poem::Error> for Failure {
             detail: format!("The {place} has a value that cannot be used."),
             errors: vec![FieldError::new(
                 name,
-                "invalid_format",
+                FieldCode::InvalidFormat,
                 "This value cannot be used here.",
             )],
         };
@@ -49,20 +49,13 @@ impl From<poem::Error> for Failure {
 /// The answer of a handler.
 pub type Result<T> = std::result::Result<T, poem::Error>;
 
-/// Makes errors of capabilities into answers: `?` does it for most, these two where a choice is to be made.
+/// Makes errors of capabilities into answers.
 pub trait ResultExt<T> {
-    /// As problem details.
     fn or_problem(self) -> Result<T>;
-    /// As RFC 6749 says, where it says something.
-    fn or_oauth_error(self) -> Result<T>;
 }
 
 impl<T> ResultExt<T> for crate::domain::Result<T> {
     fn or_problem(self) -> Result<T> {
         self.map_err(|error| Failure::Domain(error).into())
-    }
-
-    fn or_oauth_error(self) -> Result<T> {
-        self.map_err(|error| Failure::OAuth(error).into())
     }
 }

@@ -3,10 +3,14 @@
 use poem::http::Method;
 use poem_openapi::OpenApi;
 
+use super::auth::OAUTH;
+
 /// A path of the API.
 pub struct Route {
     /// As in the specification: `/users/{id}`.
     pub template: String,
+    /// Whether it is an endpoint of OAuth 2.0.
+    pub is_oauth: bool,
     methods: Vec<Method>,
 }
 
@@ -21,6 +25,10 @@ impl Routes {
             .flat_map(|api| api.paths)
             .map(|path| Route {
                 template: path.path,
+                is_oauth: path
+                    .operations
+                    .iter()
+                    .any(|operation| operation.operation_id.is_some_and(|id| OAUTH.contains(&id))),
                 methods: path
                     .operations
                     .into_iter()
@@ -29,6 +37,7 @@ impl Routes {
             });
         let others = others.iter().map(|path| Route {
             template: (*path).to_owned(),
+            is_oauth: false,
             methods: vec![Method::GET],
         });
         let mut routes: Vec<Route> = documented.chain(others).collect();

@@ -1,6 +1,6 @@
 //! The tag `service`: whether it runs.
 
-use poem_openapi::{Object, OpenApi};
+use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
 
 use super::answer::Json;
@@ -11,31 +11,58 @@ use super::spec::{Failures, Tag};
 use crate::domain::readiness;
 
 /// What the operations answer besides success and what every operation may answer.
-pub const FAILURES: Failures = &[("getHealth", &[]), ("getReadiness", &[Code::Unavailable])];
+pub const FAILURES: Failures = &[
+    ("getHealth", &[]),
+    ("getReadiness", &[Code::Overloaded, Code::Unavailable]),
+];
 
 /// That the process runs.
 #[derive(Debug, Object, Serialize)]
 #[oai(read_only_all)]
 struct Health {
-    /// Always `ok`.
-    status: String,
+    status: HealthStatus,
+}
+
+/// Always `ok`: otherwise there is no such answer.
+#[derive(Debug, Clone, Copy, Default, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+enum HealthStatus {
+    #[default]
+    Ok,
 }
 
 /// That requests can be served.
 #[derive(Debug, Object, Serialize)]
 #[oai(read_only_all)]
 struct Readiness {
-    /// Always `ready`: otherwise the answer is 503.
-    status: String,
+    status: ReadinessStatus,
     checks: Checks,
+}
+
+/// Always `ready`: otherwise the answer is 503.
+#[derive(Debug, Clone, Copy, Default, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+enum ReadinessStatus {
+    #[default]
+    Ready,
 }
 
 /// What was looked at.
 #[derive(Debug, Default, Object, Serialize)]
 #[oai(read_only_all)]
 struct Checks {
-    /// The database answers and its schema is the one that is needed.
-    database: String,
+    database: DatabaseCheck,
+}
+
+/// Always `ok`: the database answers and its schema is the one that is needed.
+#[derive(Debug, Clone, Copy, Default, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+enum DatabaseCheck {
+    #[default]
+    Ok,
 }
 
 pub struct ServiceApi;
@@ -43,21 +70,25 @@ pub struct ServiceApi;
 #[OpenApi(tag = "Tag::Service")]
 impl ServiceApi {
     /// Whether the process runs
+    ///
+    /// Looks at nothing else: not the place to ask whether the database can be reached.
     #[oai(path = "/healthz", method = "get", operation_id = "getHealth")]
     async fn health(&self) -> Json<Health> {
         Json(Health {
-            status: "ok".to_owned(),
+            status: HealthStatus::Ok,
         })
     }
 
     /// Whether requests can be served
+    ///
+    /// Asks the database, and whether its schema is the one that this version needs.
     #[oai(path = "/readyz", method = "get", operation_id = "getReadiness")]
     async fn readiness(&self, ctx: Ctx) -> Result<Json<Readiness>> {
         readiness::check(&ctx.services).await.or_problem()?;
         Ok(Json(Readiness {
-            status: "ready".to_owned(),
+            status: ReadinessStatus::Ready,
             checks: Checks {
-                database: "ok".to_owned(),
+                database: DatabaseCheck::Ok,
             },
         }))
     }

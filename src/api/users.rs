@@ -20,7 +20,7 @@ use super::result::{Result, ResultExt};
 use super::security::{Permitted, RolesWrite, UsersRead, UsersWrite};
 use super::spec::{Failures, Tag};
 use crate::domain::users::{self, NewUser, Query as UserQuery, Update};
-use crate::domain::{Email, FieldError, FullName, Invalid, Password, Username, roles};
+use crate::domain::{Email, FieldCode, FieldError, FullName, Invalid, Password, Username, roles};
 use crate::ids::UserId;
 
 /// What the operations answer besides success and what every operation may answer.
@@ -86,6 +86,7 @@ pub const FAILURES: Failures = &[
 #[derive(Debug, Object, Serialize)]
 #[oai(read_only_all)]
 struct UserPage {
+    /// As many as were asked for, fewer on the last page.
     items: Vec<User>,
     /// To be sent as `cursor` for the next page; `null` on the last.
     next_cursor: Nullable<String>,
@@ -95,13 +96,17 @@ struct UserPage {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct CreateUserRequest {
+    /// The user's address.
     email: EmailText,
+    /// The user's name to log in with.
     username: UsernameText,
     /// Without one the user cannot log in until a password is set.
     password: Option<NewPasswordText>,
+    /// The user's name as people write it.
     full_name: Option<FullNameText>,
     /// Instead of the role `user`. Needs the permission `roles:write`.
     roles: Option<Vec<String>>,
+    /// Whether the address is known to be the user's; `false` when absent.
     email_verified: Option<bool>,
 }
 
@@ -111,11 +116,13 @@ struct CreateUserRequest {
 struct UpdateUserRequest {
     /// A new address counts as unverified unless `email_verified` comes along.
     email: Option<EmailText>,
+    /// Another name for the user to log in with.
     username: Option<UsernameText>,
-    /// `null` removes it.
+    /// `null` removes the user's full name.
     full_name: MaybeUndefined<FullNameText>,
     /// `false` ends the user's sessions and lets nobody log in.
     is_active: Option<bool>,
+    /// Whether the address, the new one if there is one, is known to be the user's.
     email_verified: Option<bool>,
 }
 
@@ -140,7 +147,7 @@ impl UsersApi {
     async fn list(
         &self,
         caller: Permitted<UsersRead>,
-        /// Users on a page.
+        /// How many users a page has.
         #[oai(default)]
         limit: Query<PageLimit>,
         /// `next_cursor` of the page before.
@@ -175,7 +182,7 @@ impl UsersApi {
 
     /// Create a user
     ///
-    /// Needs the permission `users:write`.
+    /// The user can log in at once when a password is given. Needs the permission `users:write`.
     #[oai(path = "/", method = "post", operation_id = "createUser")]
     async fn create(
         &self,
@@ -191,11 +198,12 @@ impl UsersApi {
 
     /// Get a user
     ///
-    /// Needs the permission `users:read`.
+    /// By id. Needs the permission `users:read`.
     #[oai(path = "/:id", method = "get", operation_id = "getUser")]
     async fn get(
         &self,
         caller: Permitted<UsersRead>,
+        /// The user's id.
         id: Path<Uuid>,
         /// Answer 304 if the account is still what this `ETag` names.
         #[oai(name = "If-None-Match")]
@@ -215,6 +223,7 @@ impl UsersApi {
     async fn update(
         &self,
         caller: Permitted<UsersWrite>,
+        /// The user's id.
         id: Path<Uuid>,
         /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
         #[oai(name = "If-Match")]
@@ -237,6 +246,7 @@ impl UsersApi {
     async fn delete(
         &self,
         caller: Permitted<UsersWrite>,
+        /// The user's id.
         id: Path<Uuid>,
         /// Delete nothing, and answer 412, unless the account is still what this `ETag` names.
         #[oai(name = "If-Match")]
@@ -256,6 +266,7 @@ impl UsersApi {
     async fn set_roles(
         &self,
         caller: Permitted<RolesWrite>,
+        /// The user's id.
         id: Path<Uuid>,
         /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
         #[oai(name = "If-Match")]
@@ -332,7 +343,7 @@ fn decode_cursor(text: &str) -> std::result::Result<UserId, Failure> {
         detail: "The query has a value that cannot be used.".to_owned(),
         errors: vec![FieldError::new(
             "cursor",
-            "invalid_format",
+            FieldCode::InvalidFormat,
             "Send next_cursor of the page before.",
         )],
     })

@@ -5,7 +5,8 @@ use super::reauthentication::check_current_password;
 use super::registration::hash_new_password;
 use super::roles::keep_an_admin;
 use super::{
-    Actor, Error, FieldError, FullName, Password, Precondition, Result, Services, User, Username,
+    Actor, Error, FieldCode, FieldError, FullName, Password, Precondition, Result, Services, User,
+    Username,
 };
 use crate::config::Secret;
 use crate::store::audit;
@@ -72,7 +73,7 @@ pub async fn change_password(
     check_current_password(services, actor, &current).await?;
     if *new.secret() == current {
         let message = "The new password is the one you have now.";
-        return Err(FieldError::new("new_password", "same_as_current", message).into());
+        return Err(FieldError::new("new_password", FieldCode::SameAsCurrent, message).into());
     }
     let about = vec![actor.user.email.clone(), actor.user.username.clone()];
     let hash = hash_new_password(

@@ -63,18 +63,49 @@ pub enum Error {
     Internal(String),
 }
 
+/// Every way in which a field can be wrong, each with its stable code.
+macro_rules! field_codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal),* $(,)?) => {
+        /// What is wrong with a field: stable, for programs.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum FieldCode { $($(#[$doc])* $name),* }
+
+        impl FieldCode {
+            /// Every code there is.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code),* }
+            }
+        }
+    };
+}
+
+field_codes! {
+    Required = "required",
+    UnknownField = "unknown_field",
+    InvalidType = "invalid_type",
+    InvalidFormat = "invalid_format",
+    TooShort = "too_short",
+    TooLong = "too_long",
+    /// A password that is easy to guess.
+    TooWeak = "too_weak",
+    /// A new password that is the old one.
+    SameAsCurrent = "same_as_current",
+    UnknownRole = "unknown_role",
+}
+
 /// One thing wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     pub field: String,
-    /// Stable, for programs.
-    pub code: &'static str,
+    pub code: FieldCode,
     /// For people: what to do. Never quotes the value.
     pub message: String,
 }
 
 impl FieldError {
-    pub fn new(field: &str, code: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(field: &str, code: FieldCode, message: impl Into<String>) -> Self {
         Self {
             field: field.to_owned(),
             code,

@@ -31,7 +31,7 @@ use aws_lc_rs::hmac;
 
 pub use self::actor::Actor;
 pub use self::attempts::Attempts;
-pub use self::error::{Error, FieldError, Invalid, Result};
+pub use self::error::{Error, FieldCode, FieldError, Invalid, Result};
 pub use self::precondition::{Precondition, Revision};
 pub use self::scope::ACCOUNT as ACCOUNT_SCOPE;
 pub use self::types::{Email, FullName, Origin, Password, Username};

@@ -2,7 +2,8 @@
 
 use super::audit::Event;
 use super::{
-    Email, Error, FieldError, FullName, Origin, Password, Result, Services, User, Username,
+    Email, Error, FieldCode, FieldError, FullName, Origin, Password, Result, Services, User,
+    Username,
 };
 use crate::config::Secret;
 use crate::ids::UserId;
@@ -139,7 +140,7 @@ pub(super) async fn hash_new_password(
         .await
         .map_err(|error| Error::Internal(format!("judging a password: {error}")))?;
     if let Some(message) = weakness {
-        return Err(FieldError::new(field, "too_weak", message).into());
+        return Err(FieldError::new(field, FieldCode::TooWeak, message).into());
     }
     Ok(services
         .passwords

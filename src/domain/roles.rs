@@ -2,7 +2,7 @@
 
 use super::audit::Event;
 use super::users::require_authority;
-use super::{Actor, Error, FieldError, Precondition, Result, Services, User};
+use super::{Actor, Error, FieldCode, FieldError, Precondition, Result, Services, User};
 use crate::clock::Timestamp;
 use crate::ids::UserId;
 use crate::store::db::Tx;
@@ -83,14 +83,14 @@ pub async fn has_admin(services: &Services) -> Result<bool> {
 }
 
 /// Roles that one user may be given.
-const MAX_ROLES: usize = 64;
+pub const MAX_ROLES: usize = 64;
 
 /// Fails when there are more than anybody needs.
 pub(super) fn check_count(names: &[String]) -> Result<()> {
     if names.len() <= MAX_ROLES {
         Ok(())
     } else {
-        Err(FieldError::new("roles", "too_long", "Give at most 64 roles.").into())
+        Err(FieldError::new("roles", FieldCode::TooLong, "Give at most 64 roles.").into())
     }
 }
 
@@ -103,7 +103,9 @@ pub(super) async fn require_grantable(
     for (index, name) in names.iter().enumerate() {
         let Some(permissions) = roles::permissions(tx, name).await? else {
             let field = format!("roles[{index}]");
-            return Err(FieldError::new(&field, "unknown_role", "There is no such role.").into());
+            return Err(
+                FieldError::new(&field, FieldCode::UnknownRole, "There is no such role.").into(),
+            );
         };
         actor.require_all(&permissions)?;
     }

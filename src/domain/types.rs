@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::FieldError;
+use super::{FieldCode, FieldError};
 use crate::config::Secret;
 use crate::password::ClientKey;
 
@@ -26,14 +26,14 @@ impl Email {
         if text.len() > Self::MAX_BYTES {
             return Err(FieldError::new(
                 field,
-                "too_long",
+                FieldCode::TooLong,
                 "An e-mail address has at most 254 characters.",
             ));
         }
         Self::split(text).ok_or_else(|| {
             FieldError::new(
                 field,
-                "invalid_format",
+                FieldCode::InvalidFormat,
                 "Give an e-mail address such as ada@example.com.",
             )
         })
@@ -122,7 +122,7 @@ impl Username {
         match text.chars().count() {
             0..Self::MIN_CHARS => Err(FieldError::new(
                 field,
-                "too_short",
+                FieldCode::TooShort,
                 "Use at least 3 characters.",
             )),
             Self::MIN_CHARS..=Self::MAX_CHARS if text.chars().all(is_allowed) => Ok(Self {
@@ -131,12 +131,12 @@ impl Username {
             }),
             Self::MIN_CHARS..=Self::MAX_CHARS => Err(FieldError::new(
                 field,
-                "invalid_format",
+                FieldCode::InvalidFormat,
                 "Use letters from a to z, digits, dots, underscores and hyphens only.",
             )),
             _ => Err(FieldError::new(
                 field,
-                "too_long",
+                FieldCode::TooLong,
                 "Use at most 32 characters.",
             )),
         }
@@ -165,12 +165,12 @@ impl FullName {
         match text {
             Some(text) if text.chars().count() > Self::MAX_CHARS => Err(FieldError::new(
                 field,
-                "too_long",
+                FieldCode::TooLong,
                 "Use at most 200 characters.",
             )),
             Some(text) if text.contains(char::is_control) => Err(FieldError::new(
                 field,
-                "invalid_format",
+                FieldCode::InvalidFormat,
                 "Control characters are not allowed.",
             )),
             text => Ok(Self(text.map(str::to_owned))),
@@ -194,16 +194,20 @@ impl Password {
         match text.reveal().chars().count() {
             0..Self::MIN_CHARS => Err(FieldError::new(
                 field,
-                "too_short",
+                FieldCode::TooShort,
                 "Use at least 8 characters.",
             )),
-            Self::MIN_CHARS..=Self::MAX_CHARS if text.reveal().contains('\0') => Err(
-                FieldError::new(field, "invalid_format", "The NUL character is not allowed."),
-            ),
+            Self::MIN_CHARS..=Self::MAX_CHARS if text.reveal().contains('\0') => {
+                Err(FieldError::new(
+                    field,
+                    FieldCode::InvalidFormat,
+                    "The NUL character is not allowed.",
+                ))
+            }
             Self::MIN_CHARS..=Self::MAX_CHARS => Ok(Self(text)),
             _ => Err(FieldError::new(
                 field,
-                "too_long",
+                FieldCode::TooLong,
                 "Use at most 256 characters.",
             )),
         }
@@ -312,7 +316,7 @@ mod tests {
         let key = |text: &str| {
             Username::parse("username", text)
                 .map(|name| name.key)
-                .map_err(|error| error.code)
+                .map_err(|error| error.code.as_str())
         };
         assert_eq!(key("Ada.L-1_"), Ok("ada.l-1_".to_owned()));
         assert_eq!(key("ab"), Err("too_short"));
@@ -325,8 +329,9 @@ mod tests {
     /// ASVS 6.2.1, 6.2.8, 6.2.9.
     #[test]
     fn passwords_are_taken_as_they_are() {
-        let code =
-            |text: &str| Password::parse("password", Secret::new(text)).map_err(|error| error.code);
+        let code = |text: &str| {
+            Password::parse("password", Secret::new(text)).map_err(|error| error.code.as_str())
+        };
         assert_eq!(code("1234567"), Err("too_short"));
         assert_eq!(
             code("ünïcödé!").map(|kept| kept.secret().reveal().to_owned()),

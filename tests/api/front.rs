@@ -305,28 +305,6 @@ async fn oauth_endpoints_answer_as_their_rfcs_say() {
         .expect_oauth_error("invalid_scope");
 }
 
-#[tokio::test]
-async fn oauth_endpoints_tell_the_rest_as_problems() {
-    let app = TestApp::spawn().await;
-    let session = app.user("ada").await;
-    let form = [("token", "x")];
-    let nobody = app.post("/auth/introspect").form(&form).answer().await;
-    expect_problem(nobody, 401, "not_authenticated");
-    let user = app
-        .post("/auth/introspect")
-        .bearer_auth(&session.access)
-        .form(&form)
-        .answer()
-        .await;
-    expect_problem(user, 403, "permission_denied");
-    let large = app
-        .post("/auth/token")
-        .form(&[("username", "x".repeat(70_000))])
-        .answer()
-        .await;
-    expect_problem(large, 413, "body_too_large");
-}
-
 /// ASVS 16.5.1: what went wrong inside is for the log alone.
 #[tokio::test]
 async fn a_failure_of_ours_tells_nothing_of_the_inside() {

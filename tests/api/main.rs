@@ -28,6 +28,7 @@ mod hostile;
 mod hostile_messages;
 mod limits;
 mod lost_updates;
+mod oauth_errors;
 mod passwords;
 mod preconditions;
 mod raw;

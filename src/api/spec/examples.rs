@@ -1,0 +1,158 @@
+//! Examples: one for every property, and out of these one for every object, body and parameter, so that they all tell of
+//! the same user.
+
+use serde_json::{Map, Value, json};
+
+use super::headers::ENTITY_TAG;
+use super::{member, members};
+
+pub const USER_ID: &str = "01981d2c-7b5e-7c3a-9f10-5a2b6c8d4e1f";
+const SESSION_ID: &str = "01981d2d-0c44-7d18-8a6b-3e9f1c7b2a50";
+const ACCESS_TOKEN: &str =
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiIwMTk4MWQyYyJ9.c2lnbmF0dXJl";
+const REFRESH_TOKEN: &str = "vrt1_AZgdLQxEfRiKaz6fHHsqUAAAAAAAAAAAN2Y0ZTk1YzE2MDhiM2QyYQ";
+const CURSOR: &str = "AZgdLHtefDqfEForaI1OHw";
+/// 2026-01-02T03:04:05Z.
+const ISSUED_AT: i64 = 1_767_323_045;
+
+/// The example of a property, where its type does not bring one.
+fn of_property(schema: &str, property: &str) -> Option<Value> {
+    let example = match (schema, property) {
+        // As an example of a change it has to differ from the current one.
+        ("PasswordChange", "new_password") => json!("seven purple elephants dancing"),
+        ("TokenRequest", "client_id" | "client_secret") => json!("ignored"),
+        ("TokenForm", "token_type_hint") | ("Introspection", "token_type") => json!("access_token"),
+        (_, "id" | "sub") => json!(USER_ID),
+        (_, "sid") => json!(SESSION_ID),
+        (_, "jti") => json!("01981d2d-0c45-7f02-b1c9-64d0a7e83f12"),
+        (_, "email") => json!("ada@example.com"),
+        (_, "username") => json!("ada"),
+        (_, "full_name") => json!("Ada Lovelace"),
+        (_, "roles") => json!(["user"]),
+        ("User", "updated_at") => json!("2026-01-05T12:30:00.000Z"),
+        ("User", "last_login_at") => json!("2026-02-03T08:15:42.250Z"),
+        (_, "email_verified" | "is_active" | "active") => json!(true),
+        (_, "mfa_enabled") => json!(false),
+        (_, "next_cursor") => json!(CURSOR),
+        (_, "access_token") => json!(ACCESS_TOKEN),
+        (_, "refresh_token" | "token") => json!(REFRESH_TOKEN),
+        (_, "expires_in") => json!(1800),
+        (_, "refresh_expires_in") => json!(604_800),
+        (_, "scope") => json!("account users:read"),
+        (_, "aud" | "iss") => json!("http://127.0.0.1:8000"),
+        (_, "iat" | "nbf") => json!(ISSUED_AT),
+        (_, "exp") => json!(ISSUED_AT + 1800),
+        _ => return None,
+    };
+    Some(example)
+}
+
+/// The example of a parameter. The first request that somebody sends from the documentation is made of these: together
+/// they have to give an answer worth looking at.
+pub fn of_parameter(name: &str) -> Option<Value> {
+    let example = match name {
+        "id" => json!(USER_ID),
+        "limit" => json!(50),
+        "cursor" => json!(CURSOR),
+        "q" => json!("ada"),
+        "role" => json!("user"),
+        "is_active" => json!(true),
+        "scope" => json!("current"),
+        "If-Match" | "If-None-Match" => json!(ENTITY_TAG),
+        _ => return None,
+    };
+    Some(example)
+}
+
+/// Gives every property and every object of `schemas` its example.
+pub fn complete(schemas: &mut Value) {
+    let names: Vec<String> = members(schemas).map(|(name, _)| name.clone()).collect();
+    for name in names {
+        of_schema(schemas, &name);
+    }
+}
+
+/// The example of a component; made when it has none.
+fn of_schema(schemas: &mut Value, name: &str) -> Value {
+    if let Some(example) = schemas[name].get("example") {
+        return example.clone();
+    }
+    let mut schema = schemas[name].take();
+    let example = match member(&mut schema, "properties") {
+        Some(properties) => {
+            let members = members(properties).map(|(property, described)| {
+                let example = of_described(schemas, name, property, described);
+                (property.clone(), example)
+            });
+            Value::Object(members.collect::<Map<_, _>>())
+        }
+        None => first_of_enumeration(&schema),
+    };
+    schema["example"] = example.clone();
+    schemas[name] = schema;
+    example
+}
+
+fn of_described(schemas: &mut Value, schema: &str, property: &str, described: &mut Value) -> Value {
+    if let Some(component) = component(described) {
+        return of_schema(schemas, &component);
+    }
+    let items = member(described, "items").and_then(|items| component(items));
+    let example = match items {
+        Some(component) => json!([of_schema(schemas, &component)]),
+        None => of_property(schema, property)
+            .or_else(|| described.get("example").cloned())
+            .unwrap_or_else(|| first_of_enumeration(described)),
+    };
+    if let (Some(items), Some(first)) = (member(described, "items"), example.get(0))
+        && component(items).is_none()
+    {
+        items["example"] = first.clone();
+    }
+    described["example"] = example.clone();
+    example
+}
+
+fn first_of_enumeration(schema: &Value) -> Value {
+    schema["enum"][0].clone()
+}
+
+/// The name of the component that a reference leads to.
+fn component(value: &Value) -> Option<String> {
+    let reference = value.get("$ref")?.as_str()?;
+    reference
+        .strip_prefix("#/components/schemas/")
+        .map(str::to_owned)
+}
+
+/// The examples of a body: of a request (status `None`) or of an answer.
+pub fn of_body(schemas: &Value, id: &str, status: Option<&str>, content: &Value) -> Value {
+    let whole = component(&content["schema"])
+        .map(|name| schemas[&name]["example"].clone())
+        .unwrap_or_default();
+    let only = |names: &[&str]| {
+        let chosen = names
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), whole.get(name)?.clone())));
+        Value::Object(chosen.collect())
+    };
+    match (id, status) {
+        ("issueToken", None) => {
+            let mut refresh = only(&["grant_type", "refresh_token"]);
+            refresh["grant_type"] = "refresh_token".into();
+            json!({
+                "password": { "summary": "The password grant", "value": only(&["grant_type", "username", "password"]) },
+                "refresh": { "summary": "The refresh grant", "value": refresh },
+            })
+        }
+        ("introspectToken", Some("200")) => json!({
+            "active": { "summary": "A good access token", "value": whole },
+            "inactive": { "summary": "Any other text", "value": { "active": false } },
+        }),
+        ("revokeToken" | "introspectToken", None) => {
+            json!({ "token": { "summary": "A token of either kind", "value": only(&["token"]) } })
+        }
+        (_, None) => json!({ "request": { "summary": "What to send", "value": whole } }),
+        _ => json!({ "success": { "summary": "What comes back", "value": whole } }),
+    }
+}

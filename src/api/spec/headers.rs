@@ -1,0 +1,87 @@
+//! The headers of answers, each described once.
+
+use serde_json::{Value, json};
+
+use super::reference;
+
+/// Operations that are never refused for a rate.
+pub const UNLIMITED: &[&str] = &["getHealth", "getReadiness"];
+
+pub const ENTITY_TAG: &str = "\"XrY7u-Ae7tCTyyK7j1rNww\"";
+
+/// Every header that has a component, by the component's name.
+pub fn components() -> Value {
+    json!({
+        "X-Request-Id": {
+            "description": "Names the request in the log; the client's own, when it sent a sane one.",
+            "required": true,
+            "schema": reference("schemas", "RequestId"),
+            "example": "5f2c9a7be41d0386-1a",
+        },
+        "RateLimit-Policy": {
+            "description": "The limits that the request counted against: `\"name\";q=quota;w=seconds`, as in \
+                draft-ietf-httpapi-ratelimit-headers-10. Absent when there are none.",
+            "schema": { "type": "string" },
+            "example": "\"ip\";q=300;w=60, \"login-ip\";q=30;w=60",
+        },
+        "RateLimit": {
+            "description": "What is left of the limits: `\"name\";r=remaining;t=seconds`, the seconds until all is back, or \
+                of a refused request until one more is.",
+            "schema": { "type": "string" },
+            "example": "\"ip\";r=298;t=1, \"login-ip\";r=29;t=2",
+        },
+        "Retry-After": {
+            "description": "Seconds after which to try again.",
+            "required": true,
+            "schema": { "type": "integer", "format": "int32", "minimum": 1, "maximum": 86_400 },
+            "example": 5,
+        },
+        "WWW-Authenticate": {
+            "description": "A challenge (RFC 6750 §3), with `error=\"invalid_token\"` when an access token was sent.",
+            "required": true,
+            "schema": { "type": "string" },
+            "example": "Bearer realm=\"vestibule\", error=\"invalid_token\"",
+        },
+        "WWW-Authenticate-Scope": {
+            "description": "A challenge (RFC 6750 §3.1) that names the scope to log in with. Absent when no login would have it.",
+            "schema": { "type": "string" },
+            "example": "Bearer realm=\"vestibule\", error=\"insufficient_scope\", scope=\"users:read\"",
+        },
+        "ETag": {
+            "description": "Names what is shown of the account (RFC 9110 §8.8.3): it changes with every change of that, and with \
+                nothing else.",
+            "required": true,
+            "schema": { "type": "string" },
+            "example": ENTITY_TAG,
+        },
+        "Content-Location": {
+            "description": "Path of what the body shows.",
+            "required": true,
+            "schema": { "type": "string", "format": "uri-reference" },
+            "example": "/users/01981d2c-7b5e-7c3a-9f10-5a2b6c8d4e1f",
+        },
+        "Location": {
+            "description": "Path of what was created.",
+            "required": true,
+            "schema": { "type": "string", "format": "uri-reference" },
+            "example": "/users/01981d2c-7b5e-7c3a-9f10-5a2b6c8d4e1f",
+        },
+    })
+}
+
+/// The headers that every answer of an operation with this status may have: name and component.
+pub fn of_answer(id: &str, status: u16) -> Vec<(&'static str, &'static str)> {
+    let mut names = vec!["X-Request-Id"];
+    if !UNLIMITED.contains(&id) {
+        names.extend(["RateLimit-Policy", "RateLimit"]);
+    }
+    match status {
+        401 => names.push("WWW-Authenticate"),
+        429 | 503 => names.push("Retry-After"),
+        _ => (),
+    }
+    names.into_iter().map(|name| (name, name)).collect()
+}
+
+/// Of an answer that may say that the scope of a login is too narrow.
+pub const SCOPE_CHALLENGE: (&str, &str) = ("WWW-Authenticate", "WWW-Authenticate-Scope");

@@ -1,0 +1,120 @@
+//! `openapi.json`: what poem-openapi gives, and what it cannot say: typed errors, headers, examples, closed objects,
+//! links, texts about the whole. Sorted, so that a change of the API is a small change of the file.
+
+mod examples;
+mod failures;
+mod headers;
+mod links;
+mod operations;
+mod problems;
+mod schemas;
+mod texts;
+
+use poem_openapi::{OpenApiService, Tags};
+use serde_json::{Map, Value, json};
+
+use super::code::Code;
+use super::{account, auth, service, users};
+
+/// For each operation what it may answer besides success and besides what the shape of its request brings.
+pub type Failures = &'static [(&'static str, &'static [Code])];
+
+const FAILURES: [Failures; 4] = [
+    auth::FAILURES,
+    account::FAILURES,
+    users::FAILURES,
+    service::FAILURES,
+];
+
+/// The tags.
+#[derive(Tags)]
+#[oai(rename_all = "lowercase")]
+pub enum Tag {
+    /// Registration, login and tokens.
+    Auth,
+    /// The account of whoever is logged in.
+    Account,
+    /// Users in the hands of administrators.
+    Users,
+    /// Whether the service runs.
+    Service,
+}
+
+/// The tags in the order in which a newcomer needs them.
+const TAG_ORDER: [&str; 4] = ["auth", "account", "users", "service"];
+
+const DESCRIPTION: &str = "User accounts and authentication: register, log in, refresh, manage users.\n\n\
+    Log in with `POST /auth/token` and send the access token as `Authorization: Bearer`. When it has expired, \
+    `POST /auth/refresh` gives a new pair; each refresh token is good for one refresh.\n\n\
+    Errors are problem details (RFC 9457) with a stable `code`. The OAuth 2.0 endpoints answer 400 as RFC 6749 §5.2 says; \
+    their other errors are problem details that carry `error` and `error_description` too, and have the media type \
+    `application/json` for whoever accepts that and not `application/problem+json`.";
+
+/// The specification as pretty JSON with a line break at its end.
+pub fn document() -> String {
+    let service = OpenApiService::new(super::apis(), "Vestibule", env!("CARGO_PKG_VERSION"))
+        .description(DESCRIPTION);
+    let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
+    document["openapi"] = "3.0.3".into();
+    document["info"]["contact"] = json!({ "name": "Whoever runs this service" });
+    // No licence is granted; linters want an address that says what that means.
+    document["info"]["license"] = json!({ "name": "All rights reserved", "url": "https://choosealicense.com/no-permission/" });
+    document["servers"] = servers();
+    if let Some(tags) = document["tags"].as_array_mut() {
+        tags.sort_by_key(|tag| TAG_ORDER.iter().position(|name| tag["name"] == *name));
+    }
+    schemas::complete(&mut document);
+    operations::complete(&mut document);
+    links::add(&mut document);
+    document["components"]["headers"] = headers::components();
+    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// A client made from the file alone has a place to call: tools take the first server, and few of them can do anything
+/// with one that is not absolute.
+fn servers() -> Value {
+    json!([
+        { "url": "http://127.0.0.1:8000", "description": "A service on this machine, with the default settings" },
+        { "url": "/", "description": "The service that serves this document" },
+    ])
+}
+
+/// The members of an object; none of anything else.
+fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
+    value.as_object_mut().into_iter().flat_map(Map::iter_mut)
+}
+
+/// A member that is there.
+fn member<'a>(value: &'a mut Value, name: &str) -> Option<&'a mut Value> {
+    value.as_object_mut()?.get_mut(name)
+}
+
+/// A reference to a component.
+fn reference(kind: &str, name: &str) -> Value {
+    json!({ "$ref": format!("#/components/{kind}/{name}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_has_its_failures_told() {
+        let document: Value = serde_json::from_str(&document()).expect("JSON");
+        let mut told: Vec<&str> = FAILURES
+            .iter()
+            .flat_map(|table| table.iter())
+            .map(|(id, _)| *id)
+            .collect();
+        let paths = document["paths"].as_object().expect("paths").values();
+        let mut there: Vec<&str> = paths
+            .flat_map(|path| path.as_object().expect("operations").values())
+            .map(|operation| operation["operationId"].as_str().expect("an operationId"))
+            .collect();
+        told.sort_unstable();
+        there.sort_unstable();
+        assert_eq!(told, there);
+    }
+}

@@ -1,0 +1,144 @@
+//! Operations: who may call them, examples of their bodies and parameters, and everything that they may answer.
+
+use serde_json::{Map, Value, json};
+
+use super::headers::{self, UNLIMITED};
+use super::problems::{self, Problem};
+use super::texts::Told;
+use super::{FAILURES, examples, member, members, reference};
+use crate::api::auth::OAUTH;
+use crate::api::code::Code;
+use crate::api::security::{BEARER, PASSWORD};
+
+/// Every operation of the document.
+pub fn all(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let paths = member(document, "paths").into_iter().flat_map(members);
+    paths.flat_map(|(_, path)| members(path).map(|(_, operation)| operation))
+}
+
+pub fn complete(document: &mut Value) {
+    let schemas = document["components"]["schemas"].clone();
+    let mut problems = Vec::new();
+    let mut responses = Map::new();
+    let paths = member(document, "paths").into_iter().flat_map(members);
+    for (method, operation) in paths.flat_map(|(_, path)| members(path)) {
+        let id = operation["operationId"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let codes = codes(method, operation, &id);
+        secure(operation, &id);
+        describe_request(operation, &schemas, &id);
+        describe_success(operation, &schemas, &id);
+        for codes in codes.chunk_by(|one, other| one.status() == other.status()) {
+            let problem = Problem::new(&id, codes);
+            let name = problem.response_name();
+            operation["responses"][problem.status.to_string()] = reference("responses", &name);
+            responses
+                .entry(name)
+                .or_insert_with(|| error_response(&id, &problem));
+            problems.push(problem);
+        }
+    }
+    for (name, schema) in problems::schemas(&problems) {
+        document["components"]["schemas"][name] = schema;
+    }
+    document["components"]["responses"] = responses.into();
+}
+
+fn error_response(id: &str, problem: &Problem) -> Value {
+    let mut response = problem.response();
+    add_headers(&mut response, headers::of_answer(id, problem.status));
+    if problem.codes.contains(&Code::PermissionDenied) {
+        add_headers(&mut response, [headers::SCOPE_CHALLENGE]);
+    }
+    response
+}
+
+/// The codes of an operation by status: those of its table, and those that its shape brings along.
+fn codes(method: &str, operation: &Value, id: &str) -> Vec<Code> {
+    // A request without the header Host is refused everywhere.
+    let mut codes = vec![Code::MalformedRequest, Code::Internal];
+    if method != "get" {
+        // A body is read, or found too long or too slow, whether the operation wants one or not.
+        codes.extend([Code::RequestTimeout, Code::BodyTooLarge]);
+    }
+    if !operation["requestBody"].is_null() {
+        codes.push(Code::UnsupportedMediaType);
+        if !OAUTH.contains(&id) {
+            codes.push(Code::ValidationFailed);
+        }
+    }
+    if !operation["security"].is_null() {
+        codes.extend([Code::NotAuthenticated, Code::InvalidAccessToken]);
+    }
+    if !UNLIMITED.contains(&id) {
+        codes.extend([Code::RateLimited, Code::Overloaded, Code::Unavailable]);
+    }
+    let mut tables = FAILURES.iter().flat_map(|table| table.iter());
+    let own = tables.find(|(name, _)| *name == id);
+    codes.extend(own.map_or(&[][..], |(_, own)| own));
+    codes.sort_by_key(|code| (code.status(), code.as_str()));
+    codes.dedup();
+    codes
+}
+
+/// Says of public operations that they are, and of others which scope a limited login has to have.
+fn secure(operation: &mut Value, id: &str) {
+    let permission = Told::of(id).and_then(|told| told.permission);
+    operation["security"] = match (operation["security"].is_null(), permission) {
+        (true, _) => json!([]),
+        (false, None) => json!([{ BEARER: [] }, { PASSWORD: [] }]),
+        (false, Some(permission)) => json!([{ BEARER: [] }, { PASSWORD: [permission] }]),
+    };
+}
+
+fn describe_request(operation: &mut Value, schemas: &Value, id: &str) {
+    let parameters = member(operation, "parameters").and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        if let Some(parameter) = parameter.as_object_mut() {
+            // What they are without being told.
+            parameter.remove("deprecated");
+            parameter.remove("explode");
+        }
+        let example = parameter["name"].as_str().and_then(examples::of_parameter);
+        if let Some(example) = example {
+            parameter["example"] = example;
+        }
+    }
+    if let Some(body) = member(operation, "requestBody") {
+        body["description"] = Told::of(id).map_or("", |told| told.body).into();
+        for (_, content) in member(body, "content").into_iter().flat_map(members) {
+            content["examples"] = examples::of_body(schemas, id, None, content);
+        }
+    }
+}
+
+/// The answers that poem-openapi knows of: success, and that nothing has changed.
+fn describe_success(operation: &mut Value, schemas: &Value, id: &str) {
+    let known = headers::components();
+    for (status, response) in member(operation, "responses").into_iter().flat_map(members) {
+        if status.starts_with('2') {
+            response["description"] = Told::of(id).map_or("", |told| told.success).into();
+        }
+        for (_, content) in member(response, "content").into_iter().flat_map(members) {
+            content["examples"] = examples::of_body(schemas, id, Some(status), content);
+        }
+        for (name, header) in member(response, "headers").into_iter().flat_map(members) {
+            if known.get(name).is_some() {
+                *header = reference("headers", name);
+            }
+        }
+        let status = status.parse().unwrap_or_default();
+        add_headers(response, headers::of_answer(id, status));
+    }
+}
+
+fn add_headers(
+    response: &mut Value,
+    headers: impl IntoIterator<Item = (&'static str, &'static str)>,
+) {
+    for (name, component) in headers {
+        response["headers"][name] = reference("headers", component);
+    }
+}

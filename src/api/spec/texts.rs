@@ -1,0 +1,115 @@
+//! What is said of each operation besides the documentation of its handler.
+
+use crate::domain::roles;
+
+/// Of one operation.
+pub struct Told {
+    pub id: &'static str,
+    /// What to send, where there is a body.
+    pub body: &'static str,
+    /// What comes back.
+    pub success: &'static str,
+    /// The permission that it needs.
+    pub permission: Option<&'static str>,
+}
+
+const fn told(id: &'static str, body: &'static str, success: &'static str) -> Told {
+    Told {
+        id,
+        body,
+        success,
+        permission: None,
+    }
+}
+
+impl Told {
+    const fn to(self, permission: &'static str) -> Self {
+        Self {
+            permission: Some(permission),
+            ..self
+        }
+    }
+
+    pub fn of(id: &str) -> Option<&'static Self> {
+        OPERATIONS.iter().find(|told| told.id == id)
+    }
+}
+
+const OPERATIONS: &[Told] = &[
+    told(
+        "registerUser",
+        "Who registers.",
+        "The account has been made.",
+    ),
+    told(
+        "issueToken",
+        "One of the two grants.",
+        "A session has begun, or goes on.",
+    ),
+    told(
+        "refreshToken",
+        "The refresh token to replace.",
+        "A new pair; the refresh token that was sent is of no more use.",
+    ),
+    told("logout", "", "The sessions are ended."),
+    told(
+        "revokeToken",
+        "The token to end.",
+        "The token is good for nothing, if it ever was for anything.",
+    ),
+    told(
+        "introspectToken",
+        "The token to look at.",
+        "What the token is, or that it is none.",
+    )
+    .to(roles::TOKENS_INTROSPECT),
+    told(
+        "reauthenticate",
+        "The password of whoever is logged in.",
+        "A pair whose access token opens the steps that cannot be undone.",
+    ),
+    told("getCurrentUser", "", "The own account."),
+    told(
+        "replaceCurrentUser",
+        "The profile as it is to be.",
+        "The account with its new profile.",
+    ),
+    told(
+        "updateCurrentUser",
+        "The parts of the profile that are to change.",
+        "The account with what has changed of its profile.",
+    ),
+    told(
+        "deleteCurrentUser",
+        "",
+        "The account is gone, and its sessions with it.",
+    ),
+    told(
+        "changePassword",
+        "Both passwords.",
+        "The new password is in force.",
+    ),
+    told("listUsers", "", "One page of users.").to(roles::USERS_READ),
+    told(
+        "createUser",
+        "Who is to be created.",
+        "The user has been created.",
+    )
+    .to(roles::USERS_WRITE),
+    told("getUser", "", "The user with this id.").to(roles::USERS_READ),
+    told(
+        "updateUser",
+        "The parts of the user that are to change.",
+        "The user as changed.",
+    )
+    .to(roles::USERS_WRITE),
+    told("deleteUser", "", "The user is gone.").to(roles::USERS_WRITE),
+    told(
+        "setUserRoles",
+        "The roles that the user is to have.",
+        "The user with these roles.",
+    )
+    .to(roles::ROLES_WRITE),
+    told("getHealth", "", "The process runs."),
+    told("getReadiness", "", "Requests can be served."),
+];
