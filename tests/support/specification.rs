@@ -118,7 +118,7 @@ impl Received<'_> {
             }
             let schema = resolve(&header["schema"]);
             let value = match schema["type"].as_str() {
-                Some("integer") => value.parse::<i64>().map_or(Value::Null, Value::from),
+                Some("integer" | "boolean") => value.parse().unwrap_or(Value::Null),
                 _ => value.into(),
             };
             let violations = violations(schema, &value);
