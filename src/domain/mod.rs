@@ -4,6 +4,7 @@
 mod actor;
 mod attempts;
 mod audit;
+mod email;
 mod error;
 mod password_check;
 mod precondition;
@@ -13,6 +14,7 @@ mod types;
 pub mod account;
 pub mod authentication;
 pub mod expiry;
+pub mod idempotency;
 pub mod introspection;
 pub mod login;
 pub mod readiness;
@@ -31,10 +33,11 @@ use aws_lc_rs::hmac;
 
 pub use self::actor::Actor;
 pub use self::attempts::Attempts;
+pub use self::email::Email;
 pub use self::error::{Error, FieldCode, FieldError, Invalid, Result};
 pub use self::precondition::{Precondition, Revision};
 pub use self::scope::ACCOUNT as ACCOUNT_SCOPE;
-pub use self::types::{Email, FullName, Origin, Password, Username};
+pub use self::types::{FullName, Origin, Password, Username};
 pub use crate::store::users::User;
 
 use crate::clock::{SharedClock, Timestamp};
@@ -42,7 +45,7 @@ use crate::config::Limit;
 use crate::ids::{Ids, InstanceId};
 use crate::password::Passwords;
 use crate::store::db::Db;
-use crate::token::{AccessTokens, RefreshTokens};
+use crate::token::{AccessTokens, Envelopes, RefreshTokens};
 
 /// Everything that the capabilities work with; built once by the composition root.
 pub struct Services {
@@ -52,6 +55,8 @@ pub struct Services {
     pub refresh_tokens: RefreshTokens,
     /// Hides identifiers where failed logins are counted.
     pub login_identifier_key: hmac::Key,
+    /// For answers that are kept.
+    pub idempotency: Envelopes,
     /// Password checks under way.
     pub attempts: Arc<Attempts>,
     /// This one of the instances that share the database.

@@ -148,6 +148,14 @@ async fn the_pages_know_every_operation() {
 }
 
 #[tokio::test]
+async fn the_specification_is_served_as_openapi_3_1_too() {
+    let app = TestApp::spawn().await;
+    let answer = app.get("/openapi-3.1.json").answer().await;
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(answer.text, vestibule::api::document_3_1());
+}
+
+#[tokio::test]
 async fn the_specification_served_is_the_committed_one() {
     let app = TestApp::spawn().await;
     let answer = app.get("/openapi.json").answer().await;

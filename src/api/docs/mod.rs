@@ -49,11 +49,15 @@ static ASSETS: [File; 7] = [
     }),
 ];
 
-static SPECIFICATION: File = File::new("/openapi.json", answer::JSON, spec::document);
+static SPECIFICATIONS: [File; 2] = [
+    File::new("/openapi.json", answer::JSON, spec::document),
+    // For tools that want OpenAPI 3.1.
+    File::new("/openapi-3.1.json", answer::JSON, spec::document_3_1),
+];
 
 /// Paths served here; all of them by GET.
 pub static PATHS: LazyLock<Vec<&str>> = LazyLock::new(|| {
-    let files = PAGES.iter().chain(&ASSETS).chain([&SPECIFICATION]);
+    let files = PAGES.iter().chain(&ASSETS).chain(&SPECIFICATIONS);
     files.map(|file| file.path).chain(["/"]).collect()
 });
 
@@ -69,7 +73,7 @@ pub async fn answer(request: &Request, path: &str) -> Option<Response> {
             .insert(header::CONTENT_SECURITY_POLICY, POLICY);
         return Some(response);
     }
-    let mut others = ASSETS.iter().chain([&SPECIFICATION]);
+    let mut others = ASSETS.iter().chain(&SPECIFICATIONS);
     let file = others.find(|file| file.path == path)?;
     Some(file.answer(request).await)
 }
