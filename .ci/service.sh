@@ -1,14 +1,18 @@
-# For scripts that try a running service: source it, call start_service. Needs a built program; stops what it started
-# when the script ends.
+# For scripts that try a running service: source it, call start_service, as often as services are needed. Needs a built
+# program; stops what it started when the script ends.
 
 ADMIN_USERNAME=root-of-all
 ADMIN_PASSWORD="correct horse battery staple"
+SERVICE_PIDS=()
+SERVICE_DIRS=()
 
 # start_service [NAME=VALUE…]: starts the service with these settings on a free port, with a new database and an
 # administrator. Sets BASE_URL, and SERVICE_DIR, where its database and its log are.
 start_service() {
   local program=${VESTIBULE:-target/debug/vestibule} waited=0
   SERVICE_DIR=$(mktemp -d)
+  SERVICE_DIRS+=("$SERVICE_DIR")
+  trap stop_service EXIT
   local settings=(
     "DATABASE_URL=sqlite:///$SERVICE_DIR/app.db" "PORT=0" "BCRYPT_COST=4" "LOG_FORMAT=text" "$@"
   )
@@ -16,10 +20,10 @@ start_service() {
     --email root@example.com --username "$ADMIN_USERNAME" >"$SERVICE_DIR/log" 2>&1 ||
     { cat "$SERVICE_DIR/log" >&2; return 1; }
   env "${settings[@]}" "$program" serve >>"$SERVICE_DIR/log" 2>&1 &
-  SERVICE_PID=$!
-  trap stop_service EXIT
+  local pid=$!
+  SERVICE_PIDS+=("$pid")
   until BASE_URL=$(sed -n 's/.*listening on \(http:[^ ]*\).*/\1/p' "$SERVICE_DIR/log") && [ -n "$BASE_URL" ]; do
-    if ! kill -0 "$SERVICE_PID" 2>/dev/null || [ $((waited += 1)) -gt 300 ]; then
+    if ! kill -0 "$pid" 2>/dev/null || [ $((waited += 1)) -gt 300 ]; then
       cat "$SERVICE_DIR/log" >&2
       return 1
     fi
@@ -28,8 +32,13 @@ start_service() {
   export BASE_URL ADMIN_USERNAME ADMIN_PASSWORD
 }
 
+# Stops all that were started.
 stop_service() {
-  kill "$SERVICE_PID" 2>/dev/null || true
-  wait "$SERVICE_PID" 2>/dev/null || true
-  rm -rf "$SERVICE_DIR"
+  if [ ${#SERVICE_PIDS[@]} -gt 0 ]; then
+    kill "${SERVICE_PIDS[@]}" 2>/dev/null || true
+    wait "${SERVICE_PIDS[@]}" 2>/dev/null || true
+  fi
+  rm -rf "${SERVICE_DIRS[@]}"
+  SERVICE_PIDS=()
+  SERVICE_DIRS=()
 }

@@ -12,7 +12,9 @@ use crate::domain::{Policy, Services};
 use crate::ids::{Ids, InstanceId, Random};
 use crate::password::Passwords;
 use crate::store::db::{self, Db, Migrated};
-use crate::token::{AccessTokens, Found, Keys, RefreshTokens, SecretKey, SecretKeyError};
+use crate::token::{
+    AccessTokens, Envelopes, Found, Keys, RefreshTokens, SecretKey, SecretKeyError,
+};
 use crate::worker;
 
 /// Issuer and audience of tokens where the service has not been told what it is called from outside.
@@ -80,6 +82,7 @@ impl App {
                 .map_err(StartError::Passwords)?,
             access_tokens: access_tokens(&keys, previous.as_ref(), &settings),
             refresh_tokens: RefreshTokens::new(&keys, previous.as_ref()),
+            idempotency: Envelopes::new(&keys, previous.as_ref()),
             login_identifier_key: keys.login_identifier,
             attempts: Arc::default(),
             instance: InstanceId::new(&ids),

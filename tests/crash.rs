@@ -25,20 +25,37 @@ const ENOUGH: usize = 20;
 
 /// What one writer was told had been done.
 struct Acknowledged {
-    usernames: Vec<String>,
+    registrations: Vec<Registration>,
+    /// The last name that it asked for, and heard nothing of.
+    unanswered: Option<String>,
     refresh_token: String,
     rotations: usize,
 }
 
-async fn register(client: &Client, url: &str, username: &str) -> Option<StatusCode> {
+/// An account, and what was said of it.
+#[derive(Debug, PartialEq, Eq)]
+struct Registration {
+    username: String,
+    answer: String,
+}
+
+/// Registers with the name as the key of the request, and says whether that had been done before. `None` when the service
+/// has gone.
+async fn register(client: &Client, url: &str, username: &str) -> Option<(Registration, bool)> {
     let body = json!({ "email": format!("{username}@example.com"), "username": username, "password": PASSWORD });
     let answer = client
         .post(format!("{url}/auth/register"))
+        .header("idempotency-key", username)
         .json(&body)
         .send()
         .await
         .ok()?;
-    Some(answer.status())
+    let status = answer.status();
+    let is_replayed = answer.headers().contains_key("idempotent-replayed");
+    let answer = answer.text().await.ok()?;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    let username = username.to_owned();
+    Some((Registration { username, answer }, is_replayed))
 }
 
 async fn log_in(client: &Client, url: &str, username: &str) -> (StatusCode, Value) {
@@ -75,20 +92,22 @@ async fn write(
     all: Arc<Barrier>,
     done: Arc<AtomicUsize>,
 ) -> Acknowledged {
-    let mut usernames = vec![name.clone()];
-    let status = register(&client, &url, &name).await.expect("an answer");
-    assert_eq!(status, StatusCode::CREATED);
+    let (first, _) = register(&client, &url, &name).await.expect("an answer");
+    let mut registrations = vec![first];
+    let mut unanswered = None;
     let (_, token) = log_in(&client, &url, &name).await;
     let mut refresh_token = token["refresh_token"].as_str().expect("a token").to_owned();
     let mut rotations = 0;
     all.wait().await;
     loop {
-        let username = format!("{name}-{}", usernames.len());
+        let username = format!("{name}-{}", registrations.len());
         match register(&client, &url, &username).await {
-            Some(status) => assert_eq!(status, StatusCode::CREATED),
-            None => break,
+            Some((registration, _)) => registrations.push(registration),
+            None => {
+                unanswered = Some(username);
+                break;
+            }
         }
-        usernames.push(username);
         match rotate(&client, &url, &refresh_token).await {
             Some(next) => refresh_token = next,
             None => break,
@@ -97,7 +116,8 @@ async fn write(
         done.fetch_add(1, Ordering::SeqCst);
     }
     Acknowledged {
-        usernames,
+        registrations,
+        unanswered,
         refresh_token,
         rotations,
     }
@@ -168,12 +188,27 @@ async fn kill_and_look(rounds: usize) {
             is_intact(&folder.path().join("app.db"));
         }
         for writer in &acknowledged {
-            for username in &writer.usernames {
+            for registration in &writer.registrations {
+                let username = &registration.username;
                 let (status, body) = log_in(&client, &service.url, username).await;
                 assert_eq!(status, StatusCode::OK, "{username} is lost: {body}");
+                let again = register(&client, &service.url, username).await;
+                let (again, is_replayed) = again.expect("an answer");
+                assert_eq!(again, *registration);
+                assert!(is_replayed, "{username} was registered anew");
+            }
+            // Whether it had been done or not: it is now, once.
+            if let Some(username) = &writer.unanswered {
+                let made = register(&client, &service.url, username).await;
+                let (made, _) = made.expect("an answer");
+                let again = register(&client, &service.url, username).await;
+                assert_eq!(again, Some((made, true)));
+                let (status, body) = log_in(&client, &service.url, username).await;
+                assert_eq!(status, StatusCode::OK, "{username}: {body}");
             }
             let next = rotate(&client, &service.url, &writer.refresh_token).await;
-            assert!(next.is_some(), "{} cannot go on", writer.usernames[0]);
+            let name = &writer.registrations[0].username;
+            assert!(next.is_some(), "{name} cannot go on");
         }
         service.stop();
     }

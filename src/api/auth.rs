@@ -13,6 +13,7 @@ use super::fields::{
     EmailText, FullNameText, GrantTypeText, IdentifierText, NewPasswordText, PASSWORD_GRANT,
     PasswordText, REFRESH_GRANT, TokenText, UsernameText,
 };
+use super::idempotency::{IdempotencyKey, MaybeReplayed};
 use super::limits::Class;
 use super::objects::{Introspection, Token, User};
 use super::problem::Failure;
@@ -34,6 +35,7 @@ pub const FAILURES: Failures = &[
             Code::RegistrationDisabled,
             Code::EmailTaken,
             Code::UsernameTaken,
+            Code::IdempotencyKeyReused,
         ],
     ),
     (
@@ -161,15 +163,20 @@ impl AuthApi {
         &self,
         ctx: Ctx,
         _open: RegistrationOpen,
+        /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
+        /// answer is that of the first time. A refusal does not use the key up.
+        #[oai(name = "Idempotency-Key")]
+        key: IdempotencyKey,
         body: JsonBody<RegisterRequest>,
-    ) -> Result<Tagged<Created<User>>> {
+    ) -> Result<MaybeReplayed<Tagged<Created<User>>>> {
         let registration = body.0.parse().or_problem()?;
-        // Whoever mistypes a field has not registered yet.
-        ctx.count(Class::Register)?;
-        let user = registration::register(&ctx.services, &ctx.origin, registration)
-            .await
-            .or_problem()?;
-        Ok(Tagged::created(OWN, user))
+        let (services, origin) = (&ctx.services, &ctx.origin);
+        key.once(services, None, registered, async |once| {
+            // Whoever mistypes a field has not registered yet.
+            ctx.count(Class::Register)?;
+            Ok(registration::register(services, origin, registration, once).await?)
+        })
+        .await
     }
 
     /// Log in, or refresh, by OAuth 2.0
@@ -307,6 +314,10 @@ impl AuthApi {
             .or_problem()?;
         Ok(Json(pair.into()))
     }
+}
+
+fn registered(user: crate::domain::User) -> Tagged<Created<User>> {
+    Tagged::created(OWN, user)
 }
 
 /// That anybody may register; found out before the request is looked at.

@@ -43,6 +43,7 @@ codes! {
     BodyTooLarge = 413 "body_too_large",
     UnsupportedMediaType = 415 "unsupported_media_type",
     ValidationFailed = 422 "validation_failed",
+    IdempotencyKeyReused = 422 "idempotency_key_reused",
     RateLimited = 429 "rate_limited",
     AccountThrottled = 429 "account_throttled",
     Internal = 500 "internal",

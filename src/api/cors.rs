@@ -6,10 +6,12 @@ use poem::{IntoResponse, Request, Response, http::StatusCode};
 use crate::config::CorsOrigins;
 
 const ALLOW_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
-const ALLOW_HEADERS: HeaderValue =
-    HeaderValue::from_static("Authorization, Content-Type, If-Match, If-None-Match, X-Request-Id");
+const ALLOW_HEADERS: HeaderValue = HeaderValue::from_static(
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id",
+);
 const EXPOSE_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Content-Location, ETag, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id",
+    "Content-Location, ETag, Idempotent-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, \
+     X-Request-Id",
 );
 /// Browsers keep a permission two hours at most; Chromium no longer than this.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");

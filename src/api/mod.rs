@@ -15,6 +15,7 @@ mod entity_tag;
 mod error_body;
 mod fields;
 mod front;
+mod idempotency;
 mod limits;
 mod objects;
 mod preconditions;
@@ -31,7 +32,7 @@ mod users;
 pub use front::Front;
 pub use limits::Limiters;
 pub use serve::{BindError, Listener, Serving, TlsError};
-pub use spec::document;
+pub use spec::{document, document_3_1};
 
 use poem_openapi::OpenApi;
 

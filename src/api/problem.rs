@@ -138,17 +138,14 @@ impl Failure {
             .status(body.status)
             .content_type(body.media_type)
             .body(serde_json::to_vec(&body.members).map_or_else(|_| Body::empty(), Body::from));
+        let is_unauthorized = response.status() == StatusCode::UNAUTHORIZED;
         let headers = response.headers_mut();
         if let Some(retry_after) = described.retry_after {
-            headers.insert(
-                header::RETRY_AFTER,
-                HeaderValue::from(whole_seconds(retry_after)),
-            );
+            let seconds = HeaderValue::from(whole_seconds(retry_after));
+            headers.insert(header::RETRY_AFTER, seconds);
         }
-        if response.status() == StatusCode::UNAUTHORIZED {
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, challenge(described.code));
+        if is_unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, challenge(described.code));
         }
         // RFC 6750 §3.1.
         if let Self::Domain(Error::InsufficientScope(permission)) = self
@@ -157,14 +154,12 @@ impl Failure {
             )
             .parse()
         {
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, challenge);
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Self::MethodNotAllowed { allow } = self
             && let Ok(allow) = allow.parse()
         {
-            response.headers_mut().insert(header::ALLOW, allow);
+            headers.insert(header::ALLOW, allow);
         }
         response
     }
@@ -224,6 +219,10 @@ fn describe(error: &Error) -> Described {
         Error::PreconditionFailed => Described::new(
             Code::PreconditionFailed,
             "The account is not what If-Match or If-None-Match asks for. Get it again before you change it.",
+        ),
+        Error::IdempotencyKeyReused => Described::new(
+            Code::IdempotencyKeyReused,
+            "This Idempotency-Key was used for another request. Use a new one for each.",
         ),
         Error::Invalid(invalid) => Described {
             errors: invalid.0.clone(),

@@ -15,6 +15,7 @@ use super::code::Code;
 use super::fields::{
     CursorText, EmailText, FullNameText, NewPasswordText, Nullable, PageLimit, UsernameText,
 };
+use super::idempotency::{IdempotencyKey, MaybeReplayed};
 use super::objects::User;
 use super::preconditions::{IfMatch, IfNoneMatch};
 use super::problem::Failure;
@@ -37,6 +38,7 @@ pub const FAILURES: Failures = &[
             Code::PermissionDenied,
             Code::EmailTaken,
             Code::UsernameTaken,
+            Code::IdempotencyKeyReused,
         ],
     ),
     (
@@ -188,13 +190,18 @@ impl UsersApi {
     async fn create(
         &self,
         caller: Permitted<UsersWrite>,
+        /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
+        /// answer is that of the first time. A refusal does not use the key up.
+        #[oai(name = "Idempotency-Key")]
+        key: IdempotencyKey,
         body: JsonBody<CreateUserRequest>,
-    ) -> Result<Tagged<Created<User>>> {
+    ) -> Result<MaybeReplayed<Tagged<Created<User>>>> {
         let new = body.0.parse().or_problem()?;
-        let user = users::create(caller.services(), &caller.actor, new)
-            .await
-            .or_problem()?;
-        Ok(Tagged::created(place(user.id), user))
+        let (services, actor) = (caller.services(), &caller.actor);
+        key.once(services, Some(actor.id()), created, async |once| {
+            Ok(users::create(services, actor, new, once).await?)
+        })
+        .await
     }
 
     /// Get a user
@@ -281,6 +288,10 @@ impl UsersApi {
             .or_problem()?;
         Ok(Tagged::changed(place(id), user))
     }
+}
+
+fn created(user: crate::domain::User) -> Tagged<Created<User>> {
+    Tagged::created(place(user.id), user)
 }
 
 impl CreateUserRequest {

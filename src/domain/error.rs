@@ -48,6 +48,9 @@ pub enum Error {
     /// It has changed since whoever asks has seen it.
     #[error("the account is not in the revision that is asked for")]
     PreconditionFailed,
+    /// What comes with it is not what came with it before.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
     #[error("invalid fields")]
     Invalid(Invalid),
     /// Too many failed password checks of one account.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::{Error, Result, Services};
 use crate::clock::Timestamp;
 use crate::ids::{InstanceId, SessionId};
-use crate::store::db::Tx;
+use crate::store::db::{self, Tx};
 use crate::store::sessions::Spent;
-use crate::store::{leases, login_throttles, sessions};
+use crate::store::{idempotency, leases, login_throttles, sessions};
 
 /// Rows deleted in one unit of work: a few milliseconds of the writer's time.
 const BATCH: usize = 200;
@@ -21,10 +21,18 @@ const KEEP_REVOKED: Duration = Duration::from_secs(24 * 3600);
 /// How long an instance that began to clean up may be silent before another one takes over.
 const LEASE: Duration = Duration::from_secs(300);
 
-/// Deletes expired and long revoked sessions and spent login throttles; says how many rows. None while another instance is
-/// at it.
+/// Deletes expired and long revoked sessions, spent login throttles and expired answers; says how many rows. None while
+/// another instance is at it.
 pub async fn clean_up(services: &Services) -> Result<u64> {
-    Ok(delete_sessions(services).await? + delete_throttles(services).await?)
+    let sessions = delete_sessions(services).await?;
+    let throttles = delete_batches(services, async |tx, now, limit| {
+        login_throttles::delete_full(tx, now, limit).await
+    });
+    let throttles = throttles.await?;
+    let answers = delete_batches(services, async |tx, now, limit| {
+        idempotency::delete_expired(tx, now, limit).await
+    });
+    Ok(sessions + throttles + answers.await?)
 }
 
 async fn delete_sessions(services: &Services) -> Result<u64> {
@@ -81,7 +89,12 @@ async fn delete_batch(
         .await
 }
 
-async fn delete_throttles(services: &Services) -> Result<u64> {
+/// Runs `delete` until it finds no more rows that were to go at the moment of the call. It is given that moment and the
+/// number of rows to delete at most, and says how many it has.
+async fn delete_batches<F>(services: &Services, delete: F) -> Result<u64>
+where
+    F: AsyncFn(&mut Tx<'_>, Timestamp, i64) -> db::Result<u64> + Copy + Send + 'static,
+{
     let now = services.now();
     let mut total = 0;
     loop {
@@ -92,7 +105,7 @@ async fn delete_throttles(services: &Services) -> Result<u64> {
                 if !lease.is_ours(tx).await? {
                     return Ok(0);
                 }
-                Ok::<_, Error>(login_throttles::delete_full(tx, now, BATCH as i64).await?)
+                Ok::<_, Error>(delete(tx, now, BATCH as i64).await?)
             })
             .await?;
         if deleted == 0 {

@@ -14,6 +14,7 @@ mod types;
 pub mod account;
 pub mod authentication;
 pub mod expiry;
+pub mod idempotency;
 pub mod introspection;
 pub mod login;
 pub mod readiness;
@@ -44,7 +45,7 @@ use crate::config::Limit;
 use crate::ids::{Ids, InstanceId};
 use crate::password::Passwords;
 use crate::store::db::Db;
-use crate::token::{AccessTokens, RefreshTokens};
+use crate::token::{AccessTokens, Envelopes, RefreshTokens};
 
 /// Everything that the capabilities work with; built once by the composition root.
 pub struct Services {
@@ -54,6 +55,8 @@ pub struct Services {
     pub refresh_tokens: RefreshTokens,
     /// Hides identifiers where failed logins are counted.
     pub login_identifier_key: hmac::Key,
+    /// For answers that are kept.
+    pub idempotency: Envelopes,
     /// Password checks under way.
     pub attempts: Arc<Attempts>,
     /// This one of the instances that share the database.

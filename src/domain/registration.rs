@@ -1,10 +1,12 @@
 //! Making an account, by its owner or by an administrator.
 
 use super::audit::Event;
+use super::idempotency::{self, Once};
 use super::{
     Email, Error, FieldCode, FieldError, FullName, Origin, Password, Result, Services, User,
     Username,
 };
+use crate::clock::Timestamp;
 use crate::config::Secret;
 use crate::ids::UserId;
 use crate::password::{self, ClientKey, Priority};
@@ -21,7 +23,7 @@ pub struct Registration {
     pub password: Password,
 }
 
-/// Makes an account with the role `user`.
+/// Makes an account with the role `user`, once where there is a key.
 ///
 /// # Errors
 /// [`Error::RegistrationDisabled`], [`Error::EmailTaken`], [`Error::UsernameTaken`], [`Error::Invalid`] for a password
@@ -30,34 +32,24 @@ pub async fn register(
     services: &Services,
     origin: &Origin,
     registration: Registration,
+    once: Option<Once<User>>,
 ) -> Result<User> {
     require_open(services)?;
-    let Registration {
-        email,
-        username,
-        full_name,
-        password,
-    } = registration;
-    refuse_taken(services, &email, &username).await?;
-    let about = vec![email.as_str().to_owned(), username.as_str().to_owned()];
-    let hash = hash_new_password(services, origin.network(), "password", &password, about).await?;
-    let id = UserId::new(&services.ids);
     let account = NewAccount {
-        id,
-        email,
-        username,
-        full_name,
-        password_hash: Some(hash),
+        email: registration.email,
+        username: registration.username,
+        full_name: registration.full_name,
+        password: Some(registration.password),
         email_verified: false,
         roles: vec![roles::USER.to_owned()],
-        event: Event::new(services, "user.registered")
-            .self_service(id)
-            .from(origin),
     };
-    let now = services.now();
-    services
-        .db
-        .write(async move |tx| account.store(tx, now).await)
+    let event = |id| {
+        Event::new(services, "user.registered")
+            .self_service(id)
+            .from(origin)
+    };
+    account
+        .make(services, origin.network(), once, event, async |_, _| Ok(()))
         .await
 }
 
@@ -73,48 +65,88 @@ pub fn require_open(services: &Services) -> Result<()> {
     }
 }
 
-/// An account that is about to be stored.
+/// An account that is to be made.
 pub(super) struct NewAccount {
-    pub id: UserId,
     pub email: Email,
     pub username: Username,
     pub full_name: FullName,
-    pub password_hash: Option<String>,
+    pub password: Option<Password>,
     pub email_verified: bool,
     pub roles: Vec<String>,
-    pub event: Event,
 }
 
 impl NewAccount {
-    /// Stores user, roles and audit event.
-    pub async fn store(&self, tx: &mut Tx<'_>, now: crate::clock::Timestamp) -> Result<User> {
+    /// Makes the account and puts `event` on record. `client` waits for the password's hash; that takes a while, so what
+    /// else the account depends on is for `check` to find out, in the unit of work that stores it.
+    ///
+    /// # Errors
+    /// [`Error::EmailTaken`], [`Error::UsernameTaken`], [`Error::Invalid`] for a password that is easy to guess; those of
+    /// `check`.
+    pub async fn make<F>(
+        self,
+        services: &Services,
+        client: ClientKey,
+        once: Option<Once<User>>,
+        event: impl FnOnce(UserId) -> Event,
+        mut check: F,
+    ) -> Result<User>
+    where
+        F: AsyncFnMut(&mut Tx<'_>, Timestamp) -> Result<()> + Send + 'static,
+    {
+        refuse_taken(services, &self.email, &self.username).await?;
+        let hash = self.hash(services, client).await?;
+        let (id, now) = (UserId::new(&services.ids), services.now());
+        let event = event(id);
+        idempotency::write(services, once, async move |tx| {
+            check(tx, now).await?;
+            let user = self.store(tx, id, hash.as_deref(), now).await?;
+            event.record(tx).await?;
+            Ok(user)
+        })
+        .await
+    }
+
+    async fn hash(&self, services: &Services, client: ClientKey) -> Result<Option<String>> {
+        let Some(password) = &self.password else {
+            return Ok(None);
+        };
+        let about = [self.email.as_str(), self.username.as_str()];
+        let about = about.map(str::to_owned).into();
+        hash_new_password(services, client, "password", password, about)
+            .await
+            .map(Some)
+    }
+
+    /// Stores user and roles.
+    async fn store(
+        &self,
+        tx: &mut Tx<'_>,
+        id: UserId,
+        password_hash: Option<&str>,
+        now: Timestamp,
+    ) -> Result<User> {
         let user = NewUser {
-            id: self.id,
+            id,
             email: self.email.as_str(),
             email_key: self.email.key(),
             username: self.username.as_str(),
             username_key: self.username.key(),
             full_name: self.full_name.as_deref(),
-            password_hash: self.password_hash.as_deref(),
+            password_hash,
             email_verified: self.email_verified,
             at: now,
         };
         users::insert(tx, &user).await?;
         for role in &self.roles {
-            roles::grant(tx, self.id, role).await?;
+            roles::grant(tx, id, role).await?;
         }
-        self.event.record(tx).await?;
-        let stored = users::find(tx, self.id).await?;
+        let stored = users::find(tx, id).await?;
         stored.ok_or_else(|| Error::Internal("a user just stored is not there".to_owned()))
     }
 }
 
 /// Says what is taken before any hash is spent; the constraints have the last word when two ask at one moment.
-pub(super) async fn refuse_taken(
-    services: &Services,
-    email: &Email,
-    username: &Username,
-) -> Result<()> {
+async fn refuse_taken(services: &Services, email: &Email, username: &Username) -> Result<()> {
     let mut tx = services.db.read().await?;
     match users::taken(&mut tx, email.key(), username.key()).await? {
         (true, _) => Err(Error::EmailTaken),

@@ -1,7 +1,8 @@
 //! Users in the hands of administrators.
 
 use super::audit::Event;
-use super::registration::{NewAccount, hash_new_password, refuse_taken};
+use super::idempotency::Once;
+use super::registration::NewAccount;
 use super::roles::{
     ROLES_WRITE, USER, USERS_READ, USERS_WRITE, check_count, keep_an_admin, require_grantable,
 };
@@ -80,56 +81,39 @@ pub struct NewUser {
     pub email_verified: bool,
 }
 
-/// Makes an account for somebody.
+/// Makes an account for somebody, once where there is a key.
 ///
 /// # Errors
 /// [`Error::EmailTaken`], [`Error::UsernameTaken`], [`Error::PermissionDenied`] for roles that the actor may not grant.
-pub async fn create(services: &Services, actor: &Actor, new: NewUser) -> Result<User> {
+pub async fn create(
+    services: &Services,
+    actor: &Actor,
+    new: NewUser,
+    once: Option<Once<User>>,
+) -> Result<User> {
     actor.require(USERS_WRITE)?;
     if let Some(roles) = &new.roles {
         actor.require(ROLES_WRITE)?;
         check_count(roles)?;
     }
-    refuse_taken(services, &new.email, &new.username).await?;
-    let about = vec![
-        new.email.as_str().to_owned(),
-        new.username.as_str().to_owned(),
-    ];
-    let password_hash = match &new.password {
-        Some(password) => Some(
-            hash_new_password(
-                services,
-                actor.origin.network(),
-                "password",
-                password,
-                about,
-            )
-            .await?,
-        ),
-        None => None,
-    };
-    let id = UserId::new(&services.ids);
+    let roles = new.roles.unwrap_or_else(|| vec![USER.to_owned()]);
     let account = NewAccount {
-        id,
         email: new.email,
         username: new.username,
         full_name: new.full_name,
-        password_hash,
+        password: new.password,
         email_verified: new.email_verified,
-        roles: new.roles.unwrap_or_else(|| vec![USER.to_owned()]),
-        event: Event::by(services, actor, "user.created").on(id),
+        roles: roles.clone(),
     };
-    let (actor, now) = (actor.clone(), services.now());
-    services
-        .db
-        .write(async move |tx| {
-            // Hashing takes its time.
-            let actor = actor.renewed(tx, now).await?;
-            actor.require(USERS_WRITE)?;
-            require_grantable(tx, &actor, &account.roles).await?;
-            account.store(tx, now).await
-        })
-        .await
+    let event = |id| Event::by(services, actor, "user.created").on(id);
+    let client = actor.origin.network();
+    let acting = actor.clone();
+    let check = async move |tx: &mut Tx<'_>, now| {
+        let actor = acting.renewed(tx, now).await?;
+        actor.require(USERS_WRITE)?;
+        require_grantable(tx, &actor, &roles).await
+    };
+    account.make(services, client, once, event, check).await
 }
 
 /// What an administrator changes; `None` leaves it.
@@ -282,23 +266,16 @@ pub async fn create_admin(
     username: Username,
     password: Password,
 ) -> Result<User> {
-    refuse_taken(services, &email, &username).await?;
-    let about = vec![email.as_str().to_owned(), username.as_str().to_owned()];
-    let hash = hash_new_password(services, ClientKey(0), "password", &password, about).await?;
-    let id = UserId::new(&services.ids);
     let account = NewAccount {
-        id,
         email,
         username,
         full_name: FullName::default(),
-        password_hash: Some(hash),
+        password: Some(password),
         email_verified: true,
         roles: vec![roles::ADMIN.to_owned(), roles::USER.to_owned()],
-        event: Event::new(services, "user.admin_created").on(id),
     };
-    let now = services.now();
-    services
-        .db
-        .write(async move |tx| account.store(tx, now).await)
+    let event = |id| Event::new(services, "user.admin_created").on(id);
+    account
+        .make(services, ClientKey(0), None, event, async |_, _| Ok(()))
         .await
 }

@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod copy;
 pub mod db;
+pub mod idempotency;
 pub mod leases;
 pub mod login_throttles;
 pub mod roles;

@@ -111,6 +111,17 @@ pub const TABLES: &[Table] = &[
         key: 1,
         made_by_people: None,
     },
+    Table {
+        name: "idempotency_keys",
+        columns: &[
+            ("id", Bytes),
+            ("fingerprint", Bytes),
+            ("answer", Bytes),
+            ("expires_at", Integer),
+        ],
+        key: 1,
+        made_by_people: None,
+    },
 ];
 
 /// Tables that are no part of an instance, each with the reason why.

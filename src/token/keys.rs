@@ -20,6 +20,10 @@ pub struct Keys {
     pub refresh_token: hmac::Key,
     /// Hides what people typed as e-mail or username where failures are counted.
     pub login_identifier: hmac::Key,
+    /// Finds what is kept under an idempotency key.
+    pub idempotency_id: hmac::Key,
+    /// Its half of the keys to what is kept; the client's key is the other.
+    pub idempotency_content: Zeroizing<[u8; 32]>,
 }
 
 impl Keys {
@@ -32,11 +36,13 @@ impl Keys {
             access_token_id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
             refresh_token: hmac_key(&root, "refresh token"),
             login_identifier: hmac_key(&root, "login identifier"),
+            idempotency_id: hmac_key(&root, "idempotency id"),
+            idempotency_content: expand(&root, "idempotency content"),
         }
     }
 }
 
-fn hmac_key(root: &Prk, label: &str) -> hmac::Key {
+pub(super) fn hmac_key(root: &Prk, label: &str) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, expand::<32>(root, label).as_slice())
 }
 
@@ -48,7 +54,7 @@ impl KeyType for Length {
     }
 }
 
-fn expand<const N: usize>(root: &Prk, label: &str) -> Zeroizing<[u8; N]> {
+pub(super) fn expand<const N: usize>(root: &Prk, label: &str) -> Zeroizing<[u8; N]> {
     let mut key = Zeroizing::new([0; N]);
     root.expand(&[label.as_bytes()], Length(N))
         .and_then(|material| material.fill(key.as_mut_slice()))

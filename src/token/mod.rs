@@ -1,11 +1,14 @@
-//! Tokens: the keys they are made with, access tokens, refresh tokens. Knows no database.
+//! Tokens: the keys they are made with, access tokens, refresh tokens, what is kept under idempotency keys. Knows no
+//! database.
 
 mod access;
+mod idempotency;
 mod keys;
 mod refresh;
 mod secret_key;
 
 pub use access::{AccessTokens, Claims};
+pub use idempotency::{Envelope, Envelopes};
 pub use keys::Keys;
 pub use refresh::{RefreshToken, RefreshTokens};
 pub use secret_key::{Error as SecretKeyError, Found, SecretKey};

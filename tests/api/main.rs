@@ -26,6 +26,7 @@ mod entity_tags;
 mod front;
 mod hostile;
 mod hostile_messages;
+mod idempotency;
 mod limits;
 mod lost_updates;
 mod oauth_errors;

@@ -14,6 +14,7 @@ mod support;
 
 mod connections;
 mod failover;
+mod idempotency;
 mod instances;
 mod load;
 mod outage;

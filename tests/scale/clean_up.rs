@@ -15,6 +15,7 @@ use crate::filled::{self, NOW, Size, session_id};
 const SIZE: Size = Size {
     users: 1_000_000,
     throttles: 100_000,
+    answers: 100_000,
     one_expired_of: 10,
 };
 
@@ -80,7 +81,7 @@ async fn no_write_waits_long_behind_the_clean_up() {
         beside.push(write().await);
     }
     let (deleted, took) = cleaning.await.expect("runs");
-    let expired = (SIZE.users + SIZE.throttles) / SIZE.one_expired_of;
+    let expired = (SIZE.users + SIZE.throttles + SIZE.answers) / SIZE.one_expired_of;
     assert_eq!(deleted.expect("works"), expired as u64);
     println!("cleaned up {expired} rows in {:.1} s", took.as_secs_f64());
     tell("alone", alone);

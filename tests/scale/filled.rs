@@ -23,11 +23,21 @@ const FIRST: i64 = 1_700_000_000_000;
 pub const INACTIVE: i64 = 10;
 pub const ADMINS: i64 = 5;
 
-/// How many rows, and how many of the sessions and throttles have expired.
+/// The tables of many rows.
+pub const TABLES: &[&str] = &[
+    "users",
+    "user_roles",
+    "sessions",
+    "login_throttles",
+    "idempotency_keys",
+];
+
+/// How many rows, and how many of the sessions, throttles and kept answers have expired.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
     pub users: i64,
     pub throttles: i64,
+    pub answers: i64,
     /// One of how many; 0 for none.
     pub one_expired_of: i64,
 }
@@ -37,6 +47,7 @@ impl Size {
         Self {
             users,
             throttles: 0,
+            answers: 0,
             one_expired_of: 0,
         }
     }
@@ -60,6 +71,13 @@ pub fn session_id(n: i64) -> SessionId {
     SessionId(uuid(n))
 }
 
+/// The id of a kept answer.
+pub fn answer_id(n: i64) -> [u8; 32] {
+    let mut id = [0; 32];
+    id[24..].copy_from_slice(&n.to_be_bytes());
+    id
+}
+
 /// His username, in hexadecimal digits.
 pub fn username(n: i64) -> String {
     spread(n, 2_654_435_761)
@@ -80,7 +98,8 @@ struct Dialect {
     numbers: fn(i64) -> String,
     uuid: &'static str,
     hex: fn(&str) -> String,
-    bytes: &'static str,
+    /// So many hexadecimal digits.
+    bytes: fn(usize) -> String,
 }
 
 const SQLITE: Dialect = Dialect {
@@ -92,19 +111,22 @@ const SQLITE: Dialect = Dialect {
     },
     uuid: "unhex(printf('%012x70008000%012x', 1700000000000 + n, n))",
     hex: |number| format!("printf('%08x', {number})"),
-    bytes: "unhex(printf('%012x', n))",
+    bytes: |digits| format!("unhex(printf('%0{digits}x', n))"),
 };
 
 const POSTGRES: Dialect = Dialect {
     numbers: |count| format!("generate_series(1::bigint, {count}) AS numbers (n)"),
     uuid: "(lpad(to_hex(1700000000000 + n), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid",
     hex: |number| format!("lpad(to_hex({number}), 8, '0')"),
-    bytes: "decode(lpad(to_hex(n), 12, '0'), 'hex')",
+    bytes: |digits| format!("decode(lpad(to_hex(n), {digits}, '0'), 'hex')"),
 };
 
 fn statements(size: Size, dialect: &Dialect) -> String {
     let Size {
-        users, throttles, ..
+        users,
+        throttles,
+        answers,
+        ..
     } = size;
     let numbers = (dialect.numbers)(users);
     let id = dialect.uuid;
@@ -136,7 +158,15 @@ fn statements(size: Size, dialect: &Dialect) -> String {
         let numbers = (dialect.numbers)(throttles);
         sql.push_str(&format!(
             "INSERT INTO login_throttles (subject, full_at) SELECT {}, {expires_at} FROM {numbers};",
-            dialect.bytes
+            (dialect.bytes)(12)
+        ));
+    }
+    if answers > 0 {
+        let numbers = (dialect.numbers)(answers);
+        let bytes = (dialect.bytes)(64);
+        sql.push_str(&format!(
+            "INSERT INTO idempotency_keys (id, fingerprint, answer, expires_at) \
+             SELECT {bytes}, {bytes}, {bytes}, {expires_at} FROM {numbers};"
         ));
     }
     sql
@@ -172,9 +202,8 @@ pub fn postgres(url: &DatabaseUrl, superuser: &Session, size: Size) -> Db {
     superuser.run("SET session_replication_role = replica");
     superuser.run(&statements(size, &POSTGRES));
     // As the server does by itself after a while.
-    superuser.run("VACUUM (ANALYZE) users");
-    superuser.run("VACUUM (ANALYZE) user_roles");
-    superuser.run("VACUUM (ANALYZE) sessions");
-    superuser.run("VACUUM (ANALYZE) login_throttles");
+    for table in TABLES {
+        superuser.run(&format!("VACUUM (ANALYZE) {table}"));
+    }
     Db::open(url).expect("opens")
 }

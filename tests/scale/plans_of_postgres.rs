@@ -4,17 +4,18 @@
 use vestibule::config::DatabaseUrl;
 use vestibule::ids::UserId;
 use vestibule::store::db::{Db, Error, Result};
-use vestibule::store::login_throttles;
 use vestibule::store::sessions::{self, Spent, Which};
 use vestibule::store::users::{self, Filter};
+use vestibule::store::{idempotency, login_throttles};
 
-use crate::filled::{self, NOW, Size, email, session_id, user_id, username};
+use crate::filled::{self, NOW, Size, answer_id, email, session_id, user_id, username};
 use crate::lists::filters;
 use crate::postgres::Server;
 
 const SIZE: Size = Size {
     users: 1_000_000,
     throttles: 100_000,
+    answers: 100_000,
     one_expired_of: 10,
 };
 
@@ -61,7 +62,7 @@ impl Watched<'_> {
         let told = plans.matches("Query Text:").count();
         assert!(told >= TIMES as usize, "{what}: {told} plans\n{plans}");
         self.check_rows(what, &plans);
-        for table in ["users", "user_roles", "sessions", "login_throttles"] {
+        for table in filled::TABLES {
             if plans.contains(&format!("Seq Scan on {table}")) {
                 let plan = plans
                     .split("Query Text:")
@@ -174,6 +175,10 @@ async fn no_statement_reads_a_table_of_many_rows_to_its_end() {
             .pop())
     });
     read.await;
+    let read = watched.read("kept answer", async |tx, n| {
+        idempotency::find(tx, &answer_id(n), NOW).await
+    });
+    read.await;
     let write = watched.write("rotate", async |tx, n| {
         sessions::rotate(tx, session_id(n), 0, NOW, NOW)
             .await
@@ -194,6 +199,11 @@ async fn no_statement_reads_a_table_of_many_rows_to_its_end() {
     write.await;
     let write = watched.write("throttles", async |tx, _| {
         assert_eq!(login_throttles::delete_full(tx, NOW, 200).await?, 200);
+        Ok::<_, Error>(())
+    });
+    write.await;
+    let write = watched.write("kept answers", async |tx, _| {
+        assert_eq!(idempotency::delete_expired(tx, NOW, 200).await?, 200);
         Ok::<_, Error>(())
     });
     write.await;

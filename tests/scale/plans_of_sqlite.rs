@@ -1,7 +1,7 @@
 //! How SQLite runs the statements that requests and background jobs run.
 
 use vestibule::store::users::{COUNT_KEYS, Search, page_statement};
-use vestibule::store::{login_throttles, sessions, users};
+use vestibule::store::{idempotency, login_throttles, sessions, users};
 
 use crate::filled::{self, Size};
 use crate::lists::filters;
@@ -9,6 +9,7 @@ use crate::lists::filters;
 const SIZE: Size = Size {
     users: 1_000_000,
     throttles: 100_000,
+    answers: 100_000,
     one_expired_of: 10,
 };
 
@@ -28,13 +29,11 @@ fn plan(connection: &rusqlite::Connection, sql: &str) -> Vec<String> {
 /// Steps that look at all rows of a table: `SCAN users`, and `SCAN users USING INDEX …` as well.
 fn full_scans(steps: &[String]) -> Vec<&String> {
     let is_full = |step: &&String| {
-        ["users", "user_roles", "sessions", "login_throttles"]
-            .iter()
-            .any(|table| {
-                step.strip_prefix("SCAN ")
-                    .and_then(|rest| rest.split(' ').next())
-                    == Some(*table)
-            })
+        filled::TABLES.iter().any(|table| {
+            step.strip_prefix("SCAN ")
+                .and_then(|rest| rest.split(' ').next())
+                == Some(*table)
+        })
     };
     steps.iter().filter(is_full).collect()
 }
@@ -66,6 +65,14 @@ fn check(connection: &rusqlite::Connection) {
         (
             login_throttles::DELETE_FULL.to_owned(),
             "SEARCH login_throttles USING COVERING INDEX login_throttles_full_at (full_at<?)",
+        ),
+        (
+            idempotency::FIND.to_owned(),
+            "SEARCH idempotency_keys USING INDEX sqlite_autoindex_idempotency_keys_1 (id=?)",
+        ),
+        (
+            idempotency::DELETE_EXPIRED.to_owned(),
+            "SEARCH idempotency_keys USING INDEX idempotency_keys_expires_at (expires_at<?)",
         ),
         (
             COUNT_KEYS.to_owned(),

@@ -9,7 +9,7 @@ use vestibule::ids::{InstanceId, SessionId, UserId};
 use vestibule::store::db::Error;
 use vestibule::store::sessions::{self, NewSession, Spent, Which};
 use vestibule::store::users::{self, NewUser};
-use vestibule::store::{leases, login_throttles};
+use vestibule::store::{idempotency, leases, login_throttles};
 
 use crate::support::TestApp;
 
@@ -182,6 +182,29 @@ async fn throttles_go_when_they_hold_nobody_back() {
         Ok::<_, Error>(())
     });
     taken.await.expect("writes");
+    app.advance(HOUR - Duration::from_millis(1));
+    assert_eq!(clean_up(&app.services).await.expect("works"), 0);
+    app.advance(Duration::from_millis(1));
+    assert_eq!(clean_up(&app.services).await.expect("works"), 400);
+    app.advance(HOUR);
+    assert_eq!(clean_up(&app.services).await.expect("works"), 100);
+}
+
+#[tokio::test]
+async fn kept_answers_go_when_they_have_expired() {
+    const COUNT: u64 = 500;
+    let app = TestApp::spawn().await;
+    let now = app.services.now();
+    let kept = app.services.db.write(async move |tx| {
+        for n in 0..COUNT {
+            let mut id = [0; 32];
+            id[..8].copy_from_slice(&n.to_be_bytes());
+            let expires_at = now.plus(if n % 5 == 0 { 2 * HOUR } else { HOUR });
+            assert!(idempotency::claim(tx, &id, &[0; 32], now, expires_at).await?);
+        }
+        Ok::<_, Error>(())
+    });
+    kept.await.expect("writes");
     app.advance(HOUR - Duration::from_millis(1));
     assert_eq!(clean_up(&app.services).await.expect("works"), 0);
     app.advance(Duration::from_millis(1));

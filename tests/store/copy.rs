@@ -68,6 +68,12 @@ impl Place {
             )
             .await;
         place
+            .run_with(
+                "INSERT INTO idempotency_keys (id, fingerprint, answer, expires_at) VALUES (?1, ?1, ?2, 2)",
+                vec![Value::Bytes(&[255; 32]), Value::Bytes(&[0, 255])],
+            )
+            .await;
+        place
     }
 
     async fn run(&self, sql: &'static str) {
@@ -251,6 +257,7 @@ async fn everything_arrives_as_it_is() {
         ("sessions", 625),
         ("audit_events", 2500),
         ("login_throttles", 2),
+        ("idempotency_keys", 1),
     ];
     assert_eq!(rows.collect::<Vec<_>>(), expected);
     assert!(copied.iter().all(|one| one.earlier == 0), "{copied:?}");

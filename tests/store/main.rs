@@ -12,6 +12,7 @@ mod support;
 mod clean_up;
 mod copy;
 mod fixture;
+mod idempotency;
 mod migrations;
 mod outages;
 mod pages;

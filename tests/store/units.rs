@@ -106,7 +106,15 @@ impl Blocker {
 
     /// Gives the blocker once the unit has begun.
     pub async fn start(db: &Db) -> Self {
-        let mut blocker = Self::queue(db);
+        Self::start_with(db, async |_| Ok(())).await
+    }
+
+    /// The same, after the unit has done some work.
+    pub async fn start_with<F>(db: &Db, work: F) -> Self
+    where
+        F: AsyncFnMut(&mut Tx<'_>) -> Result<()> + Send + 'static,
+    {
+        let mut blocker = Self::queue_with(db, work);
         blocker.wait().await;
         blocker
     }

@@ -74,6 +74,10 @@ pub fn told(code: Code) -> (&'static str, Failure) {
             "Nobody would be left who can administer the service.",
             Error::LastAdmin.into(),
         ),
+        Code::IdempotencyKeyReused => (
+            "The `Idempotency-Key` came with another request within 24 hours.",
+            Error::IdempotencyKeyReused.into(),
+        ),
         Code::PreconditionFailed => (
             "The account is no longer what `If-Match` names, or it is what `If-None-Match` excludes.",
             Error::PreconditionFailed.into(),

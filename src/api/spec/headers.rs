@@ -54,6 +54,11 @@ pub fn components() -> Value {
             "schema": { "type": "string" },
             "example": ENTITY_TAG,
         },
+        "Idempotent-Replayed": {
+            "description": "`true` when the request was carried out before: this is the answer of that time.",
+            "schema": { "type": "boolean" },
+            "example": true,
+        },
         "Content-Location": {
             "description": "Path of what the body shows.",
             "required": true,

@@ -1,0 +1,240 @@
+import com.fasterxml.jackson.core.JsonProcessingException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Objects;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import vestibule.ApiClient;
+import vestibule.ApiException;
+import vestibule.api.AccountApi.APIReplaceCurrentUserRequest;
+import vestibule.api.AccountApi.APIUpdateCurrentUserRequest;
+import vestibule.api.AccountApi;
+import vestibule.api.AuthApi.APIIssueTokenRequest;
+import vestibule.api.AuthApi.APILogoutRequest;
+import vestibule.api.AuthApi.APIRefreshTokenRequest;
+import vestibule.api.AuthApi.APIRegisterUserRequest;
+import vestibule.api.AuthApi;
+import vestibule.api.UsersApi.APICreateUserRequest;
+import vestibule.api.UsersApi.APIGetUserRequest;
+import vestibule.api.UsersApi.APIListUsersRequest;
+import vestibule.api.UsersApi.APIUpdateUserRequest;
+import vestibule.api.UsersApi;
+import vestibule.model.BadRequestProblem;
+import vestibule.model.CreateUserRequest;
+import vestibule.model.FieldProblem;
+import vestibule.model.GrantType;
+import vestibule.model.ForbiddenProblem;
+import vestibule.model.NotFoundProblem;
+import vestibule.model.OAuthError;
+import vestibule.model.ProfileReplacement;
+import vestibule.model.ProfileUpdate;
+import vestibule.model.RefreshRequest;
+import vestibule.model.RefreshTokenUnauthorizedProblem;
+import vestibule.model.RegisterRequest;
+import vestibule.model.RegisterUserConflictProblem;
+import vestibule.model.Token;
+import vestibule.model.TooManyRequestsProblem;
+import vestibule.model.UnauthorizedProblem;
+import vestibule.model.UpdateUserRequest;
+import vestibule.model.User;
+import vestibule.model.UserPage;
+import vestibule.model.ValidationProblem;
+
+/**
+ * The story of tests/clients/README.md, told with the generated client: whatever openapi.json says wrongly does not compile
+ * here, or fails. It knows the service through openapi.json alone.
+ */
+final class Story {
+    private static final String PASSWORD = "correct horse battery staple";
+
+    private final String baseUrl = setting("BASE_URL");
+    private final String unique = "java-" + Long.toString(System.currentTimeMillis(), 36);
+    private final AuthApi auth = new AuthApi(client(baseUrl, null));
+
+    public static void main(String[] arguments) throws Exception {
+        new Story().tell();
+    }
+
+    private void tell() throws Exception {
+        register();
+        Token token = ownAccount(logIn(unique, PASSWORD));
+        refusals(token);
+        administration(logIn(setting("ADMIN_USERNAME"), setting("ADMIN_PASSWORD")));
+        rateLimit(new AccountApi(client(setting("LIMITED_BASE_URL"), null)));
+        new AuthApi(bearer(token)).logout(APILogoutRequest.newBuilder().build());
+        isDead(token);
+    }
+
+    private static String setting(String name) {
+        return Objects.requireNonNull(System.getenv(name), name);
+    }
+
+    private static ApiClient client(String baseUrl, String accessToken) {
+        ApiClient client = new ApiClient();
+        client.updateBaseUri(baseUrl);
+        if (accessToken != null) {
+            client.setRequestInterceptor(request -> request.header("Authorization", "Bearer " + accessToken));
+        }
+        return client;
+    }
+
+    private ApiClient bearer(Token token) {
+        return client(baseUrl, token.getAccessToken());
+    }
+
+    private Token logIn(String username, String password) throws ApiException {
+        return auth.issueToken(APIIssueTokenRequest.newBuilder()
+                .grantType(GrantType.PASSWORD)
+                .username(username)
+                .password(password)
+                .build());
+    }
+
+    private User register(String email, String username, String password) throws ApiException {
+        RegisterRequest body = new RegisterRequest().email(email).username(username).password(password);
+        return auth.registerUser(APIRegisterUserRequest.newBuilder().registerRequest(body).build());
+    }
+
+    private void register() throws Exception {
+        String email = unique + "@example.com";
+        User user = register(email, unique, PASSWORD);
+        equal(user.getUsername(), unique);
+        equal(user.getRoles(), List.of("user"));
+        RegisterUserConflictProblem sameEmail = read(RegisterUserConflictProblem.class, 409, () -> register(email, unique + "-2", PASSWORD));
+        equal(sameEmail.getCode(), RegisterUserConflictProblem.CodeEnum.EMAIL_TAKEN);
+        RegisterUserConflictProblem sameName = read(RegisterUserConflictProblem.class, 409, () -> register("2" + email, unique, PASSWORD));
+        equal(sameName.getCode(), RegisterUserConflictProblem.CodeEnum.USERNAME_TAKEN);
+        ValidationProblem invalid = read(ValidationProblem.class, 422, () -> register("no address", "!", "x"));
+        equal(invalid.getCode(), ValidationProblem.CodeEnum.VALIDATION_FAILED);
+        List<String> fields = invalid.getErrors().stream().map(FieldProblem::getField).sorted().collect(Collectors.toList());
+        equal(fields, List.of("email", "password", "username"));
+    }
+
+    private Token ownAccount(Token token) throws Exception {
+        AccountApi me = new AccountApi(bearer(token));
+        equal(me.getCurrentUser().getEmail(), unique + "@example.com");
+        User patched = me.updateCurrentUser(APIUpdateCurrentUserRequest.newBuilder()
+                .profileUpdate(new ProfileUpdate().fullName("Ada"))
+                .build());
+        equal(patched.getFullName(), "Ada");
+        User put = me.replaceCurrentUser(APIReplaceCurrentUserRequest.newBuilder()
+                .profileReplacement(new ProfileReplacement().username(unique))
+                .build());
+        equal(put.getFullName(), null);
+        Token renewed = refresh(token.getRefreshToken());
+        check(!renewed.getRefreshToken().equals(token.getRefreshToken()), "the refresh token is replaced");
+        return renewed;
+    }
+
+    private Token refresh(String refreshToken) throws ApiException {
+        RefreshRequest body = new RefreshRequest().refreshToken(refreshToken);
+        return auth.refreshToken(APIRefreshTokenRequest.newBuilder().refreshRequest(body).build());
+    }
+
+    private void refusals(Token token) throws Exception {
+        UnauthorizedProblem anonymous = read(UnauthorizedProblem.class, 401, () -> new AccountApi(client(baseUrl, null)).getCurrentUser());
+        equal(anonymous.getCode(), UnauthorizedProblem.CodeEnum.NOT_AUTHENTICATED);
+        isDead(new Token().accessToken("no.real.token"));
+        UsersApi users = new UsersApi(bearer(token));
+        ForbiddenProblem denied = read(ForbiddenProblem.class, 403, () -> users.listUsers(APIListUsersRequest.newBuilder().build()));
+        equal(denied.getCode(), ForbiddenProblem.CodeEnum.PERMISSION_DENIED);
+        RefreshTokenUnauthorizedProblem unknown = read(RefreshTokenUnauthorizedProblem.class, 401, () -> refresh("none"));
+        equal(unknown.getCode(), RefreshTokenUnauthorizedProblem.CodeEnum.INVALID_REFRESH_TOKEN);
+        OAuthError wrong = read(OAuthError.class, 400, () -> logIn(unique, "wrong"));
+        equal(wrong.getError(), OAuthError.ErrorEnum.INVALID_GRANT);
+    }
+
+    private void administration(Token token) throws Exception {
+        UsersApi admin = new UsersApi(bearer(token));
+        List<UUID> created = new ArrayList<>();
+        for (int number = 0; number < 5; number++) {
+            String username = unique + "-page-" + number;
+            CreateUserRequest body = new CreateUserRequest()
+                    .email(username + "@example.com")
+                    .username(username)
+                    .password(PASSWORD);
+            created.add(admin.createUser(APICreateUserRequest.newBuilder().createUserRequest(body).build()).getId());
+        }
+        List<UUID> listed = new ArrayList<>();
+        String cursor = null;
+        do {
+            UserPage page = admin.listUsers(
+                    APIListUsersRequest.newBuilder().q(unique + "-page-").limit(2).cursor(cursor).build());
+            page.getItems().forEach(user -> listed.add(user.getId()));
+            cursor = page.getNextCursor();
+        } while (cursor != null);
+        Collections.reverse(created);
+        equal(listed, created);
+
+        BadRequestProblem malformed = read(BadRequestProblem.class, 400, () -> admin.listUsers(APIListUsersRequest.newBuilder().cursor("?").build()));
+        equal(malformed.getCode(), BadRequestProblem.CodeEnum.MALFORMED_REQUEST);
+        NotFoundProblem missing = read(NotFoundProblem.class, 404, () -> get(admin, UUID.randomUUID()));
+        equal(missing.getCode(), NotFoundProblem.CodeEnum.NOT_FOUND);
+
+        User found = get(admin, created.get(0));
+        Token session = logIn(found.getUsername(), PASSWORD);
+        User disabled = admin.updateUser(APIUpdateUserRequest.newBuilder()
+                .id(found.getId())
+                .updateUserRequest(new UpdateUserRequest().isActive(false))
+                .build());
+        check(!disabled.getIsActive(), "the user is disabled");
+        isDead(session);
+    }
+
+    private static User get(UsersApi admin, UUID id) throws ApiException {
+        return admin.getUser(APIGetUserRequest.newBuilder().id(id).build());
+    }
+
+    private void rateLimit(AccountApi limited) throws Exception {
+        for (int call = 0; call < 20; call++) {
+            ApiException refused = refusal(0, limited::getCurrentUser);
+            if (refused.getCode() != 429) {
+                continue;
+            }
+            equal(read(TooManyRequestsProblem.class, refused).getCode(), TooManyRequestsProblem.CodeEnum.RATE_LIMITED);
+            check(refused.getResponseHeaders().firstValueAsLong("Retry-After").orElseThrow() >= 1, "Retry-After");
+            return;
+        }
+        throw new AssertionError("no call was refused for its rate");
+    }
+
+    private void isDead(Token token) throws Exception {
+        UnauthorizedProblem refused = read(UnauthorizedProblem.class, 401, () -> new AccountApi(bearer(token)).getCurrentUser());
+        equal(refused.getCode(), UnauthorizedProblem.CodeEnum.INVALID_ACCESS_TOKEN);
+    }
+
+    private interface Call {
+        Object send() throws ApiException;
+    }
+
+    /** The error of a call that has to be refused with this status, or with any when it is 0. */
+    private static ApiException refusal(int status, Call call) {
+        try {
+            throw new AssertionError("not refused: " + call.send());
+        } catch (ApiException refused) {
+            if (status != 0) {
+                equal(refused.getCode(), status);
+            }
+            return refused;
+        }
+    }
+
+    private static <T> T read(Class<T> type, int status, Call call) throws JsonProcessingException {
+        return read(type, refusal(status, call));
+    }
+
+    private static <T> T read(Class<T> type, ApiException refused) throws JsonProcessingException {
+        return ApiClient.createDefaultObjectMapper().readValue(refused.getResponseBody(), type);
+    }
+
+    private static void equal(Object found, Object expected) {
+        check(Objects.equals(found, expected), "found " + found + ", expected " + expected);
+    }
+
+    private static void check(boolean holds, String what) {
+        if (!holds) {
+            throw new AssertionError(what);
+        }
+    }
+}

@@ -1,0 +1,297 @@
+"""The story of tests/clients/README.md, told with the generated client: whatever openapi.json says wrongly does not pass the
+type checker, or fails. It knows the service through openapi.json alone."""
+
+import asyncio
+import os
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID, uuid4
+
+import httpx
+
+from client import LogInRefused, Tokens, Vestibule
+from vestibule_client import AuthenticatedClient, Client
+from vestibule_client.api.account import get_current_user, replace_current_user, update_current_user
+from vestibule_client.api.auth import issue_token, logout, reauthenticate, refresh_token, register_user
+from vestibule_client.api.users import create_user, get_user, list_users, update_user
+from vestibule_client.models import (
+    BadRequestProblem,
+    BadRequestProblemCode,
+    CreateUserRequest,
+    FieldProblemCode,
+    ForbiddenProblem,
+    ForbiddenProblemCode,
+    GrantType,
+    NotFoundProblem,
+    NotFoundProblemCode,
+    OAuthError,
+    OAuthErrorError,
+    ProfileReplacement,
+    ProfileUpdate,
+    ReauthenticateRequest,
+    RefreshRequest,
+    RefreshTokenUnauthorizedProblem,
+    RefreshTokenUnauthorizedProblemCode,
+    RegisterRequest,
+    RegisterUserConflictProblem,
+    RegisterUserConflictProblemCode,
+    Token,
+    TokenRequest,
+    TooManyRequestsProblem,
+    TooManyRequestsProblemCode,
+    UnauthorizedProblem,
+    UnauthorizedProblemCode,
+    UpdateUserRequest,
+    User,
+    UserPage,
+    ValidationProblem,
+)
+from vestibule_client.types import UNSET, Unset
+
+BASE_URL = os.environ["BASE_URL"]
+LIMITED_URL = os.environ["LIMITED_BASE_URL"]
+ADMIN = (os.environ["ADMIN_USERNAME"], os.environ["ADMIN_PASSWORD"])
+UNIQUE = f"py-{time.time_ns():x}"
+PASSWORD = "correct horse battery staple"
+
+nobody = Client(base_url=BASE_URL)
+
+
+def bearer(token: Token) -> AuthenticatedClient:
+    return AuthenticatedClient(base_url=BASE_URL, token=token.access_token)
+
+
+def log_in(username: str, password: str) -> Token:
+    body = TokenRequest(grant_type=GrantType.PASSWORD, username=username, password=password)
+    token = issue_token.sync(client=nobody, body=body)
+    assert isinstance(token, Token), token
+    return token
+
+
+def register() -> None:
+    email = f"{UNIQUE}@example.com"
+
+    def attempt(email: str, username: str, password: str = PASSWORD) -> object:
+        body = RegisterRequest(email=email, username=username, password=password)
+        return register_user.sync(client=nobody, body=body)
+
+    user = attempt(email, UNIQUE)
+    assert isinstance(user, User), user
+    assert (user.username, user.roles, user.full_name) == (UNIQUE, ["user"], None)
+    assert abs(user.created_at.timestamp() - time.time()) < 60
+
+    same_email = attempt(email, f"{UNIQUE}-2")
+    assert (
+        isinstance(same_email, RegisterUserConflictProblem)
+        and same_email.code == RegisterUserConflictProblemCode.EMAIL_TAKEN
+    )
+    same_name = attempt(f"2{email}", UNIQUE)
+    assert (
+        isinstance(same_name, RegisterUserConflictProblem)
+        and same_name.code == RegisterUserConflictProblemCode.USERNAME_TAKEN
+    )
+    invalid = attempt("no address", "!", "x")
+    assert isinstance(invalid, ValidationProblem)
+    assert {error.field for error in invalid.errors} == {"email", "username", "password"}
+    assert FieldProblemCode.TOO_SHORT in {error.code for error in invalid.errors}
+
+
+def own_account(token: Token) -> Token:
+    me = bearer(token)
+    user = get_current_user.sync(client=me)
+    assert isinstance(user, User) and user.email == f"{UNIQUE}@example.com"
+    patched = update_current_user.sync(client=me, body=ProfileUpdate(full_name="Ada"))
+    assert isinstance(patched, User) and patched.full_name == "Ada"
+    put = replace_current_user.sync(client=me, body=ProfileReplacement(username=UNIQUE, full_name="Ada Lovelace"))
+    assert isinstance(put, User) and put.full_name == "Ada Lovelace"
+    removed = update_current_user.sync(client=me, body=ProfileUpdate(full_name=None))
+    assert isinstance(removed, User) and removed.full_name is None
+
+    renewed = refresh_token.sync(client=nobody, body=RefreshRequest(refresh_token=token.refresh_token))
+    assert isinstance(renewed, Token) and renewed.refresh_token != token.refresh_token
+    return renewed
+
+
+def refusals(token: Token) -> None:
+    anonymous = get_current_user.sync_detailed(client=AuthenticatedClient(base_url=BASE_URL, token="", prefix=""))
+    assert anonymous.status_code == 401
+    assert (
+        isinstance(anonymous.parsed, UnauthorizedProblem)
+        and anonymous.parsed.code == UnauthorizedProblemCode.NOT_AUTHENTICATED
+    )
+    forged = get_current_user.sync(client=AuthenticatedClient(base_url=BASE_URL, token="no.real.token"))
+    assert isinstance(forged, UnauthorizedProblem) and forged.code == UnauthorizedProblemCode.INVALID_ACCESS_TOKEN
+    denied = list_users.sync_detailed(client=bearer(token))
+    assert denied.status_code == 403
+    assert isinstance(denied.parsed, ForbiddenProblem) and denied.parsed.code == ForbiddenProblemCode.PERMISSION_DENIED
+    unknown = refresh_token.sync(client=nobody, body=RefreshRequest(refresh_token="none"))
+    assert (
+        isinstance(unknown, RefreshTokenUnauthorizedProblem)
+        and unknown.code == RefreshTokenUnauthorizedProblemCode.INVALID_REFRESH_TOKEN
+    )
+    wrong = issue_token.sync_detailed(client=nobody, body=TokenRequest(username=UNIQUE, password="wrong"))
+    assert wrong.status_code == 400
+    assert isinstance(wrong.parsed, OAuthError) and wrong.parsed.error == OAuthErrorError.INVALID_GRANT
+
+
+def administration(admin: AuthenticatedClient) -> None:
+    created: list[UUID] = []
+    for number in range(5):
+        username = f"{UNIQUE}-page-{number}"
+        body = CreateUserRequest(email=f"{username}@example.com", username=username, password=PASSWORD)
+        user = create_user.sync(client=admin, body=body)
+        assert isinstance(user, User), user
+        created.append(user.id)
+
+    listed: list[UUID] = []
+    cursor: str | None | Unset = UNSET
+    while cursor is not None:
+        page = list_users.sync(client=admin, q=f"{UNIQUE}-page-", limit=2, cursor=cursor)
+        assert isinstance(page, UserPage), page
+        listed += [user.id for user in page.items]
+        cursor = page.next_cursor
+    assert listed == created[::-1]
+
+    malformed = list_users.sync_detailed(client=admin, cursor="?")
+    assert malformed.status_code == 400
+    assert (
+        isinstance(malformed.parsed, BadRequestProblem) and malformed.parsed.code == BadRequestProblemCode.MALFORMED_REQUEST
+    )
+    missing = get_user.sync_detailed(client=admin, id=uuid4())
+    assert missing.status_code == 404
+    assert isinstance(missing.parsed, NotFoundProblem) and missing.parsed.code == NotFoundProblemCode.NOT_FOUND
+
+    found = get_user.sync(client=admin, id=created[0])
+    assert isinstance(found, User)
+    session = log_in(found.username, PASSWORD)
+    disabled = update_user.sync(client=admin, id=found.id, body=UpdateUserRequest(is_active=False))
+    assert isinstance(disabled, User) and not disabled.is_active
+    dead(session)
+
+
+def dead(token: Token) -> None:
+    refused = get_current_user.sync(client=bearer(token))
+    assert isinstance(refused, UnauthorizedProblem) and refused.code == UnauthorizedProblemCode.INVALID_ACCESS_TOKEN
+
+
+def rate_limit() -> None:
+    limited = AuthenticatedClient(base_url=LIMITED_URL, token="none")
+    answers = (get_current_user.sync_detailed(client=limited) for _ in range(20))
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert (
+        isinstance(refused.parsed, TooManyRequestsProblem) and refused.parsed.code == TooManyRequestsProblemCode.RATE_LIMITED
+    )
+    assert int(refused.headers["Retry-After"]) >= 1
+
+
+class Counting(httpx.HTTPTransport):
+    """Sends requests, and counts those to each path."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.counts[request.url.path] += 1
+        return super().handle_request(request)
+
+
+class AsyncCounting(httpx.AsyncHTTPTransport):
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.counts[request.url.path] += 1
+        return await super().handle_async_request(request)
+
+
+def resilience() -> None:
+    token = log_in(UNIQUE, PASSWORD)
+    kept: list[Tokens | None] = []
+    counting = Counting()
+    dead_tokens = Tokens(token.access_token + "x", token.refresh_token)
+    client = Vestibule(BASE_URL, tokens=dead_tokens, on_tokens=kept.append, transport=counting)
+
+    # Bodies as well: half of the calls have one, which is sent twice.
+    def call(number: int) -> object:
+        if number % 2 == 0:
+            return get_current_user.sync(client=client.api)
+        return update_current_user.sync(client=client.api, body=ProfileUpdate(full_name=f"Ada {number}"))
+
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(call, range(20)))
+    assert all(isinstance(answer, User) for answer in answers), answers
+    assert counting.counts["/auth/refresh"] == 1
+    assert 20 < counting.counts["/users/me"] <= 40
+    assert len(kept) == 1
+
+    client.log_out()
+    assert kept[1:] == [None] and not client.is_logged_in
+
+    counting = Counting()
+    client = Vestibule(BASE_URL, tokens=Tokens("dead", "dead"), on_tokens=kept.append, transport=counting)
+    with ThreadPoolExecutor(20) as threads:
+        refused = list(threads.map(lambda _: get_current_user.sync(client=client.api), range(20)))
+    assert all(isinstance(answer, UnauthorizedProblem) for answer in refused)
+    assert counting.counts["/auth/refresh"] == 1
+    assert kept[2:] == [None], "the session ended once"
+
+    try:
+        client.log_in(UNIQUE, "wrong")
+        raise AssertionError("a wrong password was taken")
+    except LogInRefused as refusal:
+        assert refusal.answer is not None and refusal.answer.error == OAuthErrorError.INVALID_GRANT
+
+
+async def async_resilience() -> None:
+    counting = AsyncCounting()
+    client = Vestibule(BASE_URL, async_transport=counting)
+    token = await client.log_in_async(UNIQUE, PASSWORD)
+    dead_tokens = Tokens(token.access_token + "x", token.refresh_token)
+    client = Vestibule(BASE_URL, tokens=dead_tokens, async_transport=counting)
+    answers = await asyncio.gather(*(get_current_user.asyncio(client=client.api) for _ in range(20)))
+    assert all(isinstance(answer, User) for answer in answers), answers
+    assert counting.counts["/auth/refresh"] == 1
+    await client.log_out_async()
+    assert not client.is_logged_in
+
+
+def patience() -> None:
+    counting = Counting()
+    client = Vestibule(LIMITED_URL, transport=counting)
+    while not client.is_logged_in:
+        # The login may come too early as well, and is no call to be repeated blindly.
+        try:
+            client.log_in(*ADMIN)
+        except LogInRefused:
+            time.sleep(1)
+    begun = time.monotonic()
+    for _ in range(4):
+        user = get_current_user.sync(client=client.api)
+        assert isinstance(user, User), user
+    assert counting.counts["/users/me"] > 4, "a call was refused for its rate, and repeated"
+    assert time.monotonic() - begun >= 1, "it was repeated when it was told to be"
+
+    def post() -> bool:
+        answer = reauthenticate.sync_detailed(client=client.api, body=ReauthenticateRequest(password="wrong"))
+        return answer.status_code == 429
+
+    while not post():
+        pass
+    before = counting.counts["/auth/reauthenticate"]
+    post()
+    assert counting.counts["/auth/reauthenticate"] == before + 1, "a POST without a key is not repeated"
+
+
+register()
+token = own_account(log_in(UNIQUE, PASSWORD))
+refusals(token)
+administration(bearer(log_in(*ADMIN)))
+rate_limit()
+resilience()
+asyncio.run(async_resilience())
+patience()
+assert logout.sync_detailed(client=bearer(token)).status_code == 204
+dead(token)
