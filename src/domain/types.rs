@@ -101,6 +101,7 @@ pub struct Password(Secret);
 impl Password {
     pub const MIN_CHARS: usize = 8;
     pub const MAX_CHARS: usize = 256;
+    pub const PATTERN: &str = r"^[^\x00]*$";
 
     pub fn parse(field: &str, text: Secret) -> Result<Self, FieldError> {
         match text.reveal().chars().count() {

@@ -68,53 +68,28 @@ def filter_failure(context, failure, case, response):
 
 
 def header(response, name):
-    return (response.headers.get(name) or [None])[0]
+    return response.headers.get(name, [""])[0]
 
 
 @schemathesis.check
 def answers_are_safe_to_show(ctx, response, case):
-    """ASVS 3.2.1, 3.4.3, 3.4.4, 3.4.5, 14.3.2."""
+    """ASVS 3.4.3, 3.4.4, 3.4.5, 14.3.2."""
     assert header(response, "x-content-type-options") == "nosniff"
     assert header(response, "referrer-policy") == "no-referrer"
-    assert "default-src 'none'" in header(response, "content-security-policy")
-    if case.path.startswith(("/auth", "/users")):
-        assert header(response, "cache-control") == "no-store"
+    assert header(response, "content-security-policy") == "default-src 'none'; frame-ancestors 'none'"
+    assert header(response, "cache-control") == "no-store" or not case.path.startswith(("/auth", "/users"))
 
 
 @schemathesis.check
 def errors_are_problems(ctx, response, case):
-    """RFC 9457, RFC 6749 §5.2, RFC 6750 §3, RFC 9110 §10.2.1 and §10.2.3."""
-    status = response.status_code
-    if status < 400:
+    """Also of requests that have no place in the specification: other methods, other media types."""
+    if response.status_code < 400:
         return
-    assert header(response, "x-request-id")
-    media_type = header(response, "content-type")
-    body = {} if response.request.method == "HEAD" else response.json()
-    if media_type == "application/problem+json":
-        assert body["status"] == status, "the body has another status"
-        assert body["request_id"] == header(response, "x-request-id")
-        assert body["code"] and body["title"] and body["detail"]
-        assert ("errors" in body) or status != 422
-    else:
-        assert media_type == "application/json" and status == 400 and "error" in body
+    body = response.json()
+    if body.keys() == {"error", "error_description"}:
+        assert response.status_code == 400 and header(response, "content-type") == "application/json"
         assert case.path in ("/auth/token", "/auth/revoke", "/auth/introspect")
-    if status == 401:
-        assert header(response, "www-authenticate").startswith("Bearer ")
-    if status == 405:
-        assert header(response, "allow")
-    if status in (429, 503):
-        assert int(header(response, "retry-after")) >= 1
-
-
-def secrets_of(case):
-    body = case.body if isinstance(case.body, dict) else {}
-    names = ("password", "current_password", "new_password", "client_secret")
-    return [body[name] for name in names if isinstance(body.get(name), str) and len(body[name]) >= 8]
-
-
-@schemathesis.check
-def passwords_are_not_repeated(ctx, response, case):
-    body = case.body if isinstance(case.body, dict) else {}
-    told = {value for name, value in body.items() if "password" not in name and isinstance(value, str)}
-    for secret in secrets_of(case):
-        assert secret in told or secret not in response.text, "an answer repeats a password"
+    else:
+        assert header(response, "content-type") == "application/problem+json"
+        assert body["status"] == response.status_code
+        assert body["request_id"] == header(response, "x-request-id")
