@@ -82,10 +82,7 @@ impl Failure {
     /// What the log should say of it; `None` where the access line is enough.
     pub fn for_log(&self) -> Option<&str> {
         match self {
-            Self::Domain(error) => match error {
-                Error::Unavailable(message) | Error::Internal(message) => Some(message),
-                _ => None,
-            },
+            Self::Domain(Error::Unavailable(message) | Error::Internal(message)) => Some(message),
             Self::TimedOut => Some("the request took too long"),
             _ => None,
         }
