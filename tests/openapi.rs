@@ -1,5 +1,9 @@
 //! `openapi.json` is what the program serves, and generators of clients can live with it.
 
+#[path = "support/specification.rs"]
+#[allow(dead_code, reason = "the tests of the API use the rest")]
+mod specification;
+
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -10,6 +14,15 @@ static TEXT: LazyLock<String> = LazyLock::new(|| {
 });
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(&TEXT).expect("JSON"));
+
+/// What a reference leads to; anything else as it is.
+fn resolve(value: &Value) -> &Value {
+    let target = value["$ref"].as_str().map(|reference| {
+        let pointer = reference.strip_prefix('#').expect("a local reference");
+        DOCUMENT.pointer(pointer).expect("leads somewhere")
+    });
+    target.unwrap_or(value)
+}
 
 /// Every operation as `GET /path` with its description.
 fn operations() -> Vec<(String, &'static Value)> {
@@ -58,6 +71,31 @@ fn the_committed_specification_is_the_one_of_this_program() {
         *TEXT == vestibule::api::document(),
         "openapi.json has drifted: run `vestibule openapi`"
     );
+}
+
+/// The same but for what the versions say in other ways.
+#[test]
+fn openapi_3_1_has_the_same_operations_and_components() {
+    let other = &specification::DOCUMENT;
+    assert_eq!(other["openapi"], "3.1.0");
+    for place in [
+        "/paths",
+        "/components/schemas",
+        "/components/responses",
+        "/components/headers",
+    ] {
+        let names = |document: &Value| -> Vec<String> {
+            let members = document
+                .pointer(place)
+                .and_then(Value::as_object)
+                .expect("there");
+            members.keys().cloned().collect()
+        };
+        assert_eq!(names(&DOCUMENT), names(other));
+    }
+    walk(other, "#", &mut |place, members| {
+        assert!(!members.contains_key("nullable"), "{place}");
+    });
 }
 
 #[test]
@@ -134,52 +172,106 @@ fn media_types_have_no_parameters() {
     report(&violations);
 }
 
+/// A schema, a parameter, a header or a body shows at least one value, and each is what its schema asks for.
 #[test]
-fn every_example_and_default_has_the_type_of_its_schema() {
-    let fits = |kind: &str, value: &Value| match kind {
-        "string" => value.is_string(),
-        "integer" => value.is_i64() || value.is_u64(),
-        "number" => value.is_number(),
-        "boolean" => value.is_boolean(),
-        "array" => value.is_array(),
-        _ => value.is_object(),
-    };
-    let mut examples = 0;
+fn every_example_and_default_is_what_its_schema_asks_for() {
+    let mut shown = 0;
     let mut violations = Vec::new();
-    walk(&DOCUMENT, "#", &mut |place, members| {
-        let Some(Value::String(kind)) = members.get("type") else {
-            return;
-        };
-        for name in ["example", "default"] {
-            let Some(value) = members.get(name) else {
-                continue;
-            };
-            examples += 1;
-            let length = value.as_str().map_or(0, |text| text.chars().count() as u64);
-            let is_short = members
-                .get("minLength")
-                .and_then(Value::as_u64)
-                .is_some_and(|least| length < least);
-            let is_long = members
-                .get("maxLength")
-                .and_then(Value::as_u64)
-                .is_some_and(|most| length > most);
-            if !fits(kind, value) || is_short || is_long {
-                violations.push(format!("{place}/{name}: {value} is no such {kind}"));
+    let mut check = |place: &str, schema: &Value, value: &Value| {
+        shown += 1;
+        let found = specification::violations(schema, value);
+        violations.extend(found.into_iter().map(|found| format!("{place}: {found}")));
+    };
+    walk(&specification::DOCUMENT, "#", &mut |place, members| {
+        if let Some(schema) = members.get("schema") {
+            let examples = members.get("examples").and_then(Value::as_object);
+            let named = examples
+                .into_iter()
+                .flatten()
+                .map(|(_, example)| &example["value"]);
+            for value in members.get("example").into_iter().chain(named) {
+                check(place, schema, value);
+            }
+        }
+        let is_schema = members
+            .get("type")
+            .is_some_and(|kind| kind.is_string() || kind.is_array());
+        if is_schema {
+            let schema = Value::Object(members.clone());
+            let examples = members.get("examples").and_then(Value::as_array);
+            for value in examples.into_iter().flatten().chain(members.get("default")) {
+                check(place, &schema, value);
             }
         }
     });
     report(&violations);
-    assert!(examples >= 10, "only {examples} examples");
+    assert!(shown >= 300, "only {shown} examples");
 }
 
-/// What a reference leads to; anything else as it is.
-fn resolve(value: &Value) -> &Value {
-    let target = value["$ref"].as_str().map(|reference| {
-        let pointer = reference.strip_prefix('#').expect("a local reference");
-        DOCUMENT.pointer(pointer).expect("leads somewhere")
+#[test]
+fn everything_is_described_and_shown() {
+    let mut violations = Vec::new();
+    let document: &Value = &DOCUMENT;
+    let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+    for (name, schema) in document["components"]["schemas"]
+        .as_object()
+        .expect("schemas")
+    {
+        let properties = schema["properties"].as_object().into_iter().flatten();
+        let parts = properties.map(|(property, schema)| (format!("{name}.{property}"), schema));
+        for (place, schema) in parts.chain([(name.clone(), schema)]) {
+            let is_reference = schema["$ref"].is_string();
+            if !is_reference && !is_text(&schema["description"]) {
+                violations.push(format!("{place} is not described"));
+            }
+            if !is_reference && schema["example"].is_null() {
+                violations.push(format!("{place} has no example"));
+            }
+        }
+        if schema["title"] != **name && schema["enum"].is_null() {
+            violations.push(format!("{name} has the title {}", schema["title"]));
+        }
+    }
+    walk(document, "#", &mut |place, members| {
+        if !members.contains_key("schema") {
+            return;
+        }
+        if !members.contains_key("example") && !members.contains_key("examples") {
+            violations.push(format!("{place} has no example"));
+        }
+        let is_body = place.contains("/content/");
+        if !is_body && !members.get("description").is_some_and(is_text) {
+            violations.push(format!("{place} is not described"));
+        }
     });
-    target.unwrap_or(value)
+    for (name, operation) in operations() {
+        let body = &operation["requestBody"];
+        if !body.is_null() && !is_text(&body["description"]) {
+            violations.push(format!("{name}: the body is not described"));
+        }
+    }
+    report(&violations);
+}
+
+/// Inline objects and enumerations get names that each generator makes up for itself.
+#[test]
+fn objects_are_components() {
+    let mut violations = Vec::new();
+    walk(&DOCUMENT, "#", &mut |place, members| {
+        let is_object = members.get("type").is_some_and(|kind| kind == "object");
+        let is_component =
+            place.matches('/').count() == 3 && place.starts_with("#/components/schemas/");
+        if is_object && !is_component {
+            violations.push(place.to_owned());
+        }
+        if members.contains_key("allOf")
+            || members.contains_key("oneOf")
+            || members.contains_key("anyOf")
+        {
+            violations.push(format!("{place} is composed"));
+        }
+    });
+    report(&violations);
 }
 
 /// Every error answer: where it stands, its operation and its status, and the answer itself.

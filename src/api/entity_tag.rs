@@ -21,9 +21,26 @@ pub fn entity_tag(revision: Revision) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&tag).ok()
 }
 
+/// One entity tag, as an expression.
+macro_rules! tag {
+    () => {
+        r#"(?:W/)?"[\x21\x23-\x7e\x80-\xff]*""#
+    };
+}
+
+/// What [`Tags::parse`] takes as one line, for those who read it as ISO-8859-1.
+const PATTERN: &str = concat!(
+    r"^[ \t]*(?:\*|(?:",
+    tag!(),
+    r")?[ \t]*(?:,[ \t]*(?:",
+    tag!(),
+    r")?[ \t]*)*)[ \t]*$"
+);
+
 /// An entity tag, or several, in the specification.
 pub fn schema() -> MetaSchemaRef {
     MetaSchemaRef::Inline(Box::new(MetaSchema {
+        pattern: Some(PATTERN.to_owned()),
         example: Some("\"XrY7u-Ae7tCTyyK7j1rNww\"".into()),
         ..MetaSchema::new("string")
     }))
@@ -128,9 +145,14 @@ fn read_tag(bytes: &[u8]) -> Option<(Tag, &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
+    use regex::Regex;
 
     use super::*;
+
+    static LINE: LazyLock<Regex> = LazyLock::new(|| Regex::new(PATTERN).expect("an expression"));
 
     const OURS: Revision = Revision::from_bytes([0xfb; Revision::BYTES]);
     const TEXT: &str = "\"-_v7-_v7-_v7-_v7-_v7-w\"";
@@ -222,6 +244,13 @@ mod tests {
             let value = entity_tag(revision).expect("a value");
             let read = Tags::parse(std::iter::once(value.as_bytes()));
             prop_assert_eq!(read, Some(Tags::These(vec![tag(false, Some(revision))])));
+        }
+
+        #[test]
+        fn the_pattern_is_the_grammar(line in "[\"W/*, a\t\u{7f}\u{e9}]{0,6}|((W/)?\"[!#a*]{0,2}\"?|[ ,\t*]){0,6}") {
+            let bytes: Vec<u8> = line.chars().map(|c| u8::try_from(c).expect("ISO-8859-1")).collect();
+            let is_read = Tags::parse(std::iter::once(bytes.as_slice())).is_some();
+            prop_assert_eq!(LINE.is_match(&line), is_read);
         }
 
         #[test]

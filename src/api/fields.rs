@@ -76,6 +76,7 @@ text! {
         format: Some("email"),
         min_length: Some(5),
         max_length: Some(domain::Email::MAX_BYTES),
+        pattern: Some(domain::Email::PATTERN.to_owned()),
         example: Some("ada@example.com".into()),
         ..string()
     }
@@ -112,6 +113,7 @@ text! {
         format: Some("password"),
         min_length: Some(domain::Password::MIN_CHARS),
         max_length: Some(domain::Password::MAX_CHARS),
+        pattern: Some(domain::Password::PATTERN.to_owned()),
         example: Some("correct horse battery staple".into()),
         ..string()
     }
@@ -133,6 +135,21 @@ text! {
     MetaSchema {
         example: Some("vrt1_AZJ…".into()),
         ..string()
+    }
+}
+
+text! {
+    /// Where a page begins: 16 bytes in base64url, whose last character holds two bits. Empty is as good as absent.
+    CursorText(String),
+    MetaSchema {
+        pattern: Some("^(?:[A-Za-z0-9_-]{21}[AQgw])?$".to_owned()),
+        ..string()
+    }
+}
+
+impl ParseFromParameter for CursorText {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        Ok(Self(text.to_owned()))
     }
 }
 

@@ -55,7 +55,7 @@ impl Front {
         Self {
             limiters: Arc::new(limiters),
             server,
-            routes: Routes::of(&apis(), docs::PATHS),
+            routes: Routes::of(&apis(), &docs::PATHS),
             api: api(),
             request_ids: RequestIds::new(&services),
             services,
@@ -139,7 +139,7 @@ impl Front {
             // hyper sends the headers of the answer and leaves out its body.
             request.set_method(Method::GET);
         }
-        if let Some(response) = docs::answer(path) {
+        if let Some(response) = docs::answer(&request, path).await {
             return Ok(response);
         }
         set_path(&mut request, path)?;

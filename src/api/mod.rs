@@ -32,7 +32,7 @@ mod users;
 pub use front::Front;
 pub use limits::Limiters;
 pub use serve::{BindError, Listener, Serving, TlsError};
-pub use spec::document;
+pub use spec::{document, document_3_1};
 
 use poem_openapi::OpenApi;
 

@@ -12,7 +12,9 @@ use super::account::parse_full_name;
 use super::answer::{Changed, Conditional, Created, Json, NoContent, Tagged};
 use super::body::{JsonBody, request_objects};
 use super::code::Code;
-use super::fields::{EmailText, FullNameText, NewPasswordText, Nullable, PageLimit, UsernameText};
+use super::fields::{
+    CursorText, EmailText, FullNameText, NewPasswordText, Nullable, PageLimit, UsernameText,
+};
 use super::idempotency::{IdempotencyKey, MaybeReplayed};
 use super::objects::User;
 use super::preconditions::{IfMatch, IfNoneMatch};
@@ -153,7 +155,7 @@ impl UsersApi {
         #[oai(default)]
         limit: Query<PageLimit>,
         /// `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
+        cursor: Query<Option<CursorText>>,
         /// Start of the e-mail address or username, in any case.
         q: Query<Option<String>>,
         /// Only users with this role.
@@ -167,9 +169,8 @@ impl UsersApi {
             is_active: is_active.0,
             after: cursor
                 .0
-                .as_deref()
-                .filter(|cursor| !cursor.is_empty())
-                .map(decode_cursor)
+                .filter(|cursor| !cursor.0.is_empty())
+                .map(|cursor| decode_cursor(&cursor.0))
                 .transpose()?,
             limit: limit.0.0,
         };

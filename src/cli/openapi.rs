@@ -12,19 +12,34 @@ pub fn command() -> Command {
         .long("check")
         .action(ArgAction::SetTrue)
         .help("Compare instead of writing; fails when they differ");
+    let version = Arg::new("oas")
+        .long("oas")
+        .value_name("VERSION")
+        .value_parser(["3.0", "3.1"])
+        .default_value("3.0")
+        .help("Version of OpenAPI");
     let path = Arg::new("path")
         .value_name("PATH")
         .default_value("openapi.json")
+        .default_value_if("oas", "3.1", "openapi-3.1.json")
         .value_parser(value_parser!(PathBuf))
         .help("The file; - for standard output");
     Command::new("openapi")
         .about("Write openapi.json, or check it")
         .arg(check)
+        .arg(version)
         .arg(path)
 }
 
 pub fn run(matches: &ArgMatches) -> Outcome {
-    let document = api::document();
+    let is_3_1 = matches
+        .get_one::<String>("oas")
+        .is_some_and(|version| version == "3.1");
+    let document = if is_3_1 {
+        api::document_3_1()
+    } else {
+        api::document()
+    };
     let Some(path) = matches.get_one::<PathBuf>("path") else {
         return Ok(());
     };

@@ -4,6 +4,7 @@
 mod actor;
 mod attempts;
 mod audit;
+mod email;
 mod error;
 mod password_check;
 mod precondition;
@@ -32,10 +33,11 @@ use aws_lc_rs::hmac;
 
 pub use self::actor::Actor;
 pub use self::attempts::Attempts;
+pub use self::email::Email;
 pub use self::error::{Error, FieldCode, FieldError, Invalid, Result};
 pub use self::precondition::{Precondition, Revision};
 pub use self::scope::ACCOUNT as ACCOUNT_SCOPE;
-pub use self::types::{Email, FullName, Origin, Password, Username};
+pub use self::types::{FullName, Origin, Password, Username};
 pub use crate::store::users::User;
 
 use crate::clock::{SharedClock, Timestamp};

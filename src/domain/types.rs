@@ -8,65 +8,6 @@ use super::{FieldCode, FieldError};
 use crate::config::Secret;
 use crate::password::ClientKey;
 
-/// An e-mail address: how its owner spells it and the one key under which it is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Email {
-    spelling: String,
-    key: String,
-}
-
-impl Email {
-    /// Longest address (RFC 5321 §4.5.3.1.3, without the brackets).
-    pub const MAX_BYTES: usize = 254;
-    const MAX_LOCAL_BYTES: usize = 64;
-
-    /// Parses `local@domain` (RFC 5321 §4.1.2 as dot-string, RFC 6531 for other letters than ASCII). The domain becomes
-    /// ASCII (UTS 46), the key does not tell apart case or compatible characters (NFKC).
-    pub fn parse(field: &str, text: &str) -> Result<Self, FieldError> {
-        if text.len() > Self::MAX_BYTES {
-            return Err(FieldError::new(
-                field,
-                FieldCode::TooLong,
-                "An e-mail address has at most 254 characters.",
-            ));
-        }
-        Self::split(text).ok_or_else(|| {
-            FieldError::new(
-                field,
-                FieldCode::InvalidFormat,
-                "Give an e-mail address such as ada@example.com.",
-            )
-        })
-    }
-
-    fn split(text: &str) -> Option<Self> {
-        let (local, domain) = text.rsplit_once('@')?;
-        let local_key = fold(local);
-        let ascii = idna::domain_to_ascii_strict(domain).ok()?;
-        if local.len() > Self::MAX_LOCAL_BYTES
-            || !is_dot_string(&local_key)
-            || !is_public_domain(&ascii)
-        {
-            return None;
-        }
-        let shown = if domain.is_ascii() { domain } else { &ascii };
-        Some(Self {
-            spelling: format!("{local}@{shown}"),
-            key: format!("{local_key}@{ascii}"),
-        })
-    }
-
-    /// The address as its owner spells it, the domain in ASCII.
-    pub fn as_str(&self) -> &str {
-        &self.spelling
-    }
-
-    /// What makes it unique.
-    pub fn key(&self) -> &str {
-        &self.key
-    }
-}
-
 /// Folds what differs only in case or in compatible characters into one.
 pub(super) fn fold(text: &str) -> String {
     text.nfkc()
@@ -74,35 +15,6 @@ pub(super) fn fold(text: &str) -> String {
         .to_lowercase()
         .nfkc()
         .collect()
-}
-
-/// Atoms separated by single dots (RFC 5322 §3.2.3, RFC 6532 §3.2). Looks at the folded form, so that no character can
-/// turn into an `@` or a dot afterwards.
-fn is_dot_string(folded: &str) -> bool {
-    let is_atom_char = |c: char| match c {
-        'a'..='z' | '0'..='9' => true,
-        c if c.is_ascii() => "!#$%&'*+-/=?^_`{|}~".contains(c),
-        c => c.is_alphanumeric(),
-    };
-    folded
-        .split('.')
-        .all(|atom| !atom.is_empty() && atom.chars().all(is_atom_char))
-}
-
-/// A domain with two labels or more whose last is no number (RFC 1123 §2.1, RFC 3696 §2).
-fn is_public_domain(ascii: &str) -> bool {
-    let labels = || ascii.split('.');
-    ascii.len() <= 253
-        && labels().count() >= 2
-        && labels().all(|label| {
-            !label.is_empty()
-                && label.len() <= 63
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        })
-        && labels()
-            .next_back()
-            .is_some_and(|last| !last.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A username: letters and digits of ASCII, `.`, `_`, `-`. It cannot hold an `@`, so it never looks like an address.
@@ -189,6 +101,7 @@ pub struct Password(Secret);
 impl Password {
     pub const MIN_CHARS: usize = 8;
     pub const MAX_CHARS: usize = 256;
+    pub const PATTERN: &str = r"^[^\x00]*$";
 
     pub fn parse(field: &str, text: Secret) -> Result<Self, FieldError> {
         match text.reveal().chars().count() {
@@ -243,73 +156,6 @@ pub fn network(ip: IpAddr) -> ClientKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn key(text: &str) -> Option<String> {
-        Email::parse("email", text).ok().map(|email| email.key)
-    }
-
-    /// Two spellings of one address have one key.
-    #[test]
-    fn one_address_has_one_key() {
-        for (text, expected) in [
-            ("ada@example.com", "ada@example.com"),
-            ("Ada@EXAMPLE.com", "ada@example.com"),
-            ("ada+tag@example.com", "ada+tag@example.com"),
-            ("ＡＤＡ@example.com", "ada@example.com"),
-            ("ada@münchen.de", "ada@xn--mnchen-3ya.de"),
-            ("ada@MÜNCHEN.de", "ada@xn--mnchen-3ya.de"),
-            ("ada@xn--mnchen-3ya.de", "ada@xn--mnchen-3ya.de"),
-            ("ada@ｅxample.com", "ada@example.com"),
-            ("jos\u{e9}@example.com", "jos\u{e9}@example.com"),
-            ("JOSE\u{301}@example.com", "jos\u{e9}@example.com"),
-        ] {
-            assert_eq!(key(text).as_deref(), Some(expected), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_spelling_is_kept() {
-        let email = Email::parse("email", "Ada.Lovelace@Example.COM").expect("valid");
-        assert_eq!(email.as_str(), "Ada.Lovelace@Example.COM");
-        let email = Email::parse("email", "Ada@münchen.de").expect("valid");
-        assert_eq!(email.as_str(), "Ada@xn--mnchen-3ya.de");
-    }
-
-    #[test]
-    fn what_is_no_address_is_refused() {
-        let long = format!("{}@example.com", "a".repeat(65));
-        for text in [
-            "",
-            "@",
-            "ada",
-            "ada@",
-            "@example.com",
-            "ada@example",
-            "ada@localhost",
-            "ada@127.0.0.1",
-            "ada@[127.0.0.1]",
-            "a b@example.com",
-            "ada@exa mple.com",
-            "ada@@example.com",
-            "ada＠b@example.com",
-            ".ada@example.com",
-            "ada.@example.com",
-            "a..b@example.com",
-            "\"ada\"@example.com",
-            "ada@example.com.",
-            "ada@-example.com",
-            "ada@example..com",
-            "ada\0@example.com",
-            "ada\n@example.com",
-            "ada\u{200b}@example.com",
-            "ada@exam\u{0}ple.com",
-            "<ada@example.com>",
-            "ada@example.com,bob@example.com",
-            long.as_str(),
-        ] {
-            assert_eq!(key(text), None, "{text:?}");
-        }
-    }
 
     #[test]
     fn usernames_are_unique_without_case_and_never_an_address() {

@@ -34,3 +34,31 @@ fn openapi_writes_and_checks_the_specification() {
         1,
     );
 }
+
+#[test]
+fn openapi_3_1_has_a_file_of_its_own() {
+    let folder = folder();
+    let with = |arguments: &[&str]| {
+        run(
+            folder.path(),
+            &[&["openapi", "--oas", "3.1"], arguments].concat(),
+            &[],
+        )
+    };
+    expect_code(&with(&["--check"]), 1);
+    expect_code(&with(&[]), 0);
+    let written = fs::read_to_string(folder.path().join("openapi-3.1.json")).expect("written");
+    assert_eq!(written, vestibule::api::document_3_1());
+    assert!(!folder.path().join("openapi.json").exists());
+    expect_code(&with(&["--check"]), 0);
+    expect_code(&with(&["--check", "elsewhere.json"]), 1);
+    expect_code(
+        &run(
+            folder.path(),
+            &["openapi", "--check", "openapi-3.1.json"],
+            &[],
+        ),
+        1,
+    );
+    expect_code(&run(folder.path(), &["openapi", "--oas", "2.0"], &[]), 2);
+}

@@ -9,6 +9,7 @@ mod operations;
 mod problems;
 mod schemas;
 mod texts;
+mod v3_1;
 
 use poem_openapi::{OpenApiService, Tags};
 use serde_json::{Map, Value, json};
@@ -50,8 +51,25 @@ const DESCRIPTION: &str = "User accounts and authentication: register, log in, r
     their other errors are problem details that carry `error` and `error_description` too, and have the media type \
     `application/json` for whoever accepts that and not `application/problem+json`.";
 
-/// The specification as pretty JSON with a line break at its end.
+/// The specification, as OpenAPI 3.0, in pretty JSON with a line break at its end.
 pub fn document() -> String {
+    print(&specification())
+}
+
+/// The same as OpenAPI 3.1.
+pub fn document_3_1() -> String {
+    let mut document = specification();
+    v3_1::upgrade(&mut document);
+    print(&document)
+}
+
+fn print(document: &Value) -> String {
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn specification() -> Value {
     let service = OpenApiService::new(super::apis(), "Vestibule", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION);
     let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
@@ -67,17 +85,15 @@ pub fn document() -> String {
     operations::complete(&mut document);
     links::add(&mut document);
     document["components"]["headers"] = headers::components();
-    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
-    text.push('\n');
-    text
+    document
 }
 
-/// A client made from the file alone has a place to call: tools take the first server, and few of them can do anything
-/// with one that is not absolute.
+/// The first is right wherever the document is served, behind any proxy and on any port: pages that send requests take it
+/// without asking. Whoever has the file alone names a place anyway, or takes the second.
 fn servers() -> Value {
     json!([
-        { "url": "http://127.0.0.1:8000", "description": "A service on this machine, with the default settings" },
         { "url": "/", "description": "The service that serves this document" },
+        { "url": "http://127.0.0.1:8000", "description": "A service on this machine, with the default settings" },
     ])
 }
 

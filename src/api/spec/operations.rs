@@ -102,6 +102,7 @@ fn describe_request(operation: &mut Value, schemas: &Value, id: &str) {
             parameter.remove("explode");
         }
         let example = parameter["name"].as_str().and_then(examples::of_parameter);
+        let example = example.or_else(|| parameter["schema"].get("example").cloned());
         if let Some(example) = example {
             parameter["example"] = example;
         }

@@ -104,6 +104,8 @@ fn bound(schema: &str, property: &str, described: &mut Value) {
             "pattern": Username::PATTERN,
         }),
         "full_name" => json!({ "maxLength": FullName::MAX_CHARS }),
+        // An empty parameter of a form is an absent one (RFC 6749 §3.2).
+        "token" => json!({ "minLength": 1 }),
         "roles" => json!({ "maxItems": roles::MAX_ROLES }),
         "items" => json!({ "maxItems": 100 }),
         _ => return,

@@ -1,0 +1,19 @@
+// Scalar as a page to read: no requests from here (that is what /docs is for), and nothing from elsewhere.
+"use strict";
+
+const operations = document.currentScript.dataset.operations.split(" ");
+const place = (operation) => operations.indexOf(operation.operationId);
+
+Scalar.createApiReference("#reference", {
+  url: "/openapi.json",
+  servers: [{ url: location.origin }],
+  operationsSorter: (one, other) => place(one) - place(other),
+  authentication: { preferredSecurityScheme: "BearerAuth" },
+  showSidebar: true,
+  defaultOpenAllTags: true,
+  // Every operation shows its own; the list would be one of errors, most of all.
+  hideModels: true,
+  hideClientButton: true,
+  hideTestRequestButton: true,
+  withDefaultFonts: false,
+});
