@@ -34,7 +34,7 @@ export async function open(browser, path, { colorScheme = "light", ...view } = V
     return route.abort();
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
   page.on("console", (message) => {
     const isFault = ["error", "warning"].includes(message.type()) && !REFUSED.test(message.text());
     if (isFault) faults.push(`${message.type()} in the console: ${message.text()}`);

@@ -125,11 +125,26 @@ fn component(value: &Value) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// Whom administrators create and change is not who registers: tried out one after the other, both have to work.
+fn tell_of_another(user: &mut Value) {
+    for (property, value) in members(user) {
+        match property.as_str() {
+            "email" => *value = json!("grace@example.com"),
+            "username" => *value = json!("grace"),
+            "full_name" => *value = json!("Grace Hopper"),
+            _ => (),
+        }
+    }
+}
+
 /// The examples of a body: of a request (status `None`) or of an answer.
 pub fn of_body(schemas: &Value, id: &str, status: Option<&str>, content: &Value) -> Value {
-    let whole = component(&content["schema"])
+    let mut whole = component(&content["schema"])
         .map(|name| schemas[&name]["example"].clone())
         .unwrap_or_default();
+    if matches!(id, "createUser" | "updateUser") {
+        tell_of_another(&mut whole);
+    }
     let only = |names: &[&str]| {
         let chosen = names
             .iter()
@@ -144,6 +159,9 @@ pub fn of_body(schemas: &Value, id: &str, status: Option<&str>, content: &Value)
                 "password": { "summary": "The password grant", "value": only(&["grant_type", "username", "password"]) },
                 "refresh": { "summary": "The refresh grant", "value": refresh },
             })
+        }
+        ("updateUser", None) => {
+            json!({ "request": { "summary": "What to send", "value": only(&["full_name"]) } })
         }
         ("introspectToken", Some("200")) => json!({
             "active": { "summary": "A good access token", "value": whole },

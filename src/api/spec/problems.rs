@@ -196,6 +196,12 @@ impl Problem {
                 "example": [field_problem()],
             });
         }
+        // A reader of nothing but fields need not ask whether there are any.
+        if self.codes == [Code::ValidationFailed]
+            && let Some(required) = schema["required"].as_array_mut()
+        {
+            required.push("errors".into());
+        }
         schema
     }
 }

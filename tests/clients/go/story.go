@@ -65,23 +65,28 @@ func logIn(username, password string) *vestibule.Token {
 }
 
 func register() {
-	attempt := func(email, username, password string) (*vestibule.User, *http.Response, error) {
+	request := func(email, username, password string) vestibule.ApiRegisterUserRequest {
 		body := *vestibule.NewRegisterRequest(email, password, username)
-		return api.AuthAPI.RegisterUser(nobody).RegisterRequest(body).Execute()
+		return api.AuthAPI.RegisterUser(nobody).RegisterRequest(body)
 	}
 	email := unique + "@example.com"
-	user, _, err := attempt(email, unique, password)
+	user, _, err := request(email, unique, password).IdempotencyKey(unique).Execute()
 	done(err)
 	equal(user.Username, unique)
 	equal(user.Roles, []string{"user"})
+	again, _, err := request(email, unique, password).IdempotencyKey(unique).Execute()
+	done(err)
+	equal(again.Id, user.Id)
+	_, response, err := request(email, unique+"-2", password).IdempotencyKey(unique).Execute()
+	problem[vestibule.RegisterUserUnprocessableContentProblem](response, err, 422, "idempotency_key_reused")
 
-	_, response, err := attempt(email, unique+"-2", password)
+	_, response, err = request(email, unique+"-2", password).Execute()
 	problem[vestibule.RegisterUserConflictProblem](response, err, 409, "email_taken")
-	_, response, err = attempt("2"+email, unique, password)
+	_, response, err = request("2"+email, unique, password).Execute()
 	problem[vestibule.RegisterUserConflictProblem](response, err, 409, "username_taken")
-	_, response, err = attempt("no address", "!", "x")
+	_, response, err = request("no address", "!", "x").Execute()
 	var fields []string
-	for _, wrong := range problem[vestibule.ValidationProblem](response, err, 422, "validation_failed").Errors {
+	for _, wrong := range problem[vestibule.RegisterUserUnprocessableContentProblem](response, err, 422, "validation_failed").Errors {
 		fields = append(fields, wrong.Field)
 	}
 	sort.Strings(fields)
@@ -90,14 +95,17 @@ func register() {
 
 func ownAccount(token *vestibule.Token) *vestibule.Token {
 	me := bearer(token)
-	user, _, err := api.AccountAPI.GetCurrentUser(me).Execute()
+	user, response, err := api.AccountAPI.GetCurrentUser(me).Execute()
 	done(err)
 	equal(user.Email, unique+"@example.com")
 	update := vestibule.NewProfileUpdate()
 	update.SetFullName("Ada")
-	user, _, err = api.AccountAPI.UpdateCurrentUser(me).ProfileUpdate(*update).Execute()
+	change := api.AccountAPI.UpdateCurrentUser(me).ProfileUpdate(*update).IfMatch(response.Header.Get("ETag"))
+	user, _, err = change.Execute()
 	done(err)
 	equal(user.GetFullName(), "Ada")
+	_, response, err = change.Execute()
+	problem[vestibule.PreconditionFailedProblem](response, err, 412, "precondition_failed")
 	replacement := vestibule.NewProfileReplacement(unique)
 	replacement.SetFullName("Ada Lovelace")
 	user, _, err = api.AccountAPI.ReplaceCurrentUser(me).ProfileReplacement(*replacement).Execute()
@@ -161,14 +169,18 @@ func administration(admin context.Context) {
 	_, response, err = api.UsersAPI.GetUser(admin, noID).Execute()
 	problem[vestibule.NotFoundProblem](response, err, 404, "not_found")
 
-	found, _, err := api.UsersAPI.GetUser(admin, created[0]).Execute()
+	found, response, err := api.UsersAPI.GetUser(admin, created[0]).Execute()
 	done(err)
+	tag := response.Header.Get("ETag")
 	session := logIn(found.Username, password)
 	update := vestibule.NewUpdateUserRequest()
 	update.SetIsActive(false)
-	disabled, _, err := api.UsersAPI.UpdateUser(admin, found.Id).UpdateUserRequest(*update).Execute()
+	disable := api.UsersAPI.UpdateUser(admin, found.Id).UpdateUserRequest(*update)
+	disabled, _, err := disable.Execute()
 	done(err)
 	check(!disabled.IsActive, "the user is disabled")
+	_, response, err = disable.IfMatch(tag).Execute()
+	problem[vestibule.PreconditionFailedProblem](response, err, 412, "precondition_failed")
 	isDead(bearer(session))
 }
 

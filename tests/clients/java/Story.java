@@ -7,6 +7,8 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 import vestibule.ApiClient;
 import vestibule.ApiException;
+import vestibule.ApiResponse;
+import vestibule.api.AccountApi.APIGetCurrentUserRequest;
 import vestibule.api.AccountApi.APIReplaceCurrentUserRequest;
 import vestibule.api.AccountApi.APIUpdateCurrentUserRequest;
 import vestibule.api.AccountApi;
@@ -27,19 +29,20 @@ import vestibule.model.GrantType;
 import vestibule.model.ForbiddenProblem;
 import vestibule.model.NotFoundProblem;
 import vestibule.model.OAuthError;
+import vestibule.model.PreconditionFailedProblem;
 import vestibule.model.ProfileReplacement;
 import vestibule.model.ProfileUpdate;
 import vestibule.model.RefreshRequest;
 import vestibule.model.RefreshTokenUnauthorizedProblem;
 import vestibule.model.RegisterRequest;
 import vestibule.model.RegisterUserConflictProblem;
+import vestibule.model.RegisterUserUnprocessableContentProblem;
 import vestibule.model.Token;
 import vestibule.model.TooManyRequestsProblem;
 import vestibule.model.UnauthorizedProblem;
 import vestibule.model.UpdateUserRequest;
 import vestibule.model.User;
 import vestibule.model.UserPage;
-import vestibule.model.ValidationProblem;
 
 /**
  * The story of tests/clients/README.md, told with the generated client: whatever openapi.json says wrongly does not compile
@@ -91,33 +94,49 @@ final class Story {
                 .build());
     }
 
-    private User register(String email, String username, String password) throws ApiException {
+    private User register(String key, String email, String username, String password) throws ApiException {
         RegisterRequest body = new RegisterRequest().email(email).username(username).password(password);
-        return auth.registerUser(APIRegisterUserRequest.newBuilder().registerRequest(body).build());
+        return auth.registerUser(
+                APIRegisterUserRequest.newBuilder().idempotencyKey(key).registerRequest(body).build());
     }
 
     private void register() throws Exception {
         String email = unique + "@example.com";
-        User user = register(email, unique, PASSWORD);
+        String key = UUID.randomUUID().toString();
+        User user = register(key, email, unique, PASSWORD);
         equal(user.getUsername(), unique);
         equal(user.getRoles(), List.of("user"));
-        RegisterUserConflictProblem sameEmail = read(RegisterUserConflictProblem.class, 409, () -> register(email, unique + "-2", PASSWORD));
+        equal(register(key, email, unique, PASSWORD).getId(), user.getId());
+        RegisterUserUnprocessableContentProblem reused = read(
+                RegisterUserUnprocessableContentProblem.class, 422, () -> register(key, email, unique + "-2", PASSWORD));
+        equal(reused.getCode(), RegisterUserUnprocessableContentProblem.CodeEnum.IDEMPOTENCY_KEY_REUSED);
+
+        RegisterUserConflictProblem sameEmail =
+                read(RegisterUserConflictProblem.class, 409, () -> register(null, email, unique + "-2", PASSWORD));
         equal(sameEmail.getCode(), RegisterUserConflictProblem.CodeEnum.EMAIL_TAKEN);
-        RegisterUserConflictProblem sameName = read(RegisterUserConflictProblem.class, 409, () -> register("2" + email, unique, PASSWORD));
+        RegisterUserConflictProblem sameName =
+                read(RegisterUserConflictProblem.class, 409, () -> register(null, "2" + email, unique, PASSWORD));
         equal(sameName.getCode(), RegisterUserConflictProblem.CodeEnum.USERNAME_TAKEN);
-        ValidationProblem invalid = read(ValidationProblem.class, 422, () -> register("no address", "!", "x"));
-        equal(invalid.getCode(), ValidationProblem.CodeEnum.VALIDATION_FAILED);
-        List<String> fields = invalid.getErrors().stream().map(FieldProblem::getField).sorted().collect(Collectors.toList());
+        RegisterUserUnprocessableContentProblem invalid = read(
+                RegisterUserUnprocessableContentProblem.class, 422, () -> register(null, "no address", "!", "x"));
+        equal(invalid.getCode(), RegisterUserUnprocessableContentProblem.CodeEnum.VALIDATION_FAILED);
+        List<String> fields =
+                invalid.getErrors().stream().map(FieldProblem::getField).sorted().collect(Collectors.toList());
         equal(fields, List.of("email", "password", "username"));
     }
 
     private Token ownAccount(Token token) throws Exception {
         AccountApi me = new AccountApi(bearer(token));
-        equal(me.getCurrentUser().getEmail(), unique + "@example.com");
-        User patched = me.updateCurrentUser(APIUpdateCurrentUserRequest.newBuilder()
+        ApiResponse<User> seen = me.getCurrentUserWithHttpInfo(APIGetCurrentUserRequest.newBuilder().build());
+        equal(seen.getData().getEmail(), unique + "@example.com");
+        APIUpdateCurrentUserRequest update = APIUpdateCurrentUserRequest.newBuilder()
+                .ifMatch(entityTag(seen))
                 .profileUpdate(new ProfileUpdate().fullName("Ada"))
-                .build());
-        equal(patched.getFullName(), "Ada");
+                .build();
+        equal(me.updateCurrentUser(update).getFullName(), "Ada");
+        PreconditionFailedProblem stale =
+                read(PreconditionFailedProblem.class, 412, () -> me.updateCurrentUser(update));
+        equal(stale.getCode(), PreconditionFailedProblem.CodeEnum.PRECONDITION_FAILED);
         User put = me.replaceCurrentUser(APIReplaceCurrentUserRequest.newBuilder()
                 .profileReplacement(new ProfileReplacement().username(unique))
                 .build());
@@ -127,13 +146,17 @@ final class Story {
         return renewed;
     }
 
+    private static User me(AccountApi account) throws ApiException {
+        return account.getCurrentUser(APIGetCurrentUserRequest.newBuilder().build());
+    }
+
     private Token refresh(String refreshToken) throws ApiException {
         RefreshRequest body = new RefreshRequest().refreshToken(refreshToken);
         return auth.refreshToken(APIRefreshTokenRequest.newBuilder().refreshRequest(body).build());
     }
 
     private void refusals(Token token) throws Exception {
-        UnauthorizedProblem anonymous = read(UnauthorizedProblem.class, 401, () -> new AccountApi(client(baseUrl, null)).getCurrentUser());
+        UnauthorizedProblem anonymous = read(UnauthorizedProblem.class, 401, () -> me(new AccountApi(client(baseUrl, null))));
         equal(anonymous.getCode(), UnauthorizedProblem.CodeEnum.NOT_AUTHENTICATED);
         isDead(new Token().accessToken("no.real.token"));
         UsersApi users = new UsersApi(bearer(token));
@@ -169,26 +192,32 @@ final class Story {
 
         BadRequestProblem malformed = read(BadRequestProblem.class, 400, () -> admin.listUsers(APIListUsersRequest.newBuilder().cursor("?").build()));
         equal(malformed.getCode(), BadRequestProblem.CodeEnum.MALFORMED_REQUEST);
-        NotFoundProblem missing = read(NotFoundProblem.class, 404, () -> get(admin, UUID.randomUUID()));
+        NotFoundProblem missing = read(NotFoundProblem.class, 404, () -> look(admin, UUID.randomUUID()));
         equal(missing.getCode(), NotFoundProblem.CodeEnum.NOT_FOUND);
 
-        User found = get(admin, created.get(0));
+        User found = look(admin, created.get(0)).getData();
         Token session = logIn(found.getUsername(), PASSWORD);
-        User disabled = admin.updateUser(APIUpdateUserRequest.newBuilder()
+        APIUpdateUserRequest disable = APIUpdateUserRequest.newBuilder()
                 .id(found.getId())
+                .ifMatch(entityTag(look(admin, found.getId())))
                 .updateUserRequest(new UpdateUserRequest().isActive(false))
-                .build());
-        check(!disabled.getIsActive(), "the user is disabled");
+                .build();
+        check(!admin.updateUser(disable).getIsActive(), "the user is disabled");
+        read(PreconditionFailedProblem.class, 412, () -> admin.updateUser(disable));
         isDead(session);
     }
 
-    private static User get(UsersApi admin, UUID id) throws ApiException {
-        return admin.getUser(APIGetUserRequest.newBuilder().id(id).build());
+    private static ApiResponse<User> look(UsersApi admin, UUID id) throws ApiException {
+        return admin.getUserWithHttpInfo(APIGetUserRequest.newBuilder().id(id).build());
+    }
+
+    private static String entityTag(ApiResponse<?> response) {
+        return response.getHeaders().get("etag").get(0);
     }
 
     private void rateLimit(AccountApi limited) throws Exception {
         for (int call = 0; call < 20; call++) {
-            ApiException refused = refusal(0, limited::getCurrentUser);
+            ApiException refused = refusal(0, () -> me(limited));
             if (refused.getCode() != 429) {
                 continue;
             }
@@ -200,7 +229,7 @@ final class Story {
     }
 
     private void isDead(Token token) throws Exception {
-        UnauthorizedProblem refused = read(UnauthorizedProblem.class, 401, () -> new AccountApi(bearer(token)).getCurrentUser());
+        UnauthorizedProblem refused = read(UnauthorizedProblem.class, 401, () -> me(new AccountApi(bearer(token))));
         equal(refused.getCode(), UnauthorizedProblem.CodeEnum.INVALID_ACCESS_TOKEN);
     }
 

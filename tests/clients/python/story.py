@@ -27,6 +27,8 @@ from vestibule_client.models import (
     NotFoundProblemCode,
     OAuthError,
     OAuthErrorError,
+    PreconditionFailedProblem,
+    PreconditionFailedProblemCode,
     ProfileReplacement,
     ProfileUpdate,
     ReauthenticateRequest,
@@ -36,6 +38,8 @@ from vestibule_client.models import (
     RegisterRequest,
     RegisterUserConflictProblem,
     RegisterUserConflictProblemCode,
+    RegisterUserUnprocessableContentProblem,
+    RegisterUserUnprocessableContentProblemCode,
     Token,
     TokenRequest,
     TooManyRequestsProblem,
@@ -45,7 +49,6 @@ from vestibule_client.models import (
     UpdateUserRequest,
     User,
     UserPage,
-    ValidationProblem,
 )
 from vestibule_client.types import UNSET, Unset
 
@@ -72,14 +75,21 @@ def log_in(username: str, password: str) -> Token:
 def register() -> None:
     email = f"{UNIQUE}@example.com"
 
-    def attempt(email: str, username: str, password: str = PASSWORD) -> object:
+    def attempt(email: str, username: str, password: str = PASSWORD, key: str | Unset = UNSET) -> object:
         body = RegisterRequest(email=email, username=username, password=password)
-        return register_user.sync(client=nobody, body=body)
+        return register_user.sync(client=nobody, body=body, idempotency_key=key)
 
-    user = attempt(email, UNIQUE)
+    key = str(uuid4())
+    user = attempt(email, UNIQUE, key=key)
     assert isinstance(user, User), user
     assert (user.username, user.roles, user.full_name) == (UNIQUE, ["user"], None)
     assert abs(user.created_at.timestamp() - time.time()) < 60
+
+    again = attempt(email, UNIQUE, key=key)
+    assert isinstance(again, User) and again.id == user.id
+    reused = attempt(email, f"{UNIQUE}-2", key=key)
+    assert isinstance(reused, RegisterUserUnprocessableContentProblem)
+    assert reused.code == RegisterUserUnprocessableContentProblemCode.IDEMPOTENCY_KEY_REUSED
 
     same_email = attempt(email, f"{UNIQUE}-2")
     assert (
@@ -92,17 +102,23 @@ def register() -> None:
         and same_name.code == RegisterUserConflictProblemCode.USERNAME_TAKEN
     )
     invalid = attempt("no address", "!", "x")
-    assert isinstance(invalid, ValidationProblem)
+    assert isinstance(invalid, RegisterUserUnprocessableContentProblem)
+    assert invalid.code == RegisterUserUnprocessableContentProblemCode.VALIDATION_FAILED
+    assert not isinstance(invalid.errors, Unset)
     assert {error.field for error in invalid.errors} == {"email", "username", "password"}
     assert FieldProblemCode.TOO_SHORT in {error.code for error in invalid.errors}
 
 
 def own_account(token: Token) -> Token:
     me = bearer(token)
-    user = get_current_user.sync(client=me)
-    assert isinstance(user, User) and user.email == f"{UNIQUE}@example.com"
-    patched = update_current_user.sync(client=me, body=ProfileUpdate(full_name="Ada"))
+    seen = get_current_user.sync_detailed(client=me)
+    assert isinstance(seen.parsed, User) and seen.parsed.email == f"{UNIQUE}@example.com"
+    tag = seen.headers["ETag"]
+    patched = update_current_user.sync(client=me, body=ProfileUpdate(full_name="Ada"), if_match=tag)
     assert isinstance(patched, User) and patched.full_name == "Ada"
+    stale = update_current_user.sync(client=me, body=ProfileUpdate(full_name="Grace"), if_match=tag)
+    assert isinstance(stale, PreconditionFailedProblem)
+    assert stale.code == PreconditionFailedProblemCode.PRECONDITION_FAILED
     put = replace_current_user.sync(client=me, body=ProfileReplacement(username=UNIQUE, full_name="Ada Lovelace"))
     assert isinstance(put, User) and put.full_name == "Ada Lovelace"
     removed = update_current_user.sync(client=me, body=ProfileUpdate(full_name=None))
@@ -139,8 +155,8 @@ def administration(admin: AuthenticatedClient) -> None:
     created: list[UUID] = []
     for number in range(5):
         username = f"{UNIQUE}-page-{number}"
-        body = CreateUserRequest(email=f"{username}@example.com", username=username, password=PASSWORD)
-        user = create_user.sync(client=admin, body=body)
+        new = CreateUserRequest(email=f"{username}@example.com", username=username, password=PASSWORD)
+        user = create_user.sync(client=admin, body=new)
         assert isinstance(user, User), user
         created.append(user.id)
 
@@ -162,11 +178,15 @@ def administration(admin: AuthenticatedClient) -> None:
     assert missing.status_code == 404
     assert isinstance(missing.parsed, NotFoundProblem) and missing.parsed.code == NotFoundProblemCode.NOT_FOUND
 
-    found = get_user.sync(client=admin, id=created[0])
+    seen = get_user.sync_detailed(client=admin, id=created[0])
+    found = seen.parsed
     assert isinstance(found, User)
     session = log_in(found.username, PASSWORD)
-    disabled = update_user.sync(client=admin, id=found.id, body=UpdateUserRequest(is_active=False))
+    body = UpdateUserRequest(is_active=False)
+    disabled = update_user.sync(client=admin, id=found.id, body=body)
     assert isinstance(disabled, User) and not disabled.is_active
+    stale = update_user.sync(client=admin, id=found.id, body=body, if_match=seen.headers["ETag"])
+    assert isinstance(stale, PreconditionFailedProblem)
     dead(session)
 
 
@@ -273,6 +293,13 @@ def patience() -> None:
         assert isinstance(user, User), user
     assert counting.counts["/users/me"] > 4, "a call was refused for its rate, and repeated"
     assert time.monotonic() - begun >= 1, "it was repeated when it was told to be"
+
+    for number in range(3):
+        username = f"{UNIQUE}-key-{number}"
+        new = CreateUserRequest(email=f"{username}@example.com", username=username)
+        created = create_user.sync(client=client.api, body=new, idempotency_key=str(uuid4()))
+        assert isinstance(created, User), created
+    assert counting.counts["/users"] > 3, "a POST with a key is repeated"
 
     def post() -> bool:
         answer = reauthenticate.sync_detailed(client=client.api, body=ReauthenticateRequest(password="wrong"))

@@ -37,11 +37,17 @@ const nobody = createClient(createConfig({ baseUrl }));
 
 async function register() {
   const body = { email: `${unique}@example.com`, username: unique, password };
-  const { data: user, error, response } = await vestibule.registerUser({ client: nobody, body });
+  const headers = { "Idempotency-Key": crypto.randomUUID() };
+  const { data: user, error, response } = await vestibule.registerUser({ client: nobody, headers, body });
   assert.ok(user, JSON.stringify(error));
   assert.equal(user.username, unique);
   assert.deepEqual(user.roles, ["user"]);
   assert.equal(response.headers.get("Location"), "/users/me");
+  const again = await vestibule.registerUser({ client: nobody, headers, body });
+  assert.equal(again.data?.id, user.id);
+  const other = { ...body, username: `${unique}-2` };
+  const reused = await vestibule.registerUser({ client: nobody, headers, body: other });
+  assert.ok(reused.error?.code === "idempotency_key_reused");
 
   const sameEmail = await vestibule.registerUser({ client: nobody, body: { ...body, username: `${unique}-2` } });
   assert.equal(sameEmail.response.status, 409);
@@ -50,17 +56,21 @@ async function register() {
   assert.ok(sameName.error?.code === "username_taken");
   const invalid = await vestibule.registerUser({ client: nobody, body: { email: "no address", username: "!", password: "x" } });
   assert.ok(invalid.error?.code === "validation_failed");
-  assert.deepEqual(invalid.error.errors.map((wrong) => wrong.field).sort(), ["email", "password", "username"]);
+  assert.deepEqual(invalid.error.errors?.map((wrong) => wrong.field).sort(), ["email", "password", "username"]);
 }
 
 async function ownAccount(token: Token): Promise<Token> {
   const me = as(token.access_token);
-  const { data: user } = await vestibule.getCurrentUser({ client: me });
+  const { data: user, response } = await vestibule.getCurrentUser({ client: me });
   assert.ok(user);
   assert.equal(user.email, `${unique}@example.com`);
   assert.equal(user.full_name, null);
-  const { data: patched } = await vestibule.updateCurrentUser({ client: me, body: { full_name: "Ada" } });
+  const headers = { "If-Match": response.headers.get("ETag") ?? "" };
+  const { data: patched } = await vestibule.updateCurrentUser({ client: me, headers, body: { full_name: "Ada" } });
   assert.equal(patched?.full_name, "Ada");
+  const stale = await vestibule.updateCurrentUser({ client: me, headers, body: { full_name: "Grace" } });
+  assert.equal(stale.response.status, 412);
+  assert.ok(stale.error?.code === "precondition_failed");
   const { data: put } = await vestibule.replaceCurrentUser({ client: me, body: { username: unique, full_name: "Ada Lovelace" } });
   assert.equal(put?.full_name, "Ada Lovelace");
   const { data: removed } = await vestibule.updateCurrentUser({ client: me, body: { full_name: null } });
@@ -120,11 +130,15 @@ async function administration(admin: Client) {
   const [id] = created;
   assert.ok(id);
   const path = { id };
-  const { data: found } = await vestibule.getUser({ client: admin, path });
+  const { data: found, response } = await vestibule.getUser({ client: admin, path });
   assert.ok(found);
+  const headers = { "If-Match": response.headers.get("ETag") ?? "" };
   const session = await logIn(found.username, password);
-  const { data: disabled } = await vestibule.updateUser({ client: admin, path, body: { is_active: false } });
+  const body = { is_active: false };
+  const { data: disabled } = await vestibule.updateUser({ client: admin, path, body });
   assert.equal(disabled?.is_active, false);
+  const stale = await vestibule.updateUser({ client: admin, path, headers, body });
+  assert.ok(stale.error?.code === "precondition_failed");
   assert.equal((await vestibule.getCurrentUser({ client: as(session.access_token) })).error?.code, "invalid_access_token");
 }
 

@@ -40,11 +40,16 @@ const nobody = createClient<paths>({ baseUrl });
 
 async function register() {
   const body = { email: `${unique}@example.com`, username: unique, password };
-  const { data: user, error, response } = await nobody.POST("/auth/register", { body });
+  const params = { header: { "Idempotency-Key": crypto.randomUUID() } };
+  const { data: user, error, response } = await nobody.POST("/auth/register", { params, body });
   assert.ok(user, JSON.stringify(error));
   assert.equal(user.username, unique);
   assert.deepEqual(user.roles, ["user"]);
   assert.equal(response.headers.get("Location"), "/users/me");
+  const again = await nobody.POST("/auth/register", { params, body });
+  assert.equal(again.data?.id, user.id);
+  const reused = await nobody.POST("/auth/register", { params, body: { ...body, username: `${unique}-2` } });
+  assert.ok(reused.error?.code === "idempotency_key_reused");
 
   const sameEmail = await nobody.POST("/auth/register", { body: { ...body, username: `${unique}-2` } });
   assert.equal(sameEmail.response.status, 409);
@@ -53,17 +58,21 @@ async function register() {
   assert.ok(sameName.error?.code === "username_taken");
   const invalid = await nobody.POST("/auth/register", { body: { email: "no address", username: "!", password: "x" } });
   assert.ok(invalid.error?.code === "validation_failed");
-  assert.deepEqual(invalid.error.errors.map((wrong) => wrong.field).sort(), ["email", "password", "username"]);
+  assert.deepEqual(invalid.error.errors?.map((wrong) => wrong.field).sort(), ["email", "password", "username"]);
 }
 
 async function ownAccount(token: Token): Promise<Token> {
   const me = as(token.access_token);
-  const { data: user } = await me.GET("/users/me");
+  const { data: user, response } = await me.GET("/users/me");
   assert.ok(user);
   assert.equal(user.email, `${unique}@example.com`);
   assert.equal(user.full_name, null);
-  const { data: patched } = await me.PATCH("/users/me", { body: { full_name: "Ada" } });
+  const params = { header: { "If-Match": response.headers.get("ETag") ?? "" } };
+  const { data: patched } = await me.PATCH("/users/me", { params, body: { full_name: "Ada" } });
   assert.equal(patched?.full_name, "Ada");
+  const stale = await me.PATCH("/users/me", { params, body: { full_name: "Grace" } });
+  assert.equal(stale.response.status, 412);
+  assert.ok(stale.error?.code === "precondition_failed");
   const { data: put } = await me.PUT("/users/me", { body: { username: unique, full_name: "Ada Lovelace" } });
   assert.equal(put?.full_name, "Ada Lovelace");
   const { data: removed } = await me.PATCH("/users/me", { body: { full_name: null } });
@@ -122,11 +131,15 @@ async function administration(admin: Client<paths>) {
   const [id] = created;
   assert.ok(id);
   const path = { id };
-  const { data: found } = await admin.GET("/users/{id}", { params: { path } });
+  const { data: found, response } = await admin.GET("/users/{id}", { params: { path } });
   assert.ok(found);
+  const header = { "If-Match": response.headers.get("ETag") ?? "" };
   const session = await logIn(found.username, password);
-  const { data: disabled } = await admin.PATCH("/users/{id}", { params: { path }, body: { is_active: false } });
-  assert.equal(disabled?.is_active, false);
+  const body = { is_active: false };
+  const { data: disabled, error } = await admin.PATCH("/users/{id}", { params: { path }, body });
+  assert.equal(disabled?.is_active, false, JSON.stringify(error));
+  const stale = await admin.PATCH("/users/{id}", { params: { path, header }, body });
+  assert.ok(stale.error?.code === "precondition_failed");
   assert.equal((await as(session.access_token).GET("/users/me")).error?.code, "invalid_access_token");
 }
 
@@ -206,6 +219,15 @@ async function patience() {
   assert.ok(counting.count("/users/me") > 4, "a call was refused for its rate, and repeated");
   assert.ok(performance.now() - begun >= 1000, "it was repeated when it was told to be");
 
+  for (const number of [1, 2, 3]) {
+    const username = `${unique}-key-${number}`;
+    const { data, error } = await client.api.POST("/users", {
+      params: { header: { "Idempotency-Key": crypto.randomUUID() } },
+      body: { email: `${username}@example.com`, username },
+    });
+    assert.ok(data, JSON.stringify(error));
+  }
+  assert.ok(counting.count("/users") > 3, "a POST with a key is repeated");
   while ((await client.api.POST("/auth/reauthenticate", { body: { password: "wrong" } })).response.status !== 429);
   const before = counting.count("/auth/reauthenticate");
   await client.api.POST("/auth/reauthenticate", { body: { password: "wrong" } });

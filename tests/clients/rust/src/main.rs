@@ -8,16 +8,17 @@ use std::time::SystemTime;
 
 use progenitor_client::Error;
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, ETAG, HeaderMap, HeaderValue, RETRY_AFTER};
 use uuid::Uuid;
 use vestibule_client_story::types::{
     BadRequestProblem, BadRequestProblemCode, CreateUserRequest, ForbiddenProblem,
     ForbiddenProblemCode, GrantType, NotFoundProblem, NotFoundProblemCode, OAuthErrorError,
-    ProfileReplacement, ProfileUpdate, RefreshRequest, RefreshTokenUnauthorizedProblem,
-    RefreshTokenUnauthorizedProblemCode, RegisterRequest, RegisterUserConflictProblem,
-    RegisterUserConflictProblemCode, Token, TokenRequest, TooManyRequestsProblem,
+    PreconditionFailedProblem, PreconditionFailedProblemCode, ProfileReplacement, ProfileUpdate,
+    RefreshRequest, RefreshTokenUnauthorizedProblem, RefreshTokenUnauthorizedProblemCode,
+    RegisterRequest, RegisterUserConflictProblem, RegisterUserConflictProblemCode,
+    RegisterUserIdempotencyKey, RegisterUserUnprocessableContentProblem,
+    RegisterUserUnprocessableContentProblemCode, Token, TokenRequest, TooManyRequestsProblem,
     TooManyRequestsProblemCode, UnauthorizedProblem, UnauthorizedProblemCode, UpdateUserRequest,
-    ValidationProblem, ValidationProblemCode,
 };
 use vestibule_client_story::{Client, refusal};
 
@@ -79,24 +80,40 @@ impl Story {
             })
         };
         let registered = body(&email, &self.unique, PASSWORD)?;
-        let user = self.nobody.register_user(&registered).await?;
+        let key: RegisterUserIdempotencyKey = self.unique.parse()?;
+        let key = Some(&key);
+        let user = self.nobody.register_user(key, &registered).await?;
         assert_eq!(user.status(), StatusCode::CREATED);
         assert_eq!(*user.username, self.unique);
         assert_eq!(user.roles, ["user"]);
 
+        let again = self.nobody.register_user(key, &registered).await?;
+        assert_eq!(again.id, user.id);
+        let other = body(&email, &format!("{}-2", self.unique), PASSWORD)?;
+        let refused = refusal::<_, RegisterUserUnprocessableContentProblem>(
+            self.nobody.register_user(key, &other).await,
+        )
+        .await;
+        assert_eq!(
+            refused.problem.code,
+            RegisterUserUnprocessableContentProblemCode::IdempotencyKeyReused
+        );
+
         let same_email = body(&email, &format!("{}-2", self.unique), PASSWORD)?;
-        let refused =
-            refusal::<_, RegisterUserConflictProblem>(self.nobody.register_user(&same_email).await)
-                .await;
+        let refused = refusal::<_, RegisterUserConflictProblem>(
+            self.nobody.register_user(None, &same_email).await,
+        )
+        .await;
         assert_eq!(refused.status, StatusCode::CONFLICT);
         assert_eq!(
             refused.problem.code,
             RegisterUserConflictProblemCode::EmailTaken
         );
         let same_name = body(&format!("2{email}"), &self.unique, PASSWORD)?;
-        let refused =
-            refusal::<_, RegisterUserConflictProblem>(self.nobody.register_user(&same_name).await)
-                .await;
+        let refused = refusal::<_, RegisterUserConflictProblem>(
+            self.nobody.register_user(None, &same_name).await,
+        )
+        .await;
         assert_eq!(
             refused.problem.code,
             RegisterUserConflictProblemCode::UsernameTaken
@@ -104,12 +121,14 @@ impl Story {
         // What the types can tell, the client refuses by itself.
         assert!(body(&email, "!", PASSWORD).is_err());
         let no_address = body("no address", "somebody", PASSWORD)?;
-        let refused =
-            refusal::<_, ValidationProblem>(self.nobody.register_user(&no_address).await).await;
+        let refused = refusal::<_, RegisterUserUnprocessableContentProblem>(
+            self.nobody.register_user(None, &no_address).await,
+        )
+        .await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(
             refused.problem.code,
-            ValidationProblemCode::ValidationFailed
+            RegisterUserUnprocessableContentProblemCode::ValidationFailed
         );
         assert_eq!(refused.problem.errors.len(), 1);
         assert_eq!(refused.problem.errors[0].field, "email");
@@ -118,13 +137,18 @@ impl Story {
 
     async fn own_account(&self, token: Token) -> Outcome<Token> {
         let me = self.bearer(&token)?;
-        let user = me.get_current_user().await?;
+        let user = me.get_current_user(None).await?;
         assert_eq!(*user.email, format!("{}@example.com", self.unique));
         let update = ProfileUpdate {
             full_name: Some("Ada".parse()?),
             username: None,
         };
-        let user = me.update_current_user(&update).await?;
+        let tag = user
+            .headers()
+            .get(ETAG)
+            .map(HeaderValue::to_str)
+            .transpose()?;
+        let user = me.update_current_user(tag, &update).await?;
         assert_eq!(
             user.full_name.as_ref().map(|name| name.as_str()),
             Some("Ada")
@@ -133,7 +157,7 @@ impl Story {
             full_name: None,
             username: self.unique.parse()?,
         };
-        let user = me.replace_current_user(&replacement).await?;
+        let user = me.replace_current_user(None, &replacement).await?;
         assert_eq!(user.full_name, None);
 
         let body = RefreshRequest {
@@ -146,7 +170,7 @@ impl Story {
 
     async fn refusals(&self, token: &Token) -> Outcome<()> {
         let anonymous =
-            refusal::<_, UnauthorizedProblem>(self.nobody.get_current_user().await).await;
+            refusal::<_, UnauthorizedProblem>(self.nobody.get_current_user(None).await).await;
         assert_eq!(anonymous.status, StatusCode::UNAUTHORIZED);
         assert_eq!(
             anonymous.problem.code,
@@ -198,7 +222,7 @@ impl Story {
                 roles: Vec::new(),
                 email_verified: None,
             };
-            created.push(admin.create_user(&body).await?.id);
+            created.push(admin.create_user(None, &body).await?.id);
         }
         let (mut listed, mut cursor) = (Vec::new(), None);
         loop {
@@ -223,11 +247,17 @@ impl Story {
             malformed.problem.code,
             BadRequestProblemCode::MalformedRequest
         );
-        let missing = refusal::<_, NotFoundProblem>(admin.get_user(&Uuid::new_v4()).await).await;
+        let missing =
+            refusal::<_, NotFoundProblem>(admin.get_user(&Uuid::new_v4(), None).await).await;
         assert_eq!(missing.status, StatusCode::NOT_FOUND);
         assert_eq!(missing.problem.code, NotFoundProblemCode::NotFound);
 
-        let found = admin.get_user(&created[0]).await?;
+        let found = admin.get_user(&created[0], None).await?;
+        let tag = found
+            .headers()
+            .get(ETAG)
+            .map(HeaderValue::to_str)
+            .transpose()?;
         let session = self.log_in(&found.username, PASSWORD).await?;
         let update = UpdateUserRequest {
             is_active: Some(false),
@@ -236,13 +266,22 @@ impl Story {
             full_name: None,
             username: None,
         };
-        assert!(!admin.update_user(&found.id, &update).await?.is_active);
+        let disabled = admin.update_user(&found.id, None, &update).await?;
+        assert!(!disabled.is_active);
+        let stale = admin.update_user(&found.id, tag, &update).await;
+        let stale = refusal::<_, PreconditionFailedProblem>(stale).await;
+        assert_eq!(stale.status, StatusCode::PRECONDITION_FAILED);
+        assert_eq!(
+            stale.problem.code,
+            PreconditionFailedProblemCode::PreconditionFailed
+        );
         self.is_dead(&session).await
     }
 
     async fn is_dead(&self, token: &Token) -> Outcome<()> {
         let refused =
-            refusal::<_, UnauthorizedProblem>(self.bearer(token)?.get_current_user().await).await;
+            refusal::<_, UnauthorizedProblem>(self.bearer(token)?.get_current_user(None).await)
+                .await;
         assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
         assert_eq!(
             refused.problem.code,
@@ -266,7 +305,7 @@ fn password_grant(username: &str, password: &str) -> TokenRequest {
 
 async fn rate_limit(limited: &Client) {
     for _ in 0..20 {
-        let result = limited.get_current_user().await;
+        let result = limited.get_current_user(None).await;
         let status = result.as_ref().err().and_then(Error::status);
         if status != Some(StatusCode::TOO_MANY_REQUESTS) {
             continue;
