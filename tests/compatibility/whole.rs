@@ -90,14 +90,14 @@ fn reach(document: &Value, value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(members) => {
             let pointer = members.get("$ref").and_then(Value::as_str);
-            if let Some(pointer) = pointer.and_then(|reference| reference.strip_prefix('#')) {
-                if found.insert(pointer.to_owned()) {
-                    reach(
-                        document,
-                        document.pointer(pointer).expect("a component"),
-                        found,
-                    );
-                }
+            if let Some(pointer) = pointer.and_then(|reference| reference.strip_prefix('#'))
+                && found.insert(pointer.to_owned())
+            {
+                reach(
+                    document,
+                    document.pointer(pointer).expect("a component"),
+                    found,
+                );
             }
             members
                 .values()
