@@ -59,7 +59,7 @@ pub fn changes(verdict: &Verdict, is_release: bool) -> String {
             let shown = serde_json::to_string(entry).unwrap_or_default();
             format!("warning     matches nothing, take it out of declared.json: {shown}")
         }));
-    } else if unused.len() > 0 {
+    } else if !verdict.unused.is_empty() {
         // Between two commits: of the same release, and to go with the others after it.
         lines.push(format!(
             "earlier     {} more are declared of changes before that",

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::change::{Finding, Place};
 use crate::facet::{self, Direction, Facet, Sense};
 use crate::kind::Kind;
-use crate::shape::{Document, Shape};
+use crate::shape::{Document, Shape, component_name};
 use crate::value;
 
 /// Two documents, and what was found so far.
@@ -60,7 +60,7 @@ impl<'a> Comparison<'a> {
             return;
         }
         self.under_way.push(pair);
-        let names = (self.old.name(old), self.new.name(new));
+        let names = (component_name(old), component_name(new));
         let place = match names {
             (Some(was), Some(is)) if was == is => &place.component(was),
             _ => place,
@@ -177,7 +177,7 @@ impl<'a> Comparison<'a> {
             Sense::Widened => &self.new,
             _ => &self.old,
         };
-        if let Some(name) = document.name(form) {
+        if let Some(name) = component_name(form) {
             return name.to_owned();
         }
         let shape = Shape::of(document, form);
@@ -189,7 +189,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn forms(&mut self, place: &Place, direction: Direction, old: &Value, new: &Value) {
-        let (was, is) = (self.old.name(old), self.new.name(new));
+        let (was, is) = (component_name(old), component_name(new));
         let place = &self.names(place, was, is);
         let (mut old, mut new) = (Shape::of(&self.old, old), Shape::of(&self.new, new));
         if !self.types(place, direction, &old, &new) {

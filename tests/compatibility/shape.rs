@@ -39,24 +39,6 @@ impl Document<'_> {
         at
     }
 
-    /// The component that a schema is, if it is one and adds nothing to it.
-    pub fn name<'v>(&self, schema: &'v Value) -> Option<&'v str> {
-        let schema = schema.as_object()?;
-        let says_more = |key: &String| !["$ref", "allOf"].contains(&key.as_str());
-        let adds = schema
-            .keys()
-            .filter(|key| says_more(key))
-            .any(|key| !is_annotation(key) && !OWN.contains(&key.as_str()));
-        if adds {
-            return None;
-        }
-        match (schema.get("$ref"), schema.get("allOf")) {
-            (Some(Value::String(reference)), None) => reference.rsplit('/').next(),
-            (None, Some(Value::Array(parts))) if parts.len() == 1 => self.name(&parts[0]),
-            _ => None,
-        }
-    }
-
     /// Whether a schema, or what it refers to, has the flag.
     pub fn has_flag(&self, schema: &Value, flag: &str) -> bool {
         match is_made_of_others(schema) {
@@ -145,6 +127,23 @@ impl Document<'_> {
         }
         merge(&mut inherited, keywords);
         inherited
+    }
+}
+
+/// The component that a schema is, if it is one and adds nothing to it.
+pub fn component_name(schema: &Value) -> Option<&str> {
+    let schema = schema.as_object()?;
+    let is_reference = |key: &str| ["$ref", "allOf"].contains(&key);
+    let adds = schema
+        .keys()
+        .any(|key| !is_reference(key) && !is_annotation(key) && !OWN.contains(&key.as_str()));
+    if adds {
+        return None;
+    }
+    match (schema.get("$ref"), schema.get("allOf")) {
+        (Some(Value::String(reference)), None) => reference.rsplit('/').next(),
+        (None, Some(Value::Array(parts))) if parts.len() == 1 => component_name(&parts[0]),
+        _ => None,
     }
 }
 

@@ -231,7 +231,10 @@ fn range(shape: &Shape) -> Option<(i128, i128)> {
     let whole = |bound: &Option<(Value, bool)>| {
         let number = &bound.as_ref()?.0;
         let signed = number.as_i64().map(i128::from);
-        signed.or_else(|| number.as_u64().map(i128::from))
+        let unsigned = number.as_u64().map(i128::from);
+        // Some write `100.0`.
+        let written = number.as_f64().filter(|number| number.fract() == 0.0);
+        signed.or(unsigned).or(written.map(|number| number as i128))
     };
     let is_whole = shape.types.len() == 1 && shape.types.contains("integer");
     is_whole.then_some((

@@ -53,12 +53,12 @@ fn nothing_changes_unseen() {
     let document = current();
     let mut unseen = Vec::new();
     let mut looked_at = 0;
-    let mut seen_components = BTreeSet::new();
+    let mut walked = BTreeSet::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("operations") {
             let mut old = json!({ "paths": { path: { method: operation } } });
             let mut places = Vec::new();
-            walk(&old["paths"], "/paths", "", &mut places);
+            walk(&old["paths"], "/paths", "", &mut walked, &mut places);
             let mut components = BTreeSet::new();
             reach(&document, operation, &mut components);
             for pointer in components {
@@ -66,9 +66,7 @@ fn nothing_changes_unseen() {
                 let (folder, name) = pointer.rsplit_once('/').expect("a place");
                 let folder = folder.rsplit('/').next().expect("a folder");
                 old["components"][folder][name] = component.clone();
-                if seen_components.insert(pointer.clone()) {
-                    walk(component, &pointer, "", &mut places);
-                }
+                walk(component, &pointer, "", &mut walked, &mut places);
             }
             looked_at += places.len();
             places.retain(|place| {
@@ -110,8 +108,17 @@ fn reach(document: &Value, value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Adds the places of all members whose absence has to be seen.
-fn walk(value: &Value, place: &str, name: &str, places: &mut Vec<String>) {
+/// Adds the places of all members whose change has to be seen, once of what stands in many places.
+fn walk(
+    value: &Value,
+    place: &str,
+    name: &str,
+    walked: &mut BTreeSet<String>,
+    places: &mut Vec<String>,
+) {
+    if !walked.insert(format!("{name}: {value}")) {
+        return;
+    }
     match value {
         Value::Object(members) => {
             for (key, member) in members {
@@ -119,14 +126,14 @@ fn walk(value: &Value, place: &str, name: &str, places: &mut Vec<String>) {
                     continue;
                 }
                 let place = format!("{place}/{}", key.replace('~', "~0").replace('/', "~1"));
-                walk(member, &place, key, places);
+                walk(member, &place, key, walked, places);
                 places.push(place);
             }
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
                 let place = format!("{place}/{index}");
-                walk(item, &place, "", places);
+                walk(item, &place, "", walked, places);
                 places.push(place);
             }
         }

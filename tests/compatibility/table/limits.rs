@@ -207,8 +207,7 @@ pub fn rows() -> Vec<Row> {
         ],
     ));
     // Generated clients may use another type for it; the wire is the same.
-    let page =
-        |format: &str| json!({ "type": "integer", "minimum": 1, "maximum": 100, "format": format });
+    let page = |format: &str| json!({ "type": "integer", "minimum": 1, "maximum": 100.0, "format": format });
     rows.push(alike(
         "a format that the bounds are within",
         [request(page("int64")), request(page("uint8"))],
