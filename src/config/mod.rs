@@ -25,7 +25,7 @@ pub use passwords::Passwords;
 pub use secret::Secret;
 pub use secrets::{Secrets, is_placeholder};
 pub use server::{CorsOrigins, Server, Tls};
-pub use source::{Effective, Problem, Source, duration, without_userinfo};
+pub use source::{Effective, Problem, Source, duration, without_secrets};
 pub use tokens::{Algorithm, Tokens};
 
 /// One setting: how it is spelled, what it means and what it may be.
