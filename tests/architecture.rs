@@ -305,8 +305,6 @@ fn engines_are_named_in_the_engine_room_alone() {
     for source in sources()
         .iter()
         .filter(|source| !source.name().starts_with("store/db/"))
-        // DATABASE_URL is checked by the parser that will use it.
-        .filter(|source| source.name() != "config/database.rs")
     {
         for engine in ENGINES.iter().filter(|engine| names(&source.code, engine)) {
             violations.push(source.violation(format!("names {engine}")));

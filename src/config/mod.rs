@@ -9,6 +9,7 @@ mod limits;
 mod logging;
 mod mail;
 mod passwords;
+mod postgres;
 mod secret;
 mod secrets;
 mod server;
@@ -17,15 +18,16 @@ mod tokens;
 
 pub use accounts::Accounts;
 pub use backups::Backups;
-pub use database::{Certificate, Database, DatabaseUrl, Postgres};
+pub use database::{Database, DatabaseUrl};
 pub use limits::{Limit, Limits};
 pub use logging::{LogFormat, Logging};
 pub use mail::Mail;
 pub use passwords::Passwords;
+pub use postgres::{Certificate, Postgres};
 pub use secret::Secret;
 pub use secrets::{Secrets, is_placeholder};
 pub use server::{CorsOrigins, Server, Tls};
-pub use source::{Effective, Problem, Source, duration, without_userinfo};
+pub use source::{Effective, Problem, Source, duration, without_secrets};
 pub use tokens::{Algorithm, Tokens};
 
 /// One setting: how it is spelled, what it means and what it may be.

@@ -6,6 +6,8 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
+
 use super::env_file::{self, BadLine};
 use super::{Setting, catalogue};
 
@@ -164,7 +166,7 @@ impl Source {
             let found = if setting.secret {
                 format!("{} characters (not shown)", raw.chars().count())
             } else {
-                format!("{:?}", without_userinfo(&raw))
+                format!("{:?}", without_secrets(&raw))
             };
             self.refuse(setting, found);
         }
@@ -184,7 +186,7 @@ impl Source {
         let value = if setting.secret && !raw.is_empty() {
             "********"
         } else {
-            &without_userinfo(raw)
+            &without_secrets(raw)
         };
         self.effective.push(Effective {
             name: setting.name,
@@ -203,13 +205,31 @@ impl Source {
     }
 }
 
-/// The text, with what a URL says between `://` and `@` masked: it is a password more often than not.
-pub fn without_userinfo(text: &str) -> String {
-    let masked = text.split_once("://").and_then(|(scheme, rest)| {
-        let (_userinfo, host) = rest.rsplit_once('@')?;
-        Some(format!("{scheme}://********@{host}"))
-    });
-    masked.unwrap_or_else(|| text.to_owned())
+/// The text as it may be shown: of a URL, what stands between `://` and `@` is masked, for it is a password more often than
+/// not, and so is every parameter that is called one.
+pub fn without_secrets(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_owned();
+    };
+    let (userinfo, rest) = match rest.rsplit_once('@') {
+        Some((_userinfo, rest)) => ("********@", rest),
+        None => ("", rest),
+    };
+    let Some((address, query)) = rest.split_once('?') else {
+        return format!("{scheme}://{userinfo}{rest}");
+    };
+    let query: Vec<String> = query.split('&').map(without_password).collect();
+    format!("{scheme}://{userinfo}{address}?{}", query.join("&"))
+}
+
+fn without_password(parameter: &str) -> String {
+    let name = parameter.split('=').next().unwrap_or_default();
+    let spelled_out = percent_decode_str(name).decode_utf8_lossy();
+    if spelled_out.to_ascii_lowercase().contains("password") {
+        format!("{name}=********")
+    } else {
+        parameter.to_owned()
+    }
 }
 
 fn is_unknown(name: &str) -> bool {
@@ -290,6 +310,32 @@ mod tests {
                 .iter()
                 .all(|e| !e.value.contains("s3cr3t"))
         );
+    }
+
+    #[test]
+    fn passwords_among_the_parameters_of_urls_are_masked_too() {
+        for (url, shown) in [
+            (
+                "postgresql://db?password=s3cr3t",
+                "postgresql://db?password=********",
+            ),
+            (
+                "postgresql://ada@db/app?sslmode=require&PassWord=s3=cr3t&x=1",
+                "postgresql://********@db/app?sslmode=require&PassWord=********&x=1",
+            ),
+            (
+                "postgresql://db?ssl%70assword=s3cr3t&password",
+                "postgresql://db?ssl%70assword=********&password=********",
+            ),
+            (
+                "postgresql://db/app?sslmode=require",
+                "postgresql://db/app?sslmode=require",
+            ),
+            ("sqlite:///./app.db", "sqlite:///./app.db"),
+            ("8000", "8000"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
     }
 
     #[test]

@@ -64,3 +64,43 @@ fn check_config_shows_what_is_in_force_and_every_problem() {
         "looking changes nothing"
     );
 }
+
+/// What cannot be used of a URL is found without a server, in the same words by every command, and shows no password.
+#[test]
+fn a_url_that_cannot_be_used_is_told_without_its_password() {
+    let folder = folder();
+    for parameter in [
+        "connect_timeout=soon",
+        "target_session_attrs=primary",
+        "no_such_parameter=1",
+        "sslmode=sometimes",
+        "password=s3cr3t",
+    ] {
+        let url = format!("postgresql://ada:s3cr3t@db.example.com/accounts?{parameter}");
+        let settings = [
+            ("DATABASE_URL", url.as_str()),
+            ("SECRET_KEY", SECRET),
+            ("PORT", "x"),
+        ];
+        let checked = run(folder.path(), &["check-config"], &settings);
+        let started = run(folder.path(), &["serve"], &settings[..2]);
+        for (ran, start) in [(&checked, "problem: "), (&started, "vestibule: ")] {
+            expect_code(ran, 2);
+            let told = stderr(ran);
+            let expected = format!(
+                "{start}DATABASE_URL: found \"postgresql://********@db.example.com/accounts?{}\"; allowed: ",
+                parameter.replace("s3cr3t", "********")
+            );
+            assert!(told.starts_with(&expected), "{told}");
+            assert!(
+                !told.contains("s3cr3t") && !stdout(ran).contains("s3cr3t"),
+                "{told}"
+            );
+        }
+        assert!(
+            stderr(&checked).contains("problem: PORT: "),
+            "everything at once"
+        );
+        assert_eq!(stderr(&started).lines().count(), 1);
+    }
+}

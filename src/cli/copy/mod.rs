@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, Command};
 use self::progress::{Bar, Lines};
 use super::{Exit, Outcome, runtime};
 use crate::clock::{SharedClock, SystemClock};
-use crate::config::{DatabaseUrl, catalogue, without_userinfo};
+use crate::config::{DatabaseUrl, catalogue, without_secrets};
 use crate::ids::{Ids, InstanceId, SystemRandom};
 use crate::store::copy::{Copied, Copy, Error};
 use crate::store::db::Db;
@@ -81,7 +81,7 @@ pub fn run(matches: &ArgMatches) -> Outcome {
 /// A URL as it may be shown.
 fn text(matches: &ArgMatches, flag: &str) -> String {
     let text = matches.get_one::<String>(flag);
-    without_userinfo(text.map(String::as_str).unwrap_or_default())
+    without_secrets(text.map(String::as_str).unwrap_or_default())
 }
 
 impl Place {

@@ -25,6 +25,9 @@ pub enum Error {
     /// The database cannot be reached, read or written now: full disk, lost file, locked by another process.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// The client library can do nothing with the URL.
+    #[error("the URL cannot be used: {0}")]
+    Url(String),
     /// The schema is not the one this program is made for.
     #[error("{0}")]
     Schema(String),

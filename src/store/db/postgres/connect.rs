@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::error::from_library;
+use super::error::{from_library, with_sources};
 use super::{hosts, tls};
 use crate::config;
 use crate::store::db::{Error, Result};
@@ -44,7 +44,7 @@ pub fn pool(url: &config::Postgres, home: Handle) -> Result<Pool> {
         home,
         is_session: true,
     };
-    let config = library_config(url);
+    let config = library_config(url)?;
     // The limit of our own comes first, and lets nothing live on that nobody waits for.
     let create_timeout = hosts::time_for_all(&config) + SLACK;
     let manager = Manager::from_connect(
@@ -71,7 +71,7 @@ pub async fn alone(url: &config::Postgres) -> Result<Client> {
         home: Handle::current(),
         is_session: false,
     };
-    let config = library_config(url);
+    let config = library_config(url)?;
     let time = hosts::time_for_all(&config) + SLACK;
     match tokio::time::timeout(time, opener.connect(&config)).await {
         Ok(opened) => opened.map(|(client, _task)| client).map_err(from_library),
@@ -79,8 +79,13 @@ pub async fn alone(url: &config::Postgres) -> Result<Client> {
     }
 }
 
-fn library_config(url: &config::Postgres) -> Config {
-    let mut config = url.connect.clone();
+/// What the client library is told.
+///
+/// # Errors
+/// [`Error::Url`], which says what is wrong and shows nothing of the URL.
+fn library_config(url: &config::Postgres) -> Result<Config> {
+    let parsed = url.url.reveal().parse::<Config>();
+    let mut config = parsed.map_err(|error| Error::Url(with_sources(&error)))?;
     if config.get_application_name().is_none() {
         config.application_name("vestibule");
     }
@@ -90,7 +95,7 @@ fn library_config(url: &config::Postgres) -> Config {
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(SILENCE);
     }
-    config
+    Ok(config)
 }
 
 /// A place among those who may hold a connection for long. It is waited for as a connection is.
@@ -142,5 +147,170 @@ impl Connect for Opener {
                 Ok(Err(_)) | Err(_) => std::future::pending().await,
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+
+    use super::*;
+    use crate::config::{Certificate, DatabaseUrl, Secret};
+
+    /// What the library makes of a URL that the settings let through.
+    fn through_settings(url: &str) -> Option<Result<Config>> {
+        match DatabaseUrl::parse(url)? {
+            DatabaseUrl::Postgres(url) => Some(library_config(&url)),
+            _ => None,
+        }
+    }
+
+    #[track_caller]
+    fn parsed(url: &str) -> Config {
+        let parsed = through_settings(url).expect("the settings let it through");
+        parsed.expect("the library takes it")
+    }
+
+    #[test]
+    fn the_library_finds_everything_in_its_place() {
+        let one =
+            parsed("postgresql+asyncpg://ada:s%40crt@db.example.com:6432/accounts?ssl=verify-full");
+        assert_eq!(one.get_user(), Some("ada"));
+        assert_eq!(one.get_password(), Some(&b"s@crt"[..]));
+        assert_eq!(one.get_hosts(), [Host::Tcp("db.example.com".to_owned())]);
+        assert_eq!(one.get_ports(), [6432]);
+        assert_eq!(one.get_dbname(), Some("accounts"));
+        assert_eq!(one.get_ssl_mode(), SslMode::Require);
+        assert_eq!(one.get_application_name(), Some("vestibule"));
+        assert_eq!(one.get_connect_timeout(), Some(&CONNECT_TIMEOUT));
+        let other = parsed("postgres://ada@[::1]/?application_name=hall&connect_timeout=7");
+        assert_eq!(other.get_hosts(), [Host::Tcp("::1".to_owned())]);
+        assert_eq!(other.get_ports(), [5432]);
+        assert_eq!(other.get_ssl_mode(), SslMode::Prefer);
+        assert_eq!(other.get_application_name(), Some("hall"));
+        assert_eq!(other.get_connect_timeout(), Some(&Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn of_several_hosts_the_one_that_takes_writes_is_meant() {
+        let attributes = |url| parsed(url).get_target_session_attrs();
+        assert_eq!(
+            attributes("postgres://ada@one:5432,two:5433/accounts"),
+            TargetSessionAttrs::ReadWrite
+        );
+        assert_eq!(
+            attributes("postgres://ada@one,two/accounts?target_session_attrs=any"),
+            TargetSessionAttrs::Any
+        );
+        assert_eq!(
+            attributes("postgres://ada@one/accounts"),
+            TargetSessionAttrs::Any
+        );
+    }
+
+    /// Parameters of the library, and some that it does not have.
+    const NAMES: &[&str] = &[
+        "application_name",
+        "channel_binding",
+        "connect_timeout",
+        "dbname",
+        "hostaddr",
+        "keepalives",
+        "keepalives_idle",
+        "keepalives_interval",
+        "keepalives_retries",
+        "load_balance_hosts",
+        "options",
+        "port",
+        "sslnegotiation",
+        "target_session_attrs",
+        "tcp_user_timeout",
+        "connect%5Ftimeout",
+        "Port",
+        "ports",
+        "sslcert",
+        "",
+    ];
+    const VALUES: &[&str] = &[
+        "",
+        "0",
+        "7",
+        "-7",
+        "%37",
+        "+7",
+        "7.5",
+        "65536",
+        "5432,,6432",
+        "%ff",
+        "x y",
+        "any",
+        "disable",
+        "direct",
+        "postgres",
+        "prefer",
+        "primary",
+        "random",
+        "read-only",
+        "read-write",
+        "require",
+        "127.0.0.1",
+        "127.0.0.1,::1",
+        "127.0.0.1,",
+        "localhost",
+    ];
+
+    /// Otherwise a bad value would be found when the service starts only, or a good one refused.
+    #[test]
+    fn settings_and_library_know_the_same_parameters_and_values() {
+        let mut taken = 0;
+        for name in NAMES {
+            for value in VALUES {
+                let url = format!("postgresql://ada@db/accounts?{name}={value}");
+                let by_library = url.parse::<Config>().is_ok();
+                let by_settings = through_settings(&url);
+                assert_eq!(by_settings.is_some(), by_library, "{url}");
+                assert!(by_settings.is_none_or(|parsed| parsed.is_ok()), "{url}");
+                taken += usize::from(by_library);
+            }
+        }
+        assert!(taken > 100, "{taken}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        /// No spelling gets past the settings that the library reads in another way.
+        #[test]
+        fn what_the_settings_let_through_the_library_takes(
+            credentials in "[a%:/?@4]{0,4}@?",
+            address in r"[ab\[\]:,/%2F@?1]{1,8}",
+            query in "(\\?[a&=@%]{0,3}(&?(host|user|port)=[a1,/@]{0,3}){0,2})?",
+        ) {
+            let url = format!("postgresql://{credentials}{address}{query}");
+            if let Some(parsed) = through_settings(&url) {
+                let parsed = parsed.expect("taken");
+                prop_assert!(parsed.get_user().is_some_and(|user| !user.is_empty()));
+                prop_assert!(!parsed.get_hosts().is_empty());
+                prop_assert!(!parsed.get_hosts().contains(&Host::Tcp(String::new())));
+                prop_assert_eq!(parsed.get_ssl_mode(), SslMode::Prefer);
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_library_refuses_is_told_without_the_url() {
+        let url = config::Postgres {
+            url: Secret::new("postgresql://ada:s3cr3t@db/accounts?connect_timeout=s3cr3t"),
+            certificate: Certificate::Any,
+            roots: None,
+            pool_size: 2,
+        };
+        let refused = library_config(&url).expect_err("no number").to_string();
+        assert!(refused.contains("`connect_timeout`"), "{refused}");
+        assert!(
+            !refused.contains("s3cr3t") && !refused.contains('\n'),
+            "{refused}"
+        );
     }
 }

@@ -96,7 +96,7 @@ fn column_of(refusal: &DbError) -> String {
 }
 
 /// The message with those of its causes: "error connecting to server: connection refused".
-fn with_sources(error: &tokio_postgres::Error) -> String {
+pub fn with_sources(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
