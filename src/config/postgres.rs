@@ -38,8 +38,11 @@ pub enum Certificate {
     SignedForHost,
 }
 
+/// Whether a parameter may have this value.
+type Rule = fn(&str) -> bool;
+
 /// The parameters that are handed on, and what their values may be.
-const PARAMETERS: &[(&str, fn(&str) -> bool)] = &[
+const PARAMETERS: &[(&str, Rule)] = &[
     ("application_name", |_| true),
     ("channel_binding", |value| {
         matches!(value, "disable" | "prefer" | "require")
