@@ -3,8 +3,10 @@
 //! The rooms of the house, and the arrows between them. Nothing points back.
 //!
 //! ```text
-//! cli → app → {api, worker} → domain → {store, password, token} → {config, clock, ids}
+//! cli → app → {api, worker} → domain → {store, password, token, mail} → {text} → {config, clock, ids}
 //! ```
+//!
+//! `api` and `domain` use `text` too.
 
 /// HTTP: requests in, responses out, and the manners that all of them share.
 pub mod api;
@@ -20,10 +22,14 @@ pub mod config;
 pub mod domain;
 /// The injected source of ids and random bytes.
 pub mod ids;
+/// Composing mails and handing them over.
+pub mod mail;
 /// Hashing, checking and judging passwords.
 pub mod password;
 /// The repository and the database engines under it.
 pub mod store;
+/// Languages, texts and templates of what people read.
+pub mod text;
 /// Access tokens, refresh tokens and the keys they are made with.
 pub mod token;
 /// Background jobs.

@@ -14,9 +14,10 @@ const HEIGHTS: &[(&str, u8)] = &[
     ("password", 4),
     ("token", 4),
     ("mail", 4),
-    ("config", 5),
-    ("clock", 5),
-    ("ids", 5),
+    ("text", 5),
+    ("config", 6),
+    ("clock", 6),
+    ("ids", 6),
 ];
 
 /// Uses between rooms of one height, each with its reason.
@@ -34,7 +35,7 @@ const ENGINES: &[&str] = &[
 /// HTTP crates; nothing below `api` knows of requests and answers.
 const HTTP: &[&str] = &["poem", "poem_openapi", "hyper", "hyper_util", "http"];
 const KNOWS_NO_HTTP: &[&str] = &[
-    "domain", "store", "password", "token", "mail", "worker", "clock", "ids",
+    "domain", "store", "password", "token", "mail", "text", "worker", "clock", "ids",
 ];
 
 /// What asks the system for the time, and the files that may.

@@ -13,6 +13,7 @@ mod postgres;
 mod secret;
 mod secrets;
 mod server;
+mod smtp;
 mod source;
 mod tokens;
 
@@ -21,12 +22,13 @@ pub use backups::Backups;
 pub use database::{Database, DatabaseUrl};
 pub use limits::{Limit, Limits};
 pub use logging::{LogFormat, Logging};
-pub use mail::Mail;
+pub use mail::{LinkTemplates, Mail, MailTransport, Notices, Product};
 pub use passwords::Passwords;
 pub use postgres::{Certificate, Postgres};
 pub use secret::Secret;
 pub use secrets::{Secrets, is_placeholder};
 pub use server::{CorsOrigins, Server, Tls};
+pub use smtp::{Smtp, SmtpTls};
 pub use source::{Effective, Problem, Source, duration, without_secrets};
 pub use tokens::{Algorithm, Tokens};
 
@@ -130,9 +132,7 @@ impl Settings {
                 self.passwords.cost
             ));
         }
-        if self.mail.smtp_url.is_some() {
-            warnings.push("SMTP_URL is set, but this version sends no mail yet".to_owned());
-        }
+        warnings.extend(self.mail.warnings(self.server.public_url.as_deref()));
         if self.server.metrics_addr.is_some() {
             warnings.push("METRICS_ADDR is set, but this version serves no metrics yet".to_owned());
         }

@@ -163,7 +163,7 @@ impl Server {
 }
 
 /// An absolute HTTP URL whose authority is a host and perhaps a port.
-fn http_url(text: &str) -> Option<Uri> {
+pub(super) fn http_url(text: &str) -> Option<Uri> {
     let uri: Uri = text.parse().ok()?;
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
     let authority = uri.authority()?;
