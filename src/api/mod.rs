@@ -11,6 +11,7 @@ mod context;
 mod cores;
 mod cors;
 mod docs;
+mod email;
 mod entity_tag;
 mod error_body;
 mod fields;
@@ -40,6 +41,7 @@ use poem_openapi::OpenApi;
 fn apis() -> impl OpenApi {
     (
         auth::AuthApi,
+        email::EmailApi,
         account::AccountApi,
         users::UsersApi,
         service::ServiceApi,
