@@ -146,7 +146,7 @@ impl App {
             self.services.clone(),
             limiters,
             self.settings.server.clone(),
-        );
+        )?;
         Ok(Bound {
             address: serving.address,
             services: self.services,

@@ -19,6 +19,7 @@ mod front;
 mod idempotency;
 mod limits;
 mod objects;
+mod pages;
 mod preconditions;
 mod problem;
 mod result;

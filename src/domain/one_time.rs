@@ -1,8 +1,10 @@
-//! Using up a token of a mail.
+//! Tokens of mails: whose one is, and using it up.
 
-use super::{Error, Result};
+use super::links::Page;
+use super::{Error, Result, Services, purpose};
 use crate::clock::Timestamp;
 use crate::store::db::Tx;
+use crate::store::registrations;
 use crate::store::one_time_tokens::{self, OneTime};
 use crate::store::users::{self, Contact};
 use crate::token::OneTimeToken;
@@ -13,6 +15,31 @@ use crate::token::OneTimeToken;
 /// [`Error::InvalidToken`] for what cannot be one.
 pub(super) fn parse(text: &str) -> Result<OneTimeToken> {
     OneTimeToken::parse(text).ok_or(Error::InvalidToken)
+}
+
+/// The name of whoever has the token that a page was opened with. Leaves the token as it is.
+///
+/// # Errors
+/// [`Error::InvalidToken`] for one that is wrong, used or expired.
+pub async fn username(services: &Services, page: Page, token: &str) -> Result<String> {
+    let token = parse(token)?;
+    let now = services.now();
+    let mut tx = services.db.read().await?;
+    let found = one_time_tokens::find(&mut tx, &token.hash(), purpose::of(page), now).await?;
+    let found = found.ok_or(Error::InvalidToken)?;
+    let name = match (found.user_id, found.registration_id) {
+        (Some(id), _) => {
+            let contact = users::contact(&mut tx, id).await?;
+            let contact = contact.filter(|contact| contact.is_active);
+            contact.map(|contact| contact.username)
+        }
+        (None, Some(id)) => {
+            let registration = registrations::find(&mut tx, id, now).await?;
+            registration.map(|registration| registration.username)
+        }
+        (None, None) => None,
+    };
+    name.ok_or(Error::InvalidToken)
 }
 
 /// Takes a token away; of two at one moment one gets it.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::links::Page;
+
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -21,3 +23,14 @@ pub const UNDO_EMAIL_CHANGE_LIFETIME: Duration = Duration::from_secs(7 * DAY.as_
 
 pub const SECURE_ACCOUNT: &str = "secure_account";
 pub const SECURE_ACCOUNT_LIFETIME: Duration = Duration::from_secs(7 * DAY.as_secs());
+
+/// What the tokens are for that lead to a page.
+pub const fn of(page: Page) -> &'static str {
+    match page {
+        Page::VerifyEmail => VERIFY_EMAIL,
+        Page::ResetPassword => RESET_PASSWORD,
+        Page::ConfirmEmailChange => CHANGE_EMAIL,
+        Page::UndoEmailChange => UNDO_EMAIL_CHANGE,
+        Page::SecureAccount => SECURE_ACCOUNT,
+    }
+}

@@ -19,6 +19,7 @@ use vestibule::ids::SystemRandom;
 use self::specification::Received;
 use crate::database::TestDatabase;
 
+pub mod mails;
 pub mod specification;
 
 /// A password that the service finds strong.

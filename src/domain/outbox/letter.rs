@@ -26,7 +26,6 @@ pub(super) struct Draft<'a> {
 
 /// A token to put into a letter.
 struct Carried {
-    purpose: &'static str,
     page: Page,
     lifetime: Duration,
     token: OneTime,
@@ -62,7 +61,6 @@ impl Draft<'_> {
             return Ok(None);
         }
         let carried = Carried {
-            purpose: purpose::VERIFY_EMAIL,
             page: Page::VerifyEmail,
             lifetime: purpose::VERIFY_EMAIL_LIFETIME,
             token: to(&contact),
@@ -87,7 +85,6 @@ impl Draft<'_> {
         registration: Registration,
     ) -> Result<(Letter, Option<Contact>)> {
         let carried = Carried {
-            purpose: purpose::VERIFY_EMAIL,
             page: Page::VerifyEmail,
             lifetime: purpose::VERIFY_EMAIL_LIFETIME,
             token: OneTime {
@@ -114,7 +111,6 @@ impl Draft<'_> {
             return Ok(None);
         }
         let carried = Carried {
-            purpose: purpose::RESET_PASSWORD,
             page: Page::ResetPassword,
             lifetime: match self.kind {
                 Kind::SetPassword => purpose::SET_PASSWORD_LIFETIME,
@@ -142,7 +138,6 @@ impl Draft<'_> {
         // Of several addresses asked for the last one counts.
         one_time_tokens::delete_of(tx, contact.id, purpose::CHANGE_EMAIL).await?;
         let carried = Carried {
-            purpose: purpose::CHANGE_EMAIL,
             page: Page::ConfirmEmailChange,
             lifetime: purpose::CHANGE_EMAIL_LIFETIME,
             token: OneTime {
@@ -193,13 +188,11 @@ impl Draft<'_> {
         let carried = match (self.kind, self.facts.can_be_undone) {
             (Kind::EmailChanged, false) => None,
             (Kind::EmailChanged, true) => Some(Carried {
-                purpose: purpose::UNDO_EMAIL_CHANGE,
                 page: Page::UndoEmailChange,
                 lifetime: purpose::UNDO_EMAIL_CHANGE_LIFETIME,
                 token: self.at_recipient(&contact),
             }),
             _ => Some(Carried {
-                purpose: purpose::SECURE_ACCOUNT,
                 page: Page::SecureAccount,
                 lifetime: purpose::SECURE_ACCOUNT_LIFETIME,
                 token: self.at_recipient(&contact),
@@ -266,15 +259,10 @@ impl Draft<'_> {
 
     /// Stores the token of this mail and links to it. Its life begins now.
     async fn carry(&self, tx: &mut Tx<'_>, carried: Carried) -> Result<Values> {
-        let token = self.services.mailed.token(self.mail.id, carried.purpose);
-        one_time_tokens::put(
-            tx,
-            &token.hash(),
-            carried.purpose,
-            &carried.token,
-            self.now.plus(carried.lifetime),
-        )
-        .await?;
+        let purpose = purpose::of(carried.page);
+        let token = self.services.mailed.token(self.mail.id, purpose);
+        let expires_at = self.now.plus(carried.lifetime);
+        one_time_tokens::put(tx, &token.hash(), purpose, &carried.token, expires_at).await?;
         Ok(Values {
             link: Some(self.services.links.to(carried.page, &token).to_string()),
             valid_for: Some(carried.lifetime),
