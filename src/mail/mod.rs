@@ -1,16 +1,22 @@
 //! Mails: composes a letter in its reader's language and hands it over to a mail server, or writes it into a folder.
 //! Knows neither who is told what nor when it is tried again: that is for the domain.
 
+mod compose;
+mod folder;
 mod kind;
 mod letter;
+mod smtp;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use compose::Composer;
+use folder::Folder;
 pub use kind::Kind;
 pub use letter::Letter;
+use smtp::Server;
 
-use crate::config;
+use crate::config::{self, MailTransport};
 use crate::text::Texts;
 pub use crate::text::Values;
 
@@ -25,11 +31,6 @@ pub enum MailError {
     Authority { path: PathBuf, problem: String },
     #[error("SMTP_URL: {0}")]
     Tls(String),
-    #[error("MAIL_OUTBOX_DIR: found {}: {source}; allowed: a folder that can be made and written", folder.display())]
-    Folder {
-        folder: PathBuf,
-        source: std::io::Error,
-    },
 }
 
 /// Where a mail has gone.
@@ -44,14 +45,14 @@ pub enum Sent {
 /// Why a mail was not sent. The messages are for operators: they may hold the recipient's address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// The server cannot be reached or does not talk to us: it would be the same for every mail.
-    #[error("the mail server cannot be used: {0}")]
+    /// The server cannot be reached or does not work for us: it would be the same for every mail.
+    #[error("mail cannot be handed over: {0}")]
     Unreachable(String),
-    /// Not now: it may work later.
-    #[error("the mail server asks to try again later: {0}")]
+    /// Not now: it may work later. When the connection broke after the whole mail was sent, it may also have worked.
+    #[error("the mail server did not take the mail this time: {0}")]
     Temporary(String),
     /// Not this mail, however often it is tried.
-    #[error("the mail server refuses: {message}")]
+    #[error("the mail server refuses the mail: {message}")]
     Refused {
         message: String,
         /// No mail can reach this address.
@@ -64,23 +65,42 @@ pub enum SendError {
 
 /// Composes and sends mails.
 pub struct Mailer {
-    texts: Arc<Texts>,
+    composer: Composer,
+    transport: Transport,
+}
+
+enum Transport {
+    Smtp(Arc<Server>),
+    Folder(Folder),
 }
 
 impl Mailer {
     /// Prepares sending as the settings say. `public_host`: the host that the service is called by, for the sender's
     /// address where none is set. Connects to nothing.
     pub fn new(
-        _settings: &config::Mail,
-        _public_host: Option<&str>,
+        settings: &config::Mail,
+        public_host: Option<&str>,
         texts: Arc<Texts>,
     ) -> Result<Self, MailError> {
-        Ok(Self { texts })
+        Ok(Self {
+            composer: Composer::new(settings, public_host, texts)?,
+            transport: match &settings.transport {
+                MailTransport::Smtp(smtp) => Transport::Smtp(Server::new(smtp, public_host)?),
+                MailTransport::Folder(folder) => Transport::Folder(Folder::new(folder)),
+            },
+        })
     }
 
-    /// Composes and sends `letter`. May be called again with the same letter: it then carries the same Message-ID.
+    /// Composes and sends `letter`, within five minutes. May be called again with the same letter: it then carries the same
+    /// Message-ID, and replaces the file of before.
     pub async fn send(&self, letter: &Letter) -> Result<Sent, SendError> {
-        let language = self.texts.language(letter.language.as_deref());
-        Err(SendError::Defect(format!("{language}: sending follows")))
+        let message = self.composer.compose(letter)?;
+        match &self.transport {
+            Transport::Smtp(server) => {
+                server.send(&message).await?;
+                Ok(Sent::Smtp)
+            }
+            Transport::Folder(folder) => folder.write(letter, message.formatted()).await,
+        }
     }
 }

@@ -33,3 +33,49 @@ impl fmt::Debug for Values {
             .finish_non_exhaustive()
     }
 }
+
+impl Values {
+    /// These without control characters and without those that turn the direction of writing (Unicode TR 36 §2.7): a value is
+    /// somebody's input, and must neither end a line nor show as something else.
+    pub(super) fn clean(&self) -> Self {
+        let clean = |text: &Option<String>| {
+            let text = text.as_deref()?;
+            let text: String = text.chars().filter(|c| !is_hidden(*c)).collect();
+            (!text.is_empty()).then_some(text)
+        };
+        Self {
+            username: clean(&self.username),
+            link: clean(&self.link),
+            valid_for: self.valid_for,
+            code: clean(&self.code),
+            when: self.when,
+            ip: clean(&self.ip),
+            device: clean(&self.device),
+            email: clean(&self.email),
+        }
+    }
+
+    /// Something in every field, to try texts with.
+    pub(super) fn sample() -> Self {
+        let some = |text: &str| Some(text.to_owned());
+        Self {
+            username: some("ada"),
+            link: some("https://accounts.example.com/verify#token"),
+            valid_for: Some(Duration::from_secs(1800)),
+            code: some("123456"),
+            when: Some(Timestamp::from_millis(0)),
+            ip: some("203.0.113.7"),
+            device: some("Firefox, Linux"),
+            email: some("a•••@example.com"),
+        }
+    }
+}
+
+/// Control characters, line and paragraph separators, and bidirectional formatting.
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
+}

@@ -1,0 +1,129 @@
+//! Makes a message of a letter: headers, and the words in plain text and in HTML. Sends nothing.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use lettre::{Address, Message};
+
+use super::{Kind, Letter, MailError, SendError, Values};
+use crate::config;
+use crate::text::Texts;
+
+/// Before the `@` where no sender is set.
+const SENDER: &str = "accounts";
+
+/// Headers that are the same for every mail: answering machines stay silent (RFC 3834 §5; Exchange has its own).
+const AUTOMATIC: [(&str, &str); 2] = [
+    ("Auto-Submitted", "auto-generated"),
+    ("X-Auto-Response-Suppress", "All"),
+];
+
+/// Composes messages.
+pub struct Composer {
+    from: Mailbox,
+    texts: Arc<Texts>,
+}
+
+impl Composer {
+    /// The sender is `MAIL_FROM`, or made of the host; it bears the product's name where it has none.
+    pub fn new(
+        settings: &config::Mail,
+        public_host: Option<&str>,
+        texts: Arc<Texts>,
+    ) -> Result<Self, MailError> {
+        let mut from: Mailbox = match &settings.from {
+            Some(from) => from.parse().map_err(|_| MailError::From {
+                found: from.clone(),
+            })?,
+            None => Mailbox::new(None, default_sender(public_host)?),
+        };
+        let name = from.name.take().filter(|name| !name.is_empty());
+        from.name = Some(name.unwrap_or_else(|| settings.product.name.clone()));
+        Ok(Self { from, texts })
+    }
+
+    pub fn compose(&self, letter: &Letter) -> Result<Message, SendError> {
+        if let Some(missing) = letter.kind.missing(&letter.values) {
+            return Err(defect(format!(
+                "{} without {missing}",
+                letter.kind.as_str()
+            )));
+        }
+        let to = address(&letter.to).ok_or_else(|| defect("no address to send it to"))?;
+        let language = self.texts.language(letter.language.as_deref());
+        let values = harmless(letter.kind, &letter.values);
+        let rendered = self.texts.mail(language, letter.kind.as_str(), &values);
+        let rendered = rendered.map_err(defect)?;
+        let mut builder = Message::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(None, to))
+            .subject(rendered.subject)
+            .date(moment(letter))
+            .message_id(Some(format!(
+                "<{}@{}>",
+                letter.id,
+                self.from.email.domain()
+            )));
+        for (name, value) in AUTOMATIC {
+            builder = builder.raw_header(header(name, value)?);
+        }
+        builder
+            .raw_header(header("Content-Language", language)?)
+            .multipart(MultiPart::alternative_plain_html(
+                rendered.text,
+                rendered.html,
+            ))
+            .map_err(defect)
+    }
+}
+
+fn defect(problem: impl ToString) -> SendError {
+    SendError::Defect(problem.to_string())
+}
+
+fn header(name: &'static str, value: &str) -> Result<HeaderValue, SendError> {
+    let name = HeaderName::new_from_ascii(name.to_owned()).map_err(defect)?;
+    Ok(HeaderValue::new(name, value.to_owned()))
+}
+
+/// `accounts@example.com`; at an address literal (RFC 5321 §4.1.3) where the host is an address.
+fn default_sender(public_host: Option<&str>) -> Result<Address, MailError> {
+    let host = public_host.unwrap_or("localhost");
+    let domain = match host.trim_matches(['[', ']']).parse() {
+        Ok(IpAddr::V4(address)) => format!("[{address}]"),
+        Ok(IpAddr::V6(address)) => format!("[IPv6:{address}]"),
+        Err(_) => host.to_owned(),
+    };
+    let found = format!("{SENDER}@{domain}");
+    Address::new(SENDER, domain).map_err(|_| MailError::From { found })
+}
+
+/// An address with its domain in ASCII (RFC 5891), so that only a local part in other letters asks for SMTPUTF8.
+fn address(text: &str) -> Option<Address> {
+    let (local, domain) = text.rsplit_once('@')?;
+    let domain = idna::domain_to_ascii(domain).ok()?;
+    Address::new(local, domain).ok()
+}
+
+/// When it was written: a mail that is tried again is the same mail.
+fn moment(letter: &Letter) -> SystemTime {
+    let since = Duration::from_secs(letter.at.seconds().max(0).unsigned_abs());
+    SystemTime::UNIX_EPOCH + since
+}
+
+/// Mail programs make links of names such as `example.com`. Whoever enters a stranger's address chooses the name with which
+/// we greet that stranger; it must not be able to lead anywhere.
+fn harmless(kind: Kind, values: &Values) -> Values {
+    let mut values = values.clone();
+    if kind.reaches_strangers() {
+        let is_plain = |name: &String| !name.contains(['.', '/', ':', '@']);
+        values.username = values.username.filter(is_plain);
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests;

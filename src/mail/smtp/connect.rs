@@ -1,0 +1,126 @@
+//! Opens connections to the mail server: TCP, TLS as the settings say, and logging in.
+
+use std::fs;
+use std::time::Duration;
+
+use lettre::transport::smtp::Error;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{
+    AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters,
+};
+use lettre::transport::smtp::extension::ClientId;
+use tokio::time::timeout;
+
+use super::COMMAND;
+use crate::config::{Smtp, SmtpTls};
+use crate::mail::MailError;
+
+/// For each of a host's addresses.
+const ADDRESS: Duration = Duration::from_secs(20);
+
+/// Makes connections.
+pub struct Dialler {
+    host: String,
+    port: u16,
+    name: ClientId,
+    security: Security,
+    credentials: Option<Credentials>,
+}
+
+enum Security {
+    None,
+    /// TLS from the first byte on.
+    Implicit(TlsParameters),
+    StartTls(TlsParameters),
+    /// STARTTLS where it is offered.
+    Opportunistic(TlsParameters),
+}
+
+impl Dialler {
+    pub fn new(settings: &Smtp, name: Option<&str>) -> Result<Self, MailError> {
+        let security = match settings.tls {
+            SmtpTls::None => Security::None,
+            SmtpTls::Opportunistic => Security::Opportunistic(tls(settings)?),
+            SmtpTls::Required if settings.implicit_tls => Security::Implicit(tls(settings)?),
+            SmtpTls::Required => Security::StartTls(tls(settings)?),
+        };
+        let credentials = settings.credentials.as_ref();
+        Ok(Self {
+            host: settings.host.clone(),
+            port: settings.port,
+            name: client_id(name),
+            security,
+            credentials: credentials.map(|(user, password)| {
+                Credentials::new(user.clone(), password.reveal().to_owned())
+            }),
+        })
+    }
+
+    /// A connection on which mails can be handed over, or what is in the way.
+    pub async fn connect(&self) -> Result<AsyncSmtpConnection, String> {
+        let place = format!("{}:{}", self.host, self.port);
+        let implicit = match &self.security {
+            Security::Implicit(tls) => Some(tls.clone()),
+            _ => None,
+        };
+        let server = (self.host.as_str(), self.port);
+        let connecting =
+            AsyncSmtpConnection::connect_tokio1(server, Some(ADDRESS), &self.name, implicit, None);
+        let mut connection = in_time(&place, connecting).await?;
+        let start = match &self.security {
+            Security::StartTls(tls) => Some(tls),
+            Security::Opportunistic(tls) => Some(tls).filter(|_| connection.can_starttls()),
+            Security::None | Security::Implicit(_) => None,
+        };
+        if let Some(tls) = start {
+            let starting = connection.starttls(tls.clone(), &self.name);
+            in_time(&format!("STARTTLS with {place}"), starting).await?;
+        }
+        if let Some(credentials) = &self.credentials {
+            let mechanisms = [Mechanism::Plain, Mechanism::Login];
+            let logging_in = connection.auth(&mechanisms, credentials);
+            in_time(&format!("logging in to {place}"), logging_in).await?;
+        }
+        Ok(connection)
+    }
+}
+
+async fn in_time<T>(
+    what: &str,
+    doing: impl Future<Output = Result<T, Error>>,
+) -> Result<T, String> {
+    match timeout(COMMAND, doing).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err(super::outcome::one_line(&format!("{what}: {error}"))),
+        Err(_) => Err(format!("{what}: no answer within {} s", COMMAND.as_secs())),
+    }
+}
+
+/// A name that servers may look up; where there is none, lettre's, which is an address literal.
+fn client_id(name: Option<&str>) -> ClientId {
+    match name.filter(|name| name.contains('.') && !name.ends_with(|c: char| c.is_ascii_digit())) {
+        Some(name) => ClientId::Domain(name.to_owned()),
+        None => ClientId::default(),
+    }
+}
+
+fn tls(settings: &Smtp) -> Result<TlsParameters, MailError> {
+    let mut builder = TlsParameters::builder(settings.host.clone());
+    if let Some(path) = &settings.ca {
+        let broken = |problem: String| MailError::Authority {
+            path: path.clone(),
+            problem,
+        };
+        let pem = fs::read(path).map_err(|error| broken(error.to_string()))?;
+        let certificate = Certificate::from_pem(&pem).map_err(|error| broken(error.to_string()))?;
+        builder = builder.add_root_certificate(certificate);
+    } else if settings.tls == SmtpTls::Opportunistic {
+        // Where it might go without TLS as well, whose certificate it is protects nobody (RFC 7435).
+        builder = builder
+            .certificate_store(CertificateStore::None)
+            .dangerous_accept_invalid_certs(true)
+            .dangerous_accept_invalid_hostnames(true);
+    }
+    let built = builder.build();
+    built.map_err(|error| MailError::Tls(error.to_string()))
+}

@@ -1,0 +1,178 @@
+//! Hands messages over to the mail server, on a few connections that are used again. Knows at each step whether the server
+//! may have taken the message, so that none is sent twice without need.
+
+mod connect;
+mod outcome;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use lettre::Message;
+use lettre::address::Envelope;
+use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
+use lettre::transport::smtp::extension::{Extension, MailParameter};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::{MailError, SendError};
+use crate::config::Smtp;
+use connect::Dialler;
+use outcome::{Failure, Step};
+
+/// Connections at one time: mail servers count them by client, and some allow few.
+const CONNECTIONS: usize = 4;
+
+/// For one command.
+const COMMAND: Duration = Duration::from_secs(60);
+
+/// For the first command on a connection used before: one that hangs has been forgotten by the other side.
+const FIRST_AGAIN: Duration = Duration::from_secs(10);
+
+/// For the message and the answer to it. Servers look at it meanwhile, and a mail whose answer is not waited for is sent
+/// twice (RFC 5321 §4.5.3.2.6 asks for ten minutes).
+const MESSAGE: Duration = Duration::from_secs(180);
+
+/// For all of it.
+const WHOLE: Duration = Duration::from_secs(300);
+
+/// How long a connection without work is kept.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// The mail server and the connections to it.
+pub struct Server {
+    dialler: Dialler,
+    places: Semaphore,
+    parked: Mutex<Parked>,
+}
+
+/// Connections without work, each with a number of its own.
+#[derive(Default)]
+struct Parked {
+    connections: Vec<(u64, AsyncSmtpConnection)>,
+    next: u64,
+}
+
+impl Server {
+    /// `name`: what we say we are called (RFC 5321 §4.1.1.1).
+    pub fn new(settings: &Smtp, name: Option<&str>) -> Result<Arc<Self>, MailError> {
+        Ok(Arc::new(Self {
+            dialler: Dialler::new(settings, name)?,
+            places: Semaphore::new(CONNECTIONS),
+            parked: Mutex::default(),
+        }))
+    }
+
+    /// Hands `message` over. Waits for a free connection first, and then takes no longer than five minutes.
+    pub async fn send(self: &Arc<Self>, message: &Message) -> Result<(), SendError> {
+        // It is never closed.
+        let _place = self.places.acquire().await;
+        let sent = timeout(WHOLE, self.send_now(message)).await;
+        sent.unwrap_or_else(|_| Err(SendError::Temporary("it took too long".to_owned())))
+    }
+
+    async fn send_now(self: &Arc<Self>, message: &Message) -> Result<(), SendError> {
+        let bytes = message.formatted();
+        if let Some(connection) = self.take() {
+            match self
+                .hand_over(connection, message, &bytes, FIRST_AGAIN)
+                .await
+            {
+                // The server may have closed it long ago, or wants no more on it.
+                Err(failure) if failure.is_of_connection() && !failure.may_have_arrived() => (),
+                other => return other.map_err(Failure::into_error),
+            }
+        }
+        let connection = self.dialler.connect().await;
+        let connection = connection.map_err(SendError::Unreachable)?;
+        let sent = self.hand_over(connection, message, &bytes, COMMAND).await;
+        sent.map_err(Failure::into_error)
+    }
+
+    async fn hand_over(
+        self: &Arc<Self>,
+        mut connection: AsyncSmtpConnection,
+        message: &Message,
+        bytes: &[u8],
+        patience: Duration,
+    ) -> Result<(), Failure> {
+        let sent = deliver(&mut connection, message.envelope(), bytes, patience).await;
+        let is_usable = match &sent {
+            Ok(()) => true,
+            Err(failure) if failure.is_of_connection() => false,
+            // The server still has what it was told of this mail.
+            Err(_) => matches!(timeout(COMMAND, connection.command(Rset)).await, Ok(Ok(_))),
+        };
+        if is_usable {
+            self.park(connection);
+        }
+        sent
+    }
+
+    fn parked(&self) -> std::sync::MutexGuard<'_, Parked> {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Option<AsyncSmtpConnection> {
+        let (_, connection) = self.parked().connections.pop()?;
+        Some(connection)
+    }
+
+    fn park(self: &Arc<Self>, connection: AsyncSmtpConnection) {
+        let mut parked = self.parked();
+        let number = parked.next;
+        parked.next += 1;
+        parked.connections.push((number, connection));
+        let server = Arc::downgrade(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(IDLE).await;
+            let idle = server
+                .upgrade()
+                .and_then(|server| server.take_number(number));
+            if let Some(mut connection) = idle {
+                // Whether or not it hears our good-bye, we are gone.
+                let _ = timeout(FIRST_AGAIN, connection.quit()).await;
+            }
+        });
+    }
+
+    fn take_number(&self, number: u64) -> Option<AsyncSmtpConnection> {
+        let connections = &mut self.parked().connections;
+        let at = connections
+            .iter()
+            .position(|(parked, _)| *parked == number)?;
+        Some(connections.swap_remove(at).1)
+    }
+}
+
+/// One mail transaction (RFC 5321 §3.3). `patience`: how long to wait for the answer to its first command.
+async fn deliver(
+    connection: &mut AsyncSmtpConnection,
+    envelope: &Envelope,
+    message: &[u8],
+    patience: Duration,
+) -> Result<(), Failure> {
+    let mut parameters = Vec::new();
+    let mut addresses = envelope.to().iter().chain(envelope.from());
+    if !addresses.all(|address| AsRef::<str>::as_ref(address).is_ascii()) {
+        if !connection
+            .server_info()
+            .supports_feature(Extension::SmtpUtfEight)
+        {
+            return Err(Failure::address("the server takes addresses in ASCII only"));
+        }
+        parameters.push(MailParameter::SmtpUtfEight);
+    }
+    let mail = Mail::new(envelope.from().cloned(), parameters);
+    let sent = timeout(patience, connection.command(mail)).await;
+    outcome::of(Step::Sender, sent)?;
+    for recipient in envelope.to() {
+        let rcpt = Rcpt::new(recipient.clone(), Vec::new());
+        let sent = timeout(COMMAND, connection.command(rcpt)).await;
+        outcome::of(Step::Recipient, sent)?;
+    }
+    let sent = timeout(COMMAND, connection.command(Data)).await;
+    outcome::of(Step::Data, sent)?;
+    let sent = timeout(MESSAGE, connection.message(message)).await;
+    outcome::of(Step::Message, sent)
+}
