@@ -115,7 +115,9 @@ impl Pages {
         };
         match rendered {
             Ok((status, html)) => Ok(Some(self.response(status, &language, html))),
-            Err(error) => Err(Failure::defect(&format!("a page cannot be rendered: {error}"))),
+            Err(error) => Err(Failure::defect(&format!(
+                "a page cannot be rendered: {error}"
+            ))),
         }
     }
 
@@ -202,7 +204,9 @@ impl View<'_> {
         let names = Names {
             username: &username,
         };
-        let paragraph = self.texts().text(self.language, &self.key("text"), &names)?;
+        let paragraph = self
+            .texts()
+            .text(self.language, &self.key("text"), &names)?;
         let password = match self.page {
             Page::ResetPassword => Some(PasswordField {
                 label: self.text("label")?,
@@ -283,11 +287,8 @@ impl View<'_> {
     }
 
     fn text(&self, key: &str) -> Result<String, TextError> {
-        self.texts().text(
-            self.language,
-            &self.key(key),
-            BTreeMap::<&str, &str>::new(),
-        )
+        self.texts()
+            .text(self.language, &self.key(key), BTreeMap::<&str, &str>::new())
     }
 
     fn common(&self, key: &str) -> Result<String, TextError> {

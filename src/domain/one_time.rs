@@ -4,8 +4,8 @@ use super::links::Page;
 use super::{Error, Result, Services, purpose};
 use crate::clock::Timestamp;
 use crate::store::db::Tx;
-use crate::store::registrations;
 use crate::store::one_time_tokens::{self, OneTime};
+use crate::store::registrations;
 use crate::store::users::{self, Contact};
 use crate::token::OneTimeToken;
 

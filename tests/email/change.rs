@@ -69,7 +69,10 @@ async fn a_new_address_is_in_force_once_it_is_proved_and_the_old_one_is_told() {
     let token = app.mail("email_change", NEW).await.token();
     confirm(&app, &token).await.expect(StatusCode::NO_CONTENT);
     let now = me(&app, &session).await;
-    assert_eq!((&now["email"], &now["email_verified"]), (&json!(NEW), &json!(true)));
+    assert_eq!(
+        (&now["email"], &now["email_verified"]),
+        (&json!(NEW), &json!(true))
+    );
     let notice = app.mail("email_changed", OLD).await;
     // Whoever has lost his mailbox is not told the whole of his successor's.
     assert!(notice.text.contains("l…@example.com") && !notice.text.contains(NEW));
@@ -257,7 +260,10 @@ async fn of_several_changes_the_first_address_has_the_last_word() {
 async fn an_administrator_changes_an_address_and_the_old_one_is_told() {
     let app = TestApp::spawn().await;
     let admin = app.admin("root").await;
-    let id = app.register("ada").await["id"].as_str().expect("an id").to_owned();
+    let id = app.register("ada").await["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     app.patch(&format!("/users/{id}"))
         .bearer_auth(&admin.access)
         .json(&json!({ "email": NEW, "email_verified": true }))

@@ -75,7 +75,11 @@ async fn the_end_of_all_sessions_is_told() {
             .answer()
             .await
             .expect(StatusCode::NO_CONTENT);
-        assert_eq!(app.mails_of("sessions_ended", ADA).await.len(), told, "{scope}");
+        assert_eq!(
+            app.mails_of("sessions_ended", ADA).await.len(),
+            told,
+            "{scope}"
+        );
     }
 }
 
@@ -109,7 +113,12 @@ async fn each_notice_can_be_switched_off() {
         .answer()
         .await
         .expect(StatusCode::NO_CONTENT);
-    let kinds: Vec<String> = app.mails().await.into_iter().map(|mail| mail.kind).collect();
+    let kinds: Vec<String> = app
+        .mails()
+        .await
+        .into_iter()
+        .map(|mail| mail.kind)
+        .collect();
     assert_eq!(kinds, ["verify_email", "email_change"]);
 }
 

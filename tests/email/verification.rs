@@ -130,7 +130,10 @@ async fn what_is_no_token_or_no_address_is_refused() {
 #[tokio::test]
 async fn a_token_proves_the_address_that_it_was_mailed_to() {
     let app = TestApp::spawn().await;
-    let id = app.register("ada").await["id"].as_str().expect("an id").to_owned();
+    let id = app.register("ada").await["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     let token = app.mail("verify_email", "ada@example.com").await.token();
     let admin = app.admin("root").await;
     app.patch(&format!("/users/{id}"))

@@ -182,14 +182,15 @@ impl Allowance {
         }
     }
 
-    /// Takes one; false when there is none left. Costs the same in either case.
+    /// Takes one; false when there is none left. What one limit refuses does not count for those behind it.
     pub async fn take(&self, tx: &mut Tx<'_>, now: Timestamp) -> db::Result<bool> {
-        let mut is_free = true;
         for (subject, interval, tolerance) in &self.subjects {
             let taken = throttles::take(tx, subject, now, *interval, *tolerance).await?;
-            is_free &= taken.is_ok();
+            if taken.is_err() {
+                return Ok(false);
+            }
         }
-        Ok(is_free)
+        Ok(true)
     }
 }
 
