@@ -95,6 +95,7 @@ async fn each_notice_can_be_switched_off() {
     let session = app.user("ada").await;
     login_from(&app, "Safari").await;
     change_password(&app, &session).await;
+    app.advance(Duration::from_secs(1));
     let body = json!({ "new_email": "new@example.com", "current_password": OTHER_PASSWORD });
     app.post("/users/me/email")
         .bearer_auth(&session.access)

@@ -220,6 +220,7 @@ async fn an_administrator_makes_a_link_or_has_it_mailed() {
     let me = me.answer().await.expect(StatusCode::OK);
     assert_eq!(me["email_verified"], false);
 
+    app.advance(Duration::from_secs(1));
     let body = make(&app, &admin, &id, "?send=true")
         .await
         .expect(StatusCode::ACCEPTED);
