@@ -22,6 +22,7 @@ mod objects;
 mod pages;
 mod preconditions;
 mod problem;
+mod reset_links;
 mod result;
 mod routes;
 mod security;
@@ -45,6 +46,7 @@ fn apis() -> impl OpenApi {
         email::EmailApi,
         account::AccountApi,
         users::UsersApi,
+        reset_links::ResetLinksApi,
         service::ServiceApi,
     )
 }

@@ -33,7 +33,7 @@ fn operations() -> Vec<Operation> {
             });
         }
     }
-    assert_eq!(found.len(), 12);
+    assert_eq!(found.len(), 22);
     found
 }
 

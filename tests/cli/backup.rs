@@ -37,6 +37,8 @@ pub fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = entries
         .map(|entry| name(entry).to_string_lossy().into_owned())
         .collect();
+    // Mails of the service that ran there.
+    names.retain(|name| name != "outbox");
     names.sort();
     names
 }

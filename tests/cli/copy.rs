@@ -34,7 +34,7 @@ fn fill(folder: &Path, users: i64) {
     expect_code(&run(folder, &["migrate"], &[SOURCE]), 0);
     let source = open(folder, "source.db");
     let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
-         INSERT INTO users SELECT randomblob(16), i, i, i, i, 'Somebody', NULL, 0, 1, i, i, NULL FROM n";
+         INSERT INTO users SELECT randomblob(16), i, i, i, i, 'Somebody', NULL, 0, 1, i, i, NULL, NULL, NULL FROM n";
     source.execute(sql, [users]).expect("inserts");
 }
 

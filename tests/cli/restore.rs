@@ -220,7 +220,7 @@ async fn what_is_no_sound_backup_is_refused_and_nothing_touched() {
         ("damaged.db", "damaged.db: damaged: "),
         ("half.db", "half.db: damaged: "),
         ("newer.db", "newer.db: the database has migration 999"),
-        ("orphan.db", "orphan.db: damaged: user_roles refers"),
+        ("orphan.db", "orphan.db: damaged: "),
         ("foreign.db", "foreign.db: no database of Vestibule"),
         ("other.db", "other.db: no database of Vestibule"),
     ] {

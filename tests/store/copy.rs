@@ -73,7 +73,41 @@ impl Place {
                 vec![Value::Bytes(&[255; 32]), Value::Bytes(&[0, 255])],
             )
             .await;
+        place.add_mail().await;
         place
+    }
+
+    /// A row in every table that has to do with mail.
+    async fn add_mail(&self) {
+        let (hash, one) = (Value::Bytes(&[7; 32]), id(1));
+        for (sql, values) in [
+            (
+                "INSERT INTO registrations (id, email, email_key, username, username_key, full_name, password_hash, \
+                 locale, created_at, expires_at) VALUES (?1, 'Ä@x', 'ä@x', 'N', 'n', NULL, 'h', 'de', 1, 2)",
+                vec![one],
+            ),
+            (
+                "INSERT INTO one_time_tokens (hash, purpose, user_id, registration_id, email, email_key, expires_at) \
+                 VALUES (?1, 'verify_email', NULL, ?2, 'Ä@x', 'ä@x', 2)",
+                vec![hash, one],
+            ),
+            (
+                "INSERT INTO email_codes (address, code, user_id, tries, expires_at) VALUES (?1, ?1, NULL, 3, 2)",
+                vec![hash],
+            ),
+            (
+                "INSERT INTO known_devices (user_id, device, last_seen_at) SELECT id, ?1, 2 FROM users \
+                 WHERE username = 'Nürnberg 3'",
+                vec![Value::Bytes(&[7; 16])],
+            ),
+            (
+                "INSERT INTO mails (id, kind, user_id, recipient, facts, created_at, due_at, attempts) \
+                 VALUES (?1, 'test', NULL, 'ä@x', '{}', 1, NULL, 10)",
+                vec![one],
+            ),
+        ] {
+            self.run_with(sql, values).await;
+        }
     }
 
     async fn run(&self, sql: &'static str) {
@@ -258,6 +292,11 @@ async fn everything_arrives_as_it_is() {
         ("audit_events", 2500),
         ("throttles", 2),
         ("idempotency_keys", 1),
+        ("registrations", 1),
+        ("one_time_tokens", 1),
+        ("email_codes", 1),
+        ("known_devices", 1),
+        ("mails", 1),
     ];
     assert_eq!(rows.collect::<Vec<_>>(), expected);
     assert!(copied.iter().all(|one| one.earlier == 0), "{copied:?}");

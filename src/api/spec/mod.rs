@@ -15,16 +15,17 @@ use poem_openapi::{OpenApiService, Tags};
 use serde_json::{Map, Value, json};
 
 use super::code::Code;
-use super::{account, auth, email, service, users};
+use super::{account, auth, email, reset_links, service, users};
 
 /// For each operation what it may answer besides success and besides what the shape of its request brings.
 pub type Failures = &'static [(&'static str, &'static [Code])];
 
-const FAILURES: [Failures; 5] = [
+const FAILURES: [Failures; 6] = [
     auth::FAILURES,
     email::FAILURES,
     account::FAILURES,
     users::FAILURES,
+    reset_links::FAILURES,
     service::FAILURES,
 ];
 
