@@ -38,6 +38,7 @@ fn every_language_built_in_is_complete() {
         assert_eq!(keys, english, "{tag}");
         catalogue.check(&files.languages[ENGLISH]).expect(tag);
     }
+    load(&[]).expect("loads").try_everything().expect("renders");
     assert_eq!(
         load(&[]).expect("loads").languages().collect::<Vec<_>>(),
         ["de", "en"]
