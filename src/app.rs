@@ -1,19 +1,23 @@
 //! The composition root: builds everything once, from the settings. The only file that may import all rooms.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::api::{BindError, Front, Limiters, Serving, TlsError};
 use crate::clock::SharedClock;
 use crate::config::{Backups, Settings, Tokens};
+use crate::domain::links::Links;
+use crate::domain::outbox::Outbox;
 use crate::domain::{Policy, Services};
 use crate::ids::{Ids, InstanceId, Random};
+use crate::mail::{MailError, Mailer};
 use crate::password::Passwords;
 use crate::store::db::{self, Db, Migrated};
+use crate::text::{TextError, Texts};
 use crate::token::{
-    AccessTokens, Envelopes, Found, Keys, RefreshTokens, SecretKey, SecretKeyError,
+    AccessTokens, Envelopes, Found, Keys, Mailed, RefreshTokens, SecretKey, SecretKeyError,
 };
 use crate::worker;
 
@@ -27,6 +31,10 @@ pub enum StartError {
     SecretKey(#[from] SecretKeyError),
     #[error("DATABASE_URL: {0}")]
     Database(#[from] db::Error),
+    #[error(transparent)]
+    Texts(#[from] TextError),
+    #[error(transparent)]
+    Mail(#[from] MailError),
     #[error("no threads for password hashing: {0}")]
     Passwords(io::Error),
     #[error("BACKUP_DIR: found {}: {source}; allowed: a folder that exists and can be written", folder.display())]
@@ -76,6 +84,8 @@ impl App {
             .clone()
             .map(|secret| Keys::derive(&SecretKey::new(secret)));
         let ids = Ids::new(clock.clone(), random);
+        let public_url = settings.server.public_url.clone();
+        let (texts, mailer) = mail(&settings)?;
         let services = Services {
             db: Db::open(&settings.database.url)?,
             passwords: Passwords::start(&settings.passwords, ids.clone())
@@ -83,6 +93,12 @@ impl App {
             access_tokens: access_tokens(&keys, previous.as_ref(), &settings),
             refresh_tokens: RefreshTokens::new(&keys, previous.as_ref()),
             idempotency: Envelopes::new(&keys, previous.as_ref()),
+            mailed: Mailed::new(&keys),
+            device_key: keys.device,
+            links: Links::new(public_url, settings.mail.links.clone()),
+            texts,
+            mailer,
+            outbox: Outbox::default(),
             login_identifier_key: keys.login_identifier,
             attempts: Arc::default(),
             instance: InstanceId::new(&ids),
@@ -90,6 +106,10 @@ impl App {
             ids,
             policy: Policy {
                 registration_enabled: settings.accounts.registration_enabled,
+                require_email_verification: settings.accounts.require_email_verification,
+                email_login_enabled: settings.accounts.email_login_enabled,
+                notices: settings.mail.notices.clone(),
+                mail_address_limits: settings.limits.mail_address.clone(),
                 refresh_lifetime: settings.tokens.refresh_lifetime,
                 login_account_limit: settings.limits.login_account,
             },
@@ -118,12 +138,15 @@ impl App {
             BindError::Listen(source) => StartError::Listen { address, source },
             BindError::Threads(error) => StartError::Threads(error),
         })?;
+        self.services
+            .links
+            .listening_at(reachable(serving.address, server.tls.is_some()));
         let limiters = Limiters::new(&self.settings.limits, &self.clock);
         let front = Front::new(
             self.services.clone(),
             limiters,
             self.settings.server.clone(),
-        );
+        )?;
         Ok(Bound {
             address: serving.address,
             services: self.services,
@@ -132,6 +155,35 @@ impl App {
             front: Arc::new(front),
         })
     }
+}
+
+/// Builds what mails are made and sent with.
+///
+/// # Errors
+/// When the settings of mail cannot be used.
+pub fn mail(settings: &Settings) -> Result<(Arc<Texts>, Mailer), StartError> {
+    let texts = Arc::new(Texts::load(&settings.mail)?);
+    let public_url = settings.server.public_url.as_deref();
+    let public_host = public_url.and_then(host);
+    let mailer = Mailer::new(&settings.mail, public_host.as_deref(), texts.clone())?;
+    Ok((texts, mailer))
+}
+
+/// The host of a URL, without port.
+fn host(url: &str) -> Option<String> {
+    let uri: http::Uri = url.parse().ok()?;
+    uri.host().map(str::to_owned)
+}
+
+/// How a browser on this machine reaches the address that the service listens on.
+fn reachable(address: SocketAddr, has_tls: bool) -> String {
+    let scheme = if has_tls { "https" } else { "http" };
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("{scheme}://{}", SocketAddr::new(ip, address.port()))
 }
 
 fn access_tokens(keys: &Keys, previous: Option<&Keys>, settings: &Settings) -> AccessTokens {

@@ -87,3 +87,11 @@ id! {
     /// Identifies a running instance of the service, from its start to its end.
     InstanceId
 }
+id! {
+    /// Identifies a mail: the same at every try to send it.
+    MailId
+}
+id! {
+    /// Identifies a registration whose address is not confirmed yet.
+    RegistrationId
+}

@@ -3,10 +3,12 @@
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 
-use super::answer::{Changed, Conditional, NoContent, Tagged};
+use super::answer::{Accepted, Changed, Conditional, NoContent, Tagged};
 use super::body::{JsonBody, request_objects};
 use super::code::Code;
-use super::fields::{FullNameText, NewPasswordText, PasswordText, UsernameText};
+use super::email::{MailRequested, accepted};
+use super::fields::{EmailText, FullNameText, NewPasswordText, PasswordText, UsernameText};
+use super::idempotency::{IdempotencyKey, MaybeReplayed};
 use super::limits::Class;
 use super::objects::User;
 use super::preconditions::{IfMatch, IfNoneMatch};
@@ -14,7 +16,7 @@ use super::result::{Result, ResultExt};
 use super::security::Caller;
 use super::spec::{Failures, Tag};
 use crate::domain::account::{self, Profile};
-use crate::domain::{FullName, Invalid, Password, Username};
+use crate::domain::{Email, FullName, Invalid, Password, Username, email_change};
 
 /// What the operations answer besides success and what every operation may answer.
 pub const FAILURES: Failures = &[
@@ -38,6 +40,14 @@ pub const FAILURES: Failures = &[
     (
         "changePassword",
         &[Code::InvalidCredentials, Code::AccountThrottled],
+    ),
+    (
+        "requestEmailChange",
+        &[
+            Code::InvalidCredentials,
+            Code::AccountThrottled,
+            Code::IdempotencyKeyReused,
+        ],
     ),
 ];
 
@@ -71,7 +81,22 @@ struct PasswordChange {
     new_password: NewPasswordText,
 }
 
-request_objects!(ProfileReplacement, ProfileUpdate, PasswordChange);
+/// Another address, and the password.
+#[derive(Debug, Object)]
+#[oai(write_only_all)]
+struct EmailChange {
+    /// In force once the link in the mail to it has been followed.
+    new_email: EmailText,
+    /// The one that the user has now.
+    current_password: PasswordText,
+}
+
+request_objects!(
+    ProfileReplacement,
+    ProfileUpdate,
+    PasswordChange,
+    EmailChange
+);
 
 /// The path of the own account.
 pub(super) const OWN: &str = "/users/me";
@@ -171,6 +196,33 @@ impl AccountApi {
             .await
             .or_problem()?;
         Ok(NoContent)
+    }
+
+    /// Ask for another address
+    ///
+    /// Mails a link to the new address, which puts it into force. Whether it belongs to somebody else is told to nobody but
+    /// him. The old address is told when it has been replaced, and can undo that for 7 days.
+    #[oai(path = "/email", method = "post", operation_id = "requestEmailChange")]
+    async fn change_email(
+        &self,
+        caller: Caller,
+        /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
+        /// answer is that of the first time. A refusal does not use the key up.
+        #[oai(name = "Idempotency-Key")]
+        key: IdempotencyKey,
+        body: JsonBody<EmailChange>,
+    ) -> Result<MaybeReplayed<Accepted<MailRequested>>> {
+        let new = Email::parse("new_email", &body.0.new_email.0)
+            .map_err(Into::into)
+            .or_problem()?;
+        let current = body.0.current_password.0;
+        let (services, actor) = (caller.services(), &caller.actor);
+        key.once(services, Some(actor.id()), accepted, async |once| {
+            caller.context().count(Class::Login)?;
+            caller.context().count(Class::Mail)?;
+            Ok(email_change::request(services, actor, current, new, once).await?)
+        })
+        .await
     }
 }
 

@@ -43,6 +43,15 @@ pub struct Conditional<T> {
     pub body: Option<T>,
 }
 
+/// 202 with a body: it is begun.
+pub struct Accepted<T>(pub T);
+
+/// One of two answers with different statuses.
+pub enum Either<A, B> {
+    This(A),
+    That(B),
+}
+
 /// 200 without a body.
 pub struct Empty;
 
@@ -76,6 +85,21 @@ impl<T: Serialize + Send> IntoResponse for Created<T> {
             response.headers_mut().insert(header::LOCATION, location);
         }
         response
+    }
+}
+
+impl<T: Serialize + Send> IntoResponse for Accepted<T> {
+    fn into_response(self) -> Response {
+        json(StatusCode::ACCEPTED, &self.0)
+    }
+}
+
+impl<A: IntoResponse, B: IntoResponse> IntoResponse for Either<A, B> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::This(answer) => answer.into_response(),
+            Self::That(answer) => answer.into_response(),
+        }
     }
 }
 
@@ -201,6 +225,29 @@ impl<T: Type + Serialize> ApiResponse for Created<T> {
 
     fn register(registry: &mut Registry) {
         T::register(registry);
+    }
+}
+
+impl<T: Type + Serialize> ApiResponse for Accepted<T> {
+    fn meta() -> MetaResponses {
+        described(202, "Begun.", content::<T>(), Vec::new())
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<A: ApiResponse, B: ApiResponse> ApiResponse for Either<A, B> {
+    fn meta() -> MetaResponses {
+        let mut meta = A::meta();
+        meta.responses.extend(B::meta().responses);
+        meta
+    }
+
+    fn register(registry: &mut Registry) {
+        A::register(registry);
+        B::register(registry);
     }
 }
 

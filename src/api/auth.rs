@@ -3,12 +3,13 @@
 use poem::{FromRequest, Request, RequestBody};
 use poem_openapi::param::Query;
 use poem_openapi::{Enum, Object, OpenApi};
+use serde::Serialize;
 
 use super::account::OWN;
-use super::answer::{Created, Empty, Json, NoContent, Tagged};
+use super::answer::{Accepted, Created, Either, Empty, Json, NoContent, Tagged};
 use super::body::{FormBody, JsonBody, request_objects};
 use super::code::Code;
-use super::context::{self, Ctx};
+use super::context::{self, AcceptLanguage, Ctx};
 use super::fields::{
     EmailText, FullNameText, GrantTypeText, IdentifierText, NewPasswordText, PASSWORD_GRANT,
     PasswordText, REFRESH_GRANT, TokenText, UsernameText,
@@ -23,7 +24,7 @@ use super::spec::{Failures, Tag};
 use crate::config::Secret;
 use crate::domain::introspection;
 use crate::domain::login::{self, Login};
-use crate::domain::registration::{self, Registration};
+use crate::domain::registration::{self, Registered, Registration};
 use crate::domain::sessions::{self, LogoutScope};
 use crate::domain::{Email, FullName, Invalid, Password, Username, reauthentication, refresh};
 
@@ -40,7 +41,11 @@ pub const FAILURES: Failures = &[
     ),
     (
         "issueToken",
-        &[Code::AccountDisabled, Code::AccountThrottled],
+        &[
+            Code::AccountDisabled,
+            Code::EmailNotVerified,
+            Code::AccountThrottled,
+        ],
     ),
     (
         "refreshToken",
@@ -157,7 +162,9 @@ pub struct AuthApi;
 impl AuthApi {
     /// Register an account
     ///
-    /// The account has the role `user` and can log in at once.
+    /// The account has the role `user` and can log in at once. Where addresses have to be verified first, there is an account
+    /// once the link of the mail has been followed: the answer is 202 whether or not the address had one before, and
+    /// whoever has the address learns by mail which.
     #[oai(path = "/register", method = "post", operation_id = "registerUser")]
     async fn register(
         &self,
@@ -167,9 +174,11 @@ impl AuthApi {
         /// answer is that of the first time. A refusal does not use the key up.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
+        language: AcceptLanguage,
         body: JsonBody<RegisterRequest>,
-    ) -> Result<MaybeReplayed<Tagged<Created<User>>>> {
-        let registration = body.0.parse().or_problem()?;
+    ) -> Result<MaybeReplayed<RegisterAnswer>> {
+        let locale = language.negotiate(&ctx.services);
+        let registration = body.0.parse(locale).or_problem()?;
         let (services, origin) = (&ctx.services, &ctx.origin);
         key.once(services, None, registered, async |once| {
             // Whoever mistypes a field has not registered yet.
@@ -316,8 +325,30 @@ impl AuthApi {
     }
 }
 
-fn registered(user: crate::domain::User) -> Tagged<Created<User>> {
-    Tagged::created(OWN, user)
+/// The account, or that whoever has the address learns more by mail.
+type RegisterAnswer = Either<Tagged<Created<User>>, Accepted<VerificationSent>>;
+
+fn registered(registered: Registered) -> RegisterAnswer {
+    match registered {
+        Registered::Account(user) => Either::This(Tagged::created(OWN, *user)),
+        Registered::VerificationSent => Either::That(Accepted(VerificationSent::default())),
+    }
+}
+
+/// That there is a mail for whoever has the address.
+#[derive(Debug, Default, Object, Serialize)]
+#[oai(read_only_all)]
+struct VerificationSent {
+    status: VerificationSentStatus,
+}
+
+/// Always `verification_sent`.
+#[derive(Debug, Clone, Copy, Default, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+enum VerificationSentStatus {
+    #[default]
+    VerificationSent,
 }
 
 /// That anybody may register; found out before the request is looked at.
@@ -331,7 +362,7 @@ impl<'a> FromRequest<'a> for RegistrationOpen {
 }
 
 impl RegisterRequest {
-    fn parse(self) -> crate::domain::Result<Registration> {
+    fn parse(self, locale: Option<String>) -> crate::domain::Result<Registration> {
         let mut invalid = Invalid::default();
         let email = invalid.keep(Email::parse("email", &self.email.0));
         let username = invalid.keep(Username::parse("username", &self.username.0));
@@ -344,6 +375,7 @@ impl RegisterRequest {
                 username,
                 full_name,
                 password,
+                locale,
             }),
             _ => Err(invalid.into()),
         }

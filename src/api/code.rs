@@ -24,6 +24,7 @@ macro_rules! codes {
 
 codes! {
     MalformedRequest = 400 "malformed_request",
+    InvalidToken = 400 "invalid_token",
     NotAuthenticated = 401 "not_authenticated",
     InvalidAccessToken = 401 "invalid_access_token",
     InvalidRefreshToken = 401 "invalid_refresh_token",
@@ -31,6 +32,8 @@ codes! {
     InvalidCredentials = 401 "invalid_credentials",
     PermissionDenied = 403 "permission_denied",
     AccountDisabled = 403 "account_disabled",
+    EmailNotVerified = 403 "email_not_verified",
+    EmailLoginDisabled = 403 "email_login_disabled",
     RegistrationDisabled = 403 "registration_disabled",
     ReauthenticationRequired = 403 "reauthentication_required",
     NotFound = 404 "not_found",

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use poem::http::header;
 use poem::{FromRequest, Request, RequestBody, Result};
 
 use super::limits::{Applied, Class, Limiters};
@@ -79,6 +80,25 @@ impl std::ops::Deref for Ctx {
 impl<'a> FromRequest<'a> for Ctx {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
         of(request).map(Self)
+    }
+}
+
+/// The languages that the client asks for (RFC 9110 §12.5.4).
+pub struct AcceptLanguage(Option<String>);
+
+impl AcceptLanguage {
+    /// The best of those that we have; `None` when none fits.
+    pub fn negotiate(&self, services: &Services) -> Option<String> {
+        let language = services.texts.negotiate(self.0.as_deref());
+        language.map(str::to_owned)
+    }
+}
+
+impl<'a> FromRequest<'a> for AcceptLanguage {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
+        let header = request.headers().get(header::ACCEPT_LANGUAGE);
+        let header = header.and_then(|header| header.to_str().ok());
+        Ok(Self(header.map(str::to_owned)))
     }
 }
 

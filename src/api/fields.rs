@@ -139,6 +139,28 @@ text! {
 }
 
 text! {
+    /// A token that came by mail: 256 bits in base64url.
+    MailedTokenText(Secret),
+    MetaSchema {
+        max_length: Some(512),
+        example: Some("q0nSyz3rYd7dXQh6m1cVx5uB2k8WjPZ4fT9eLgAoRiE".into()),
+        ..string()
+    }
+}
+
+text! {
+    /// A code that came by mail.
+    CodeText(Secret),
+    MetaSchema {
+        min_length: Some(6),
+        max_length: Some(6),
+        pattern: Some("^[0-9]{6}$".to_owned()),
+        example: Some("271828".into()),
+        ..string()
+    }
+}
+
+text! {
     /// Where a page begins: 16 bytes in base64url, whose last character holds two bits. Empty is as good as absent.
     CursorText(String),
     MetaSchema {
@@ -230,6 +252,23 @@ number! {
     MetaSchema {
         minimum: Some(0.0),
         maximum: Some(31_536_000.0),
+        ..MetaSchema::new_with_format("integer", "int32")
+    }
+}
+
+impl Seconds {
+    /// Whole seconds, up to a year.
+    pub fn of(duration: std::time::Duration) -> Self {
+        Self(duration.as_secs().min(31_536_000))
+    }
+}
+
+number! {
+    /// How many there are, counted up to 1000.
+    Count(i64),
+    MetaSchema {
+        minimum: Some(0.0),
+        maximum: Some(1000.0),
         ..MetaSchema::new_with_format("integer", "int32")
     }
 }

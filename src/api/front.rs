@@ -19,11 +19,14 @@ use super::client_ip::client_ip;
 use super::context::Context;
 use super::error_body::ErrorForm;
 use super::limits::{Class, Limiters};
+use super::pages::{PAGES, Pages};
 use super::problem::Failure;
 use super::routes::{self, Routes};
 use super::{apis, cors, docs, upload};
 use crate::config;
+use crate::domain::links::Page;
 use crate::domain::{Origin, Services};
+use crate::text::TextError;
 
 /// Time for a request once its body is there. Far more than any handler needs.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -46,20 +49,29 @@ pub struct Front {
     limiters: Arc<Limiters>,
     server: config::Server,
     routes: Routes,
+    pages: Pages,
     api: Route,
     request_ids: RequestIds,
 }
 
 impl Front {
-    pub fn new(services: Arc<Services>, limiters: Limiters, server: config::Server) -> Self {
-        Self {
+    /// # Errors
+    /// When the pages cannot be rendered.
+    pub fn new(
+        services: Arc<Services>,
+        limiters: Limiters,
+        server: config::Server,
+    ) -> Result<Self, TextError> {
+        let paths = PAGES.map(Page::path);
+        Ok(Self {
             limiters: Arc::new(limiters),
             server,
-            routes: Routes::of(&apis(), &docs::PATHS),
+            routes: Routes::of(&apis(), &docs::PATHS, &paths),
+            pages: Pages::new(&services.texts)?,
             api: api(),
             request_ids: RequestIds::new(&services),
             services,
-        }
+        })
     }
 
     /// Answers one request, whatever happens to it.
@@ -140,6 +152,9 @@ impl Front {
             request.set_method(Method::GET);
         }
         if let Some(response) = docs::answer(&request, path).await {
+            return Ok(response);
+        }
+        if let Some(response) = self.pages.answer(&mut request, path, context).await? {
             return Ok(response);
         }
         set_path(&mut request, path)?;

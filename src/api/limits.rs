@@ -22,6 +22,8 @@ pub enum Class {
     /// A password check.
     Login,
     Register,
+    /// A mail that somebody asks for.
+    Mail,
 }
 
 /// A limit that was applied to a request, and what it left.
@@ -67,6 +69,7 @@ pub struct Limiters {
     ip: Option<Limiter>,
     login: Option<Limiter>,
     register: Option<Limiter>,
+    mail: Option<Limiter>,
 }
 
 impl Limiters {
@@ -78,6 +81,7 @@ impl Limiters {
             ip: limiter("ip", limits.ip),
             login: limiter("login-ip", limits.login_ip),
             register: limiter("register-ip", limits.register_ip),
+            mail: limiter("mail-ip", limits.mail_ip),
         }
     }
 
@@ -87,6 +91,7 @@ impl Limiters {
             Class::Ip => &self.ip,
             Class::Login => &self.login,
             Class::Register => &self.register,
+            Class::Mail => &self.mail,
         };
         limiter.as_ref().map(|limiter| limiter.take(client))
     }

@@ -11,6 +11,7 @@ mod context;
 mod cores;
 mod cors;
 mod docs;
+mod email;
 mod entity_tag;
 mod error_body;
 mod fields;
@@ -18,6 +19,7 @@ mod front;
 mod idempotency;
 mod limits;
 mod objects;
+mod pages;
 mod preconditions;
 mod problem;
 mod result;
@@ -40,6 +42,7 @@ use poem_openapi::OpenApi;
 fn apis() -> impl OpenApi {
     (
         auth::AuthApi,
+        email::EmailApi,
         account::AccountApi,
         users::UsersApi,
         service::ServiceApi,

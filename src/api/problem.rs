@@ -196,6 +196,18 @@ fn describe(error: &Error) -> Described {
             format!("The scope of this login lacks {permission}. Log in again with a wider one."),
         ),
         Error::AccountDisabled => Described::new(Code::AccountDisabled, "The account is disabled."),
+        Error::EmailNotVerified => Described::new(
+            Code::EmailNotVerified,
+            "The e-mail address has to be verified first. The mail has a link for that; another one can be asked for.",
+        ),
+        Error::InvalidToken => Described::new(
+            Code::InvalidToken,
+            "This link or code is wrong, was used before or has expired. Ask for a new one.",
+        ),
+        Error::EmailLoginDisabled => Described::new(
+            Code::EmailLoginDisabled,
+            "Login by e-mail is off. Log in with the password.",
+        ),
         Error::RegistrationDisabled => Described::new(
             Code::RegistrationDisabled,
             "Registration is closed. Ask an administrator for an account.",

@@ -18,8 +18,8 @@ pub struct Route {
 pub struct Routes(Vec<Route>);
 
 impl Routes {
-    /// The paths of `Api`, and `others` that answer to GET alone.
-    pub fn of<Api: OpenApi>(_: &Api, others: &[&str]) -> Self {
+    /// The paths of `Api`, `files` that answer to GET alone, and `pages` with a form, which is sent to them by POST.
+    pub fn of<Api: OpenApi>(_: &Api, files: &[&str], pages: &[&str]) -> Self {
         let documented = Api::meta()
             .into_iter()
             .flat_map(|api| api.paths)
@@ -35,12 +35,16 @@ impl Routes {
                     .map(|operation| operation.method)
                     .collect(),
             });
-        let others = others.iter().map(|path| Route {
+        let other = |path: &&str, methods: &[Method]| Route {
             template: (*path).to_owned(),
             is_oauth: false,
-            methods: vec![Method::GET],
-        });
-        let mut routes: Vec<Route> = documented.chain(others).collect();
+            methods: methods.to_vec(),
+        };
+        let files = files.iter().map(|path| other(path, &[Method::GET]));
+        let pages = pages
+            .iter()
+            .map(|path| other(path, &[Method::GET, Method::POST]));
+        let mut routes: Vec<Route> = documented.chain(files).chain(pages).collect();
         // `/users/me` is to be found before `/users/{id}`.
         routes.sort_by_key(|route| route.template.contains('{'));
         Self(routes)
@@ -102,12 +106,14 @@ mod tests {
 
     #[test]
     fn finds_routes_and_their_methods() {
-        let routes = Routes::of(&super::super::apis(), &["/docs"]);
+        let routes = Routes::of(&super::super::apis(), &["/docs"], &["/verify-email"]);
         let template = |path: &str| routes.find(path).map(|route| route.template.as_str());
         assert_eq!(template("/users/me"), Some("/users/me"));
         assert_eq!(template("/users/0190"), Some("/users/{id}"));
         assert_eq!(template("/users/0190/roles"), Some("/users/{id}/roles"));
         assert_eq!(template("/docs"), Some("/docs"));
+        let page = routes.find("/verify-email").expect("there");
+        assert_eq!(page.allow(), "GET, HEAD, OPTIONS, POST");
         for nothing in [
             "/users/",
             "/users//roles",

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::answer::Json;
 use super::code::Code;
 use super::context::Ctx;
+use super::fields::{Count, Nullable, Seconds};
 use super::result::{Result, ResultExt};
 use super::spec::{Failures, Tag};
 use crate::domain::readiness;
@@ -54,6 +55,17 @@ enum ReadinessStatus {
 #[oai(read_only_all)]
 struct Checks {
     database: DatabaseCheck,
+    mail: MailCheck,
+}
+
+/// What waits to be sent. However much it is, requests can be served.
+#[derive(Debug, Default, Object, Serialize)]
+#[oai(read_only_all)]
+struct MailCheck {
+    /// Age of the oldest mail that waits; `null` when none does.
+    oldest_waiting_seconds: Nullable<Seconds>,
+    /// Mails of the last 7 days that could not be delivered, counted up to 1000; the log tells why.
+    given_up: Count,
 }
 
 /// Always `ok`: the database answers and its schema is the one that is needed.
@@ -81,14 +93,20 @@ impl ServiceApi {
 
     /// Whether requests can be served
     ///
-    /// Asks the database, and whether its schema is the one that this version needs.
+    /// Asks the database, and whether its schema is the one that this version needs. Tells of the mail that waits, too.
     #[oai(path = "/readyz", method = "get", operation_id = "getReadiness")]
     async fn readiness(&self, ctx: Ctx) -> Result<Json<Readiness>> {
-        readiness::check(&ctx.services).await.or_problem()?;
+        let waiting = readiness::check(&ctx.services).await.or_problem()?;
+        let now = ctx.services.now();
+        let oldest = waiting.oldest.map(|oldest| Seconds::of(now.since(oldest)));
         Ok(Json(Readiness {
             status: ReadinessStatus::Ready,
             checks: Checks {
                 database: DatabaseCheck::Ok,
+                mail: MailCheck {
+                    oldest_waiting_seconds: Nullable(oldest),
+                    given_up: Count(waiting.given_up),
+                },
             },
         }))
     }

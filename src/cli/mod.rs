@@ -9,6 +9,7 @@ mod healthcheck;
 mod migrate;
 mod openapi;
 mod restore;
+mod send_test_mail;
 mod serve;
 
 use std::fmt::Display;
@@ -40,6 +41,7 @@ pub fn run() -> ExitCode {
         Some(("restore", matches)) => restore::run(matches),
         Some(("copy", matches)) => copy::run(matches),
         Some(("healthcheck", matches)) => healthcheck::run(matches),
+        Some(("send-test-mail", matches)) => send_test_mail::run(matches),
         Some(("bench-passwords", matches)) => bench_passwords::run(matches),
         Some((_, matches)) => serve::run(matches),
         None => serve::run(&matches),
@@ -92,6 +94,7 @@ fn command() -> Command {
         .subcommand(restore::command())
         .subcommand(copy::command())
         .subcommand(healthcheck::command())
+        .subcommand(send_test_mail::command())
         .subcommand(bench_passwords::command())
 }
 
@@ -128,9 +131,11 @@ fn build(settings: Settings) -> Result<App, Exit> {
 
 fn explain(error: StartError) -> Exit {
     match error {
-        error @ (StartError::SecretKey(_) | StartError::Backups { .. } | StartError::Tls(_)) => {
-            Exit::wrong_use(error)
-        }
+        error @ (StartError::SecretKey(_)
+        | StartError::Backups { .. }
+        | StartError::Texts(_)
+        | StartError::Mail(_)
+        | StartError::Tls(_)) => Exit::wrong_use(error),
         error => Exit::failed(error),
     }
 }

@@ -14,8 +14,15 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "REQUIRE_EMAIL_VERIFICATION",
         default: Some("false"),
-        allowed: "false (this version sends no mail yet)",
-        help: "Whether an address has to be verified before the first login.",
+        allowed: "true or false",
+        help: "Whether an address has to be verified before there is an account, or a login. Registering then tells nobody whether an address has one.",
+        secret: false,
+    },
+    Setting {
+        name: "EMAIL_LOGIN_ENABLED",
+        default: Some("false"),
+        allowed: "true or false",
+        help: "Whether users may log in with a code that is mailed to them, without a password.",
         secret: false,
     },
 ];
@@ -24,15 +31,16 @@ pub(super) const SETTINGS: &[Setting] = &[
 #[derive(Debug, Clone)]
 pub struct Accounts {
     pub registration_enabled: bool,
+    pub require_email_verification: bool,
+    pub email_login_enabled: bool,
 }
 
 impl Accounts {
     pub(super) fn read(source: &mut Source) -> Self {
-        source.required(&SETTINGS[1], |text| {
-            boolean(text).filter(|required| !required)
-        });
         Self {
             registration_enabled: source.required(&SETTINGS[0], boolean),
+            require_email_verification: source.required(&SETTINGS[1], boolean),
+            email_login_enabled: source.required(&SETTINGS[2], boolean),
         }
     }
 }

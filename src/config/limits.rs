@@ -48,6 +48,20 @@ pub(super) const SETTINGS: &[Setting] = &[
         help: "Registrations by one client address.",
         secret: false,
     },
+    Setting {
+        name: "RATE_LIMIT_MAIL_IP",
+        default: Some("10/1h"),
+        allowed: ALLOWED,
+        help: "Mails asked for by one client address: verification, password reset, login code, change of address.",
+        secret: false,
+    },
+    Setting {
+        name: "RATE_LIMIT_MAIL_ADDRESS",
+        default: Some("1/1m,3/1h"),
+        allowed: "limits such as 1/1m,3/1h, separated by commas, which all hold, or off",
+        help: "Mails of one kind to one address that anybody asks for. What is too much is not sent; nobody is told.",
+        secret: false,
+    },
 ];
 
 /// A limit: `burst` at once, refilled evenly over `period`.
@@ -85,6 +99,9 @@ pub struct Limits {
     pub login_ip: Option<Limit>,
     pub login_account: Option<Limit>,
     pub register_ip: Option<Limit>,
+    pub mail_ip: Option<Limit>,
+    /// None: off.
+    pub mail_address: Vec<Limit>,
 }
 
 impl Limits {
@@ -104,8 +121,25 @@ impl Limits {
             login_ip: limit(2),
             login_account: limit(3),
             register_ip: limit(4),
+            mail_ip: limit(5),
+            mail_address: mail_address(source, enabled),
         }
     }
+}
+
+/// Most limits that one thing may have.
+const MOST: usize = 4;
+
+fn mail_address(source: &mut Source, enabled: bool) -> Vec<Limit> {
+    let limits = source.required(&SETTINGS[6], |text| match text {
+        "off" => Some(Vec::new()),
+        _ => {
+            let limits = text.split(',').map(|limit| Limit::parse(limit.trim()));
+            let limits: Option<Vec<Limit>> = limits.collect();
+            limits.filter(|limits| limits.len() <= MOST)
+        }
+    });
+    if enabled { limits } else { Vec::new() }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The own account: profile, password, farewell.
 
 use super::audit::Event;
+use super::outbox::Mail;
+use super::password_reset::forget_ways_in;
 use super::reauthentication::check_current_password;
 use super::registration::hash_new_password;
 use super::roles::keep_an_admin;
@@ -9,6 +11,7 @@ use super::{
     Username,
 };
 use crate::config::Secret;
+use crate::mail::Kind;
 use crate::store::audit;
 use crate::store::sessions::{self, Which};
 use crate::store::users::{self, Changes};
@@ -86,6 +89,9 @@ pub async fn change_password(
     .await?;
     let (id, session_id, now) = (actor.id(), actor.session_id(), services.now());
     let event = Event::by(services, actor, "password.changed").on(id);
+    let notice = services.policy.notices.password_changed.then(|| {
+        Mail::to_user(services, Kind::PasswordChanged, id, &actor.user.email).from(&actor.origin)
+    });
     services
         .db
         .write(async move |tx| {
@@ -95,12 +101,18 @@ pub async fn change_password(
                 .ok_or(Error::InvalidAccessToken)?;
             users::set_password_hash(tx, id, &hash, now).await?;
             let ended = sessions::revoke(tx, id, Which::AllBut(session_id), now).await?;
+            forget_ways_in(tx, id).await?;
+            if let Some(notice) = &notice {
+                notice.enqueue(tx).await?;
+            }
             let event = event
                 .clone()
                 .with(serde_json::json!({ "sessions_ended": ended }));
-            Ok(event.record(tx).await?)
+            Ok::<_, Error>(event.record(tx).await?)
         })
-        .await
+        .await?;
+    services.outbox.wake();
+    Ok(())
 }
 
 /// Deletes the own account for good.

@@ -33,6 +33,14 @@ pub enum Error {
     InsufficientScope(String),
     #[error("the account is disabled")]
     AccountDisabled,
+    /// The password is right.
+    #[error("the e-mail address has to be verified first")]
+    EmailNotVerified,
+    /// A token or code from a mail: wrong, used or expired. Which of these is nobody's business.
+    #[error("the one-time token is not valid")]
+    InvalidToken,
+    #[error("login by e-mail is disabled")]
+    EmailLoginDisabled,
     #[error("registration is disabled")]
     RegistrationDisabled,
     #[error("the password has to be given again")]

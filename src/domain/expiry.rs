@@ -7,10 +7,19 @@ use crate::clock::Timestamp;
 use crate::ids::{InstanceId, SessionId};
 use crate::store::db::{self, Tx};
 use crate::store::sessions::Spent;
-use crate::store::{idempotency, leases, login_throttles, sessions};
+use crate::store::{
+    email_codes, idempotency, known_devices, leases, mails, one_time_tokens, registrations,
+    sessions, throttles,
+};
 
 /// Rows deleted in one unit of work: a few milliseconds of the writer's time.
 const BATCH: usize = 200;
+
+/// How long a mail that was given up is kept, for those who want to know what was lost.
+const KEEP_GIVEN_UP: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How long a device is remembered from which nobody logs in any more.
+const KEEP_DEVICE: Duration = Duration::from_secs(400 * 24 * 3600);
 
 /// Sessions looked at by one statement.
 const PART: i64 = 2000;
@@ -21,18 +30,39 @@ const KEEP_REVOKED: Duration = Duration::from_secs(24 * 3600);
 /// How long an instance that began to clean up may be silent before another one takes over.
 const LEASE: Duration = Duration::from_secs(300);
 
-/// Deletes expired and long revoked sessions, spent login throttles and expired answers; says how many rows. None while
-/// another instance is at it.
+/// Deletes expired and long revoked sessions, spent throttles, and all else that has had its time; says how many rows. None
+/// while another instance is at it.
 pub async fn clean_up(services: &Services) -> Result<u64> {
     let sessions = delete_sessions(services).await?;
     let throttles = delete_batches(services, async |tx, now, limit| {
-        login_throttles::delete_full(tx, now, limit).await
+        throttles::delete_full(tx, now, limit).await
     });
     let throttles = throttles.await?;
     let answers = delete_batches(services, async |tx, now, limit| {
         idempotency::delete_expired(tx, now, limit).await
     });
-    Ok(sessions + throttles + answers.await?)
+    let answers = answers.await?;
+    let tokens = delete_batches(services, async |tx, now, limit| {
+        one_time_tokens::delete_expired(tx, now, limit).await
+    });
+    let tokens = tokens.await?;
+    let codes = delete_batches(services, async |tx, now, limit| {
+        email_codes::delete_expired(tx, now, limit).await
+    });
+    let codes = codes.await?;
+    let registrations = delete_batches(services, async |tx, now, limit| {
+        registrations::delete_expired(tx, now, limit).await
+    });
+    let registrations = registrations.await?;
+    let mails = delete_batches(services, async |tx, now, limit| {
+        mails::delete_given_up(tx, now.minus(KEEP_GIVEN_UP), limit).await
+    });
+    let mails = mails.await?;
+    let devices = delete_batches(services, async |tx, now, limit| {
+        known_devices::delete_unseen(tx, now.minus(KEEP_DEVICE), limit).await
+    });
+    let devices = devices.await?;
+    Ok(sessions + throttles + answers + tokens + codes + registrations + mails + devices)
 }
 
 async fn delete_sessions(services: &Services) -> Result<u64> {

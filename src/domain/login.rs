@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use super::audit::Event;
+use super::outbox::{Allowance, Mail, Request};
 use super::password_check::{self, Subject};
 use super::tokens::{self, TokenPair};
-use super::{Email, Error, Origin, Result, Services, scope, types};
+use super::{Email, Error, Origin, Result, Services, devices, scope, types};
 use crate::config::Secret;
 use crate::ids::{SessionId, UserId};
+use crate::mail::Kind;
 use crate::password::{Priority, Verdict};
 use crate::store::db::Tx;
+use crate::store::known_devices::{self, Seen};
+use crate::store::registrations::{self, Registration};
 use crate::store::sessions::{self, NewSession, Session};
 use crate::store::users::{self, Credentials};
 use crate::store::{db, roles};
@@ -27,8 +31,8 @@ pub struct Login<'a> {
 /// Starts a session. Unknown and known accounts take the same work: one attempt counted, one hash, one audit event.
 ///
 /// # Errors
-/// [`Error::LoginRefused`], [`Error::AccountDisabled`] (only to who knows the password), [`Error::InvalidScope`],
-/// [`Error::AccountThrottled`].
+/// [`Error::LoginRefused`]; [`Error::AccountDisabled`] and [`Error::EmailNotVerified`], only to who knows the password;
+/// [`Error::InvalidScope`], [`Error::AccountThrottled`].
 pub async fn login(
     services: &Arc<Services>,
     origin: &Origin,
@@ -52,6 +56,7 @@ async fn attempt(
     login: &Login<'_>,
 ) -> Result<Option<TokenPair>> {
     let known = identifier.find(services).await?;
+    let registration = identifier.registration(services).await?;
     let subject = match &known {
         Some(credentials) => Subject::user(credentials.id),
         None => Subject::identifier(services, identifier.key()),
@@ -65,6 +70,13 @@ async fn attempt(
     let Some((credentials, checked_hash)) =
         right.and_then(|credentials| Some((credentials.clone(), credentials.password_hash?)))
     else {
+        // Whoever registers is told the same whether or not the address had an account, and so he is here.
+        if let Some(registration) = registration
+            && is_of(services, origin, &login.password, &registration).await?
+        {
+            refuse(services, origin, None, "email_not_verified").await?;
+            return Err(Error::EmailNotVerified);
+        }
         refuse(services, origin, user_id, "wrong_password").await?;
         return Err(Error::LoginRefused);
     };
@@ -72,14 +84,13 @@ async fn attempt(
         refuse(services, origin, user_id, "account_disabled").await?;
         return Err(Error::AccountDisabled);
     }
+    if services.policy.require_email_verification && !credentials.email_verified {
+        refuse(services, origin, user_id, "email_not_verified").await?;
+        return Err(Error::EmailNotVerified);
+    }
 
-    let started = Start::new(
-        services,
-        origin,
-        credentials.id,
-        login.scope,
-        checked_hash.clone(),
-    );
+    let proof = Proof::Password(checked_hash.clone());
+    let started = Start::new(services, origin, credentials.id, login.scope, proof);
     let started = services
         .db
         .write(async move |tx| started.run(tx).await)
@@ -87,6 +98,7 @@ async fn attempt(
     let Some((session, permissions)) = started else {
         return Ok(None);
     };
+    services.outbox.wake();
     if verdict == Verdict::RightButOutdated {
         tokio::spawn(rehash(
             services.clone(),
@@ -127,6 +139,34 @@ impl Identifier {
             Self::Username(key) => users::credentials_by_username(&mut tx, key).await,
         }
     }
+
+    /// A registration that waits for its address to be proved.
+    async fn registration(&self, services: &Services) -> db::Result<Option<Registration>> {
+        if !services.policy.require_email_verification {
+            return Ok(None);
+        }
+        let now = services.now();
+        let mut tx = services.db.read().await?;
+        match self {
+            Self::Email(key) => registrations::find_by_email(&mut tx, key, now).await,
+            Self::Username(key) => registrations::find_by_username(&mut tx, key, now).await,
+        }
+    }
+}
+
+/// Whether this is the password that somebody registered with.
+async fn is_of(
+    services: &Services,
+    origin: &Origin,
+    password: &Secret,
+    registration: &Registration,
+) -> Result<bool> {
+    let stored = Some(registration.password_hash.as_str());
+    let verdict = services
+        .passwords
+        .verify(password, stored, origin.network())
+        .await?;
+    Ok(verdict != Verdict::Wrong)
 }
 
 async fn refuse(
@@ -145,25 +185,41 @@ async fn refuse(
         .await
 }
 
+/// How somebody has proved who he is.
+pub(super) enum Proof {
+    /// By the password of this hash.
+    Password(String),
+    /// By a code that was mailed to his address.
+    Code,
+}
+
 /// The unit of work that starts a session.
-struct Start {
+pub(super) struct Start {
     session: Session,
     asked_scope: String,
-    checked_hash: String,
+    proof: Proof,
     origin: Origin,
     event: Event,
+    device: Vec<u8>,
+    /// To tell of a device not seen before, and how often that may be.
+    notice: Option<(Mail, Allowance)>,
 }
 
 impl Start {
-    fn new(
+    pub fn new(
         services: &Services,
         origin: &Origin,
         user_id: UserId,
         scope: &str,
-        checked_hash: String,
+        proof: Proof,
     ) -> Self {
         let now = services.now();
         let id = SessionId::new(&services.ids);
+        let notice = services.policy.notices.new_device.then(|| {
+            let mail = Mail::to_address(services, Kind::NewDevice, "").from(origin);
+            let allowance = Allowance::of(services, Request::Notice, &user_id.to_string());
+            (mail, allowance)
+        });
         Self {
             session: Session {
                 id,
@@ -176,36 +232,53 @@ impl Start {
                 revoked_at: None,
             },
             asked_scope: scope.to_owned(),
-            checked_hash,
+            proof,
             origin: origin.clone(),
             event: Event::new(services, "login.succeeded")
                 .self_service(user_id)
                 .in_session(id)
                 .from(origin),
+            device: devices::fingerprint(services, origin),
+            notice,
         }
     }
 
-    /// `None` when the password was changed, hashed anew, or the account disabled while the password was being checked.
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<(Session, Vec<String>)>> {
+    /// `None` when the account was disabled meanwhile, or the password was changed or hashed anew while it was being checked.
+    /// Whoever commits then calls [`super::outbox::Outbox::wake`].
+    pub async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<(Session, Vec<String>)>> {
         let user_id = self.session.user_id;
         let permissions = roles::permissions_of(tx, user_id).await?;
         let session = Session {
             scope: scope::parse(&self.asked_scope, &permissions)?,
             ..self.session.clone()
         };
-        if !users::record_login(tx, user_id, &self.checked_hash, session.rotated_at).await? {
+        let at = session.rotated_at;
+        let is_recorded = match &self.proof {
+            Proof::Password(hash) => users::record_login(tx, user_id, hash, at).await?,
+            Proof::Code => users::record_login_by_mail(tx, user_id, at).await?,
+        };
+        if !is_recorded {
             return Ok(None);
         }
         let new = NewSession {
             id: session.id,
             user_id,
             scope: &session.scope,
-            at: session.rotated_at,
+            at,
             expires_at: session.expires_at,
             ip: &self.origin.ip.to_string(),
             user_agent: self.origin.user_agent.as_deref(),
         };
         sessions::insert(tx, &new).await?;
+        let seen = known_devices::see(tx, user_id, &self.device, at).await?;
+        if let Some((mail, allowance)) = &self.notice
+            && seen == Seen::Never
+            && allowance.take(tx, at).await?
+            && let Some(contact) = users::contact(tx, user_id).await?
+        {
+            let mail = mail.clone().readdressed(user_id, &contact.email);
+            mail.enqueue(tx).await?;
+        }
         self.event.record(tx).await?;
         Ok(Some((session, permissions)))
     }

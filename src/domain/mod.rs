@@ -4,19 +4,29 @@
 mod actor;
 mod attempts;
 mod audit;
+mod devices;
 mod email;
 mod error;
 mod password_check;
 mod precondition;
+mod purpose;
 mod scope;
 mod types;
 
 pub mod account;
+pub mod account_security;
 pub mod authentication;
+pub mod email_change;
+pub mod email_login;
+pub mod email_verification;
 pub mod expiry;
 pub mod idempotency;
 pub mod introspection;
+pub mod links;
 pub mod login;
+pub mod one_time;
+pub mod outbox;
+pub mod password_reset;
 pub mod readiness;
 pub mod reauthentication;
 pub mod refresh;
@@ -41,11 +51,13 @@ pub use self::types::{FullName, Origin, Password, Username};
 pub use crate::store::users::User;
 
 use crate::clock::{SharedClock, Timestamp};
-use crate::config::Limit;
+use crate::config::{Limit, Notices};
 use crate::ids::{Ids, InstanceId};
+use crate::mail::Mailer;
 use crate::password::Passwords;
 use crate::store::db::Db;
-use crate::token::{AccessTokens, Envelopes, RefreshTokens};
+use crate::text::Texts;
+use crate::token::{AccessTokens, Envelopes, Mailed, RefreshTokens};
 
 /// Everything that the capabilities work with; built once by the composition root.
 pub struct Services {
@@ -57,6 +69,14 @@ pub struct Services {
     pub login_identifier_key: hmac::Key,
     /// For answers that are kept.
     pub idempotency: Envelopes,
+    /// Tokens and codes of mails.
+    pub mailed: Mailed,
+    /// Hides devices where they are remembered.
+    pub device_key: hmac::Key,
+    pub links: links::Links,
+    pub texts: Arc<Texts>,
+    pub mailer: Mailer,
+    pub outbox: outbox::Outbox,
     /// Password checks under way.
     pub attempts: Arc<Attempts>,
     /// This one of the instances that share the database.
@@ -70,6 +90,12 @@ pub struct Services {
 #[derive(Debug, Clone)]
 pub struct Policy {
     pub registration_enabled: bool,
+    /// Nobody logs in, or has an account by registering, before his address is proved.
+    pub require_email_verification: bool,
+    pub email_login_enabled: bool,
+    pub notices: Notices,
+    /// Mails to one address that somebody asks for; none when they are not counted.
+    pub mail_address_limits: Vec<Limit>,
     pub refresh_lifetime: Duration,
     /// Failed password checks of one account; `None` does not count them.
     pub login_account_limit: Option<Limit>,

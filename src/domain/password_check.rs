@@ -11,7 +11,7 @@ use crate::config::{Limit, Secret};
 use crate::ids::UserId;
 use crate::password::Verdict;
 use crate::store::db::Db;
-use crate::store::login_throttles;
+use crate::store::throttles;
 
 /// What failures are counted by: the user, or what was typed where there is no such user. Never raw input.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,6 +20,11 @@ pub struct Subject(Vec<u8>);
 impl Subject {
     pub fn user(id: UserId) -> Self {
         Self([b"u", id.0.as_bytes().as_slice()].concat())
+    }
+
+    /// What the database keeps of it.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// `key` is the normalised e-mail or username.
@@ -61,9 +66,7 @@ pub async fn check(
     if verdict != Verdict::Wrong {
         services
             .db
-            .write_one(async move |tx| {
-                Ok::<_, Error>(login_throttles::clear(tx, &subject.0).await?)
-            })
+            .write_one(async move |tx| Ok::<_, Error>(throttles::clear(tx, &subject.0).await?))
             .await?;
     }
     // Whoever waits for this check to end finds what it came to.
@@ -80,7 +83,7 @@ async fn take_attempt(services: &Services, subject: &Subject, limit: Limit) -> R
         let taken = services
             .db
             .write(async move |tx| {
-                let taken = login_throttles::take(tx, &subject.0, now, interval, tolerance).await?;
+                let taken = throttles::take(tx, &subject.0, now, interval, tolerance).await?;
                 Ok::<_, Error>(match taken {
                     Ok(()) => Ok(attempts.begin(&subject)),
                     Err(free_at) => Err((free_at, attempts.next_end(&subject))),
@@ -120,9 +123,7 @@ impl Drop for Unchecked {
             let (db, interval) = (self.db.clone(), self.interval);
             tokio::spawn(async move {
                 let given_back = db
-                    .write_one(async move |tx| {
-                        login_throttles::give_back(tx, &subject.0, interval).await
-                    })
+                    .write_one(async move |tx| throttles::give_back(tx, &subject.0, interval).await)
                     .await;
                 if let Err(error) = given_back {
                     tracing::debug!(error = %error, "an attempt was not given back; it comes back with time");

@@ -1,8 +1,10 @@
 //! Ending sessions: logout and token revocation.
 
 use super::audit::Event;
+use super::outbox::Mail;
 use super::{Actor, Error, Origin, Result, Services};
 use crate::ids::SessionId;
+use crate::mail::Kind;
 use crate::store::sessions::{self, Which};
 
 /// Which of the own sessions a logout ends.
@@ -22,6 +24,10 @@ pub async fn logout(services: &Services, actor: &Actor, scope: LogoutScope) -> R
     };
     let (user_id, now) = (actor.id(), services.now());
     let event = Event::by(services, actor, "session.ended").on(user_id);
+    let is_told = scope == LogoutScope::All && services.policy.notices.sessions_ended;
+    let notice = is_told.then(|| {
+        Mail::to_user(services, Kind::SessionsEnded, user_id, &actor.user.email).from(&actor.origin)
+    });
     services
         .db
         .write(async move |tx| {
@@ -29,9 +35,14 @@ pub async fn logout(services: &Services, actor: &Actor, scope: LogoutScope) -> R
             let event = event
                 .clone()
                 .with(serde_json::json!({ "scope": name, "ended": ended }));
+            if let Some(notice) = &notice {
+                notice.enqueue(tx).await?;
+            }
             Ok::<_, Error>(event.record(tx).await?)
         })
-        .await
+        .await?;
+    services.outbox.wake();
+    Ok(())
 }
 
 /// Ends the session of an access or refresh token (RFC 7009). A token that means nothing is no error: what its holder

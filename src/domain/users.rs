@@ -2,6 +2,8 @@
 
 use super::audit::Event;
 use super::idempotency::Once;
+use super::outbox::Mail;
+use super::password_reset::forget_ways_in;
 use super::registration::NewAccount;
 use super::roles::{
     ROLES_WRITE, USER, USERS_READ, USERS_WRITE, check_count, keep_an_admin, require_grantable,
@@ -10,6 +12,7 @@ use super::{
     Actor, Email, Error, FullName, Password, Precondition, Result, Services, User, Username, types,
 };
 use crate::ids::UserId;
+use crate::mail::Kind;
 use crate::password::ClientKey;
 use crate::store::db::Tx;
 use crate::store::sessions::{self, Which};
@@ -103,6 +106,7 @@ pub async fn create(
         full_name: new.full_name,
         password: new.password,
         email_verified: new.email_verified,
+        locale: None,
         roles: roles.clone(),
     };
     let event = |id| Event::by(services, actor, "user.created").on(id);
@@ -113,7 +117,9 @@ pub async fn create(
         actor.require(USERS_WRITE)?;
         require_grantable(tx, &actor, &roles).await
     };
-    account.make(services, client, once, event, check).await
+    let made = account.make(services, client, once, event, check).await?;
+    services.outbox.wake();
+    Ok(made)
 }
 
 /// What an administrator changes; `None` leaves it.
@@ -151,7 +157,13 @@ pub async fn update(
             "fields": update.changed_fields(),
             "is_active": update.is_active,
         }));
-    services
+    let told = update.email.as_ref().map(|email| {
+        let notice = Mail::to_address(services, Kind::EmailChanged, "").with_email(email.as_str());
+        let verification = Mail::to_user(services, Kind::VerifyEmail, id, email.as_str());
+        (notice, verification)
+    });
+    let is_noticed = services.policy.notices.email_changed;
+    let updated = services
         .db
         .write(async move |tx| {
             let actor = actor.renewed(tx, now).await?;
@@ -186,10 +198,22 @@ pub async fn update(
             if update.is_active == Some(false) {
                 sessions::revoke(tx, id, Which::All, now).await?;
             }
+            if let Some((notice, verification)) = told.as_ref().filter(|_| is_new_address) {
+                forget_ways_in(tx, id).await?;
+                if is_noticed {
+                    let notice = notice.clone().readdressed(id, &user.email);
+                    notice.enqueue(tx).await?;
+                }
+                if changes.email_verified == Some(false) {
+                    verification.enqueue(tx).await?;
+                }
+            }
             event.record(tx).await?;
             users::find(tx, id).await?.ok_or(Error::NotFound)
         })
-        .await
+        .await?;
+    services.outbox.wake();
+    Ok(updated)
 }
 
 impl Update {
@@ -272,6 +296,7 @@ pub async fn create_admin(
         full_name: FullName::default(),
         password: Some(password),
         email_verified: true,
+        locale: None,
         roles: vec![roles::ADMIN.to_owned(), roles::USER.to_owned()],
     };
     let event = |id| Event::new(services, "user.admin_created").on(id);

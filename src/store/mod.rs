@@ -4,12 +4,17 @@
 pub mod audit;
 pub mod copy;
 pub mod db;
+pub mod email_codes;
 pub mod idempotency;
+pub mod known_devices;
 pub mod leases;
-pub mod login_throttles;
+pub mod mails;
+pub mod one_time_tokens;
+pub mod registrations;
 pub mod roles;
 pub mod sessions;
 pub mod tables;
+pub mod throttles;
 pub mod users;
 
 /// Whether any stored text can be equal to `text`. None has a NUL: not every engine can store it, or look for it.

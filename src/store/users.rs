@@ -36,6 +36,8 @@ pub struct NewUser<'a> {
     pub full_name: Option<&'a str>,
     pub password_hash: Option<&'a str>,
     pub email_verified: bool,
+    /// Language of his mails, when it is known.
+    pub locale: Option<&'a str>,
     pub at: Timestamp,
 }
 
@@ -45,6 +47,22 @@ pub struct Credentials {
     pub id: UserId,
     pub password_hash: Option<String>,
     pub is_active: bool,
+    pub email_verified: bool,
+}
+
+/// What whoever writes to a user needs to know of him.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    pub id: UserId,
+    pub email: String,
+    pub email_key: String,
+    pub username: String,
+    pub locale: Option<String>,
+    pub email_verified: bool,
+    pub is_active: bool,
+    pub has_password: bool,
+    /// A mail server has refused the address.
+    pub is_refused: bool,
 }
 
 /// What is to change; `None` leaves a field as it is.
@@ -107,8 +125,8 @@ pub(super) fn words(joined: Option<String>) -> Vec<String> {
 pub async fn insert(tx: &mut Tx<'_>, user: &NewUser<'_>) -> Result<()> {
     tx.execute(
         "INSERT INTO users (id, email, email_key, username, username_key, full_name, password_hash, \
-         email_verified, is_active, created_at, updated_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, TRUE, ?9, ?9)",
+         email_verified, locale, is_active, created_at, updated_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, TRUE, ?10, ?10)",
         &[
             user.id.into(),
             user.email.into(),
@@ -118,6 +136,7 @@ pub async fn insert(tx: &mut Tx<'_>, user: &NewUser<'_>) -> Result<()> {
             user.full_name.into(),
             user.password_hash.into(),
             user.email_verified.into(),
+            user.locale.into(),
             user.at.into(),
         ],
     )
@@ -157,15 +176,16 @@ fn map_credentials(row: &Row<'_>) -> Result<Credentials> {
         id: row.get(0)?,
         password_hash: row.get(1)?,
         is_active: row.get(2)?,
+        email_verified: row.get(3)?,
     })
 }
 
 /// The statement of [`credentials_by_email`].
 pub const CREDENTIALS_BY_EMAIL: &str =
-    "SELECT id, password_hash, is_active FROM users WHERE email_key = ?1";
+    "SELECT id, password_hash, is_active, email_verified FROM users WHERE email_key = ?1";
 /// The statement of [`credentials_by_username`].
 pub const CREDENTIALS_BY_USERNAME: &str =
-    "SELECT id, password_hash, is_active FROM users WHERE username_key = ?1";
+    "SELECT id, password_hash, is_active, email_verified FROM users WHERE username_key = ?1";
 
 /// Credentials by e-mail key.
 pub async fn credentials_by_email(tx: &mut Tx<'_>, email_key: &str) -> Result<Option<Credentials>> {
@@ -195,11 +215,108 @@ pub async fn credentials_by_username(
 /// Credentials by id.
 pub async fn credentials(tx: &mut Tx<'_>, id: UserId) -> Result<Option<Credentials>> {
     tx.query_opt(
-        "SELECT id, password_hash, is_active FROM users WHERE id = ?1",
+        "SELECT id, password_hash, is_active, email_verified FROM users WHERE id = ?1",
         &[id.into()],
         map_credentials,
     )
     .await
+}
+
+macro_rules! contact_columns {
+    () => {
+        "id, email, email_key, username, locale, email_verified, is_active, password_hash IS NOT NULL, \
+         email_refused_at IS NOT NULL"
+    };
+}
+
+fn map_contact(row: &Row<'_>) -> Result<Contact> {
+    Ok(Contact {
+        id: row.get(0)?,
+        email: row.get(1)?,
+        email_key: row.get(2)?,
+        username: row.get(3)?,
+        locale: row.get(4)?,
+        email_verified: row.get(5)?,
+        is_active: row.get(6)?,
+        has_password: row.get(7)?,
+        is_refused: row.get(8)?,
+    })
+}
+
+/// How to write to the user with this id.
+pub async fn contact(tx: &mut Tx<'_>, id: UserId) -> Result<Option<Contact>> {
+    tx.query_opt(
+        concat!("SELECT ", contact_columns!(), " FROM users WHERE id = ?1"),
+        &[id.into()],
+        map_contact,
+    )
+    .await
+}
+
+/// How to write to the user with this e-mail key.
+pub async fn contact_by_email(tx: &mut Tx<'_>, email_key: &str) -> Result<Option<Contact>> {
+    if !is_storable(email_key) {
+        return Ok(None);
+    }
+    tx.query_opt(
+        concat!(
+            "SELECT ",
+            contact_columns!(),
+            " FROM users WHERE email_key = ?1"
+        ),
+        &[email_key.into()],
+        map_contact,
+    )
+    .await
+}
+
+/// Notes that a mail server has refused the address of a user for good, if it is still his.
+pub async fn mark_refused(
+    tx: &mut Tx<'_>,
+    id: UserId,
+    email_key: &str,
+    at: Timestamp,
+) -> Result<bool> {
+    let changed = tx
+        .execute(
+            "UPDATE users SET email_refused_at = ?3 WHERE id = ?1 AND email_key = ?2",
+            &[id.into(), email_key.into(), at.into()],
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
+/// Notes that a mail server has taken a mail to this address.
+pub async fn mark_reached(tx: &mut Tx<'_>, id: UserId, email_key: &str) -> Result<()> {
+    tx.execute(
+        "UPDATE users SET email_refused_at = NULL WHERE id = ?1 AND email_key = ?2",
+        &[id.into(), email_key.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Takes the password away: nobody logs in with one until a new one is set.
+pub async fn clear_password(tx: &mut Tx<'_>, id: UserId, at: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE users SET password_hash = NULL, updated_at = ?2 WHERE id = ?1",
+        &[id.into(), at.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Notes a login by mail, which proves the address, provided that the account is active.
+pub async fn record_login_by_mail(tx: &mut Tx<'_>, id: UserId, at: Timestamp) -> Result<bool> {
+    let changed = tx
+        .execute(
+            "UPDATE users SET last_login_at = ?2, \
+             updated_at = CASE WHEN email_verified THEN updated_at ELSE ?2 END, email_verified = TRUE \
+             WHERE id = ?1 AND is_active",
+            &[id.into(), at.into()],
+        )
+        .await?;
+    Ok(changed == 1)
 }
 
 /// Notes a login, provided that the account is active and its password still the one that was checked.
@@ -261,6 +378,7 @@ pub async fn update(
         .execute(
             "UPDATE users SET \
              email = coalesce(?2, email), email_key = coalesce(?3, email_key), \
+             email_refused_at = CASE WHEN coalesce(?3, email_key) = email_key THEN email_refused_at END, \
              username = coalesce(?4, username), username_key = coalesce(?5, username_key), \
              full_name = CASE WHEN ?6 THEN ?7 ELSE full_name END, \
              is_active = coalesce(?8, is_active), email_verified = coalesce(?9, email_verified), \

@@ -12,9 +12,11 @@ const LANGUAGES: [(&str, &str); 2] = [
     ("de", include_str!("de.toml")),
 ];
 
-const LAYOUTS: [(&str, &str); 2] = [
+const LAYOUTS: [(&str, &str); 4] = [
     ("mail.html", include_str!("mail.html")),
     ("mail.txt", include_str!("mail.txt")),
+    ("page.css", include_str!("page.css")),
+    ("page.html", include_str!("page.html")),
 ];
 
 /// Languages by tag, and layouts by name.
@@ -59,7 +61,7 @@ impl Files {
             };
             match extension {
                 "toml" => self.add_language(stem, name, &content(folder, name)?)?,
-                "html" | "txt" => self.add_layout(name, content(folder, name)?)?,
+                "css" | "html" | "txt" => self.add_layout(name, content(folder, name)?)?,
                 _ => (),
             }
         }

@@ -24,6 +24,14 @@ pub struct Keys {
     pub idempotency_id: hmac::Key,
     /// Its half of the keys to what is kept; the client's key is the other.
     pub idempotency_content: Zeroizing<[u8; 32]>,
+    /// Makes tokens of mails.
+    pub mailed_token: hmac::Key,
+    /// Makes codes of mails, and hides them where they are stored.
+    pub mailed_code: hmac::Key,
+    /// Hides addresses where mails and codes to them are counted.
+    pub mail_address: hmac::Key,
+    /// Hides devices where they are remembered.
+    pub device: hmac::Key,
 }
 
 impl Keys {
@@ -38,6 +46,10 @@ impl Keys {
             login_identifier: hmac_key(&root, "login identifier"),
             idempotency_id: hmac_key(&root, "idempotency id"),
             idempotency_content: expand(&root, "idempotency content"),
+            mailed_token: hmac_key(&root, "mailed token"),
+            mailed_code: hmac_key(&root, "mailed code"),
+            mail_address: hmac_key(&root, "mail address"),
+            device: hmac_key(&root, "device"),
         }
     }
 }

@@ -4,11 +4,13 @@
 mod access;
 mod idempotency;
 mod keys;
+mod one_time;
 mod refresh;
 mod secret_key;
 
 pub use access::{AccessTokens, Claims};
 pub use idempotency::{Envelope, Envelopes};
 pub use keys::Keys;
+pub use one_time::{Mailed, OneTimeToken};
 pub use refresh::{RefreshToken, RefreshTokens};
 pub use secret_key::{Error as SecretKeyError, Found, SecretKey};

@@ -2,6 +2,7 @@
 
 pub mod backup;
 mod clean_up;
+mod outbox;
 
 use std::sync::Arc;
 
@@ -15,5 +16,9 @@ pub async fn run(services: Arc<Services>, backups: Option<Backups>) {
             backup::run(&services, &backups).await;
         }
     };
-    tokio::join!(clean_up::run(services.clone()), backing_up);
+    tokio::join!(
+        clean_up::run(services.clone()),
+        outbox::run(services.clone()),
+        backing_up
+    );
 }

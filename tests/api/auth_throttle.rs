@@ -93,13 +93,13 @@ async fn what_was_typed_is_not_stored() {
     let app = spawn().await;
     let typed = "my-password-by-mistake";
     fail(&app, typed).await;
-    let sql = "SELECT max(length(subject)) FROM login_throttles";
+    let sql = "SELECT max(length(subject)) FROM throttles";
     let length = records::count(&app, sql, &[]).await;
     assert!(length > 0, "nothing is stored");
     // No function that looks for bytes is known to every engine.
     for at in 1..=length {
         let starts = app.services.db.scan(async move |tx| {
-            let sql = format!("SELECT 1 FROM login_throttles WHERE substr(subject, {at}, 5) = ?1");
+            let sql = format!("SELECT 1 FROM throttles WHERE substr(subject, {at}, 5) = ?1");
             let values = [Value::Bytes(&typed.as_bytes()[..5])];
             tx.query_opt(&sql, &values, |_| Ok(())).await
         });

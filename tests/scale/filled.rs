@@ -28,7 +28,7 @@ pub const TABLES: &[&str] = &[
     "users",
     "user_roles",
     "sessions",
-    "login_throttles",
+    "throttles",
     "idempotency_keys",
 ];
 
@@ -157,7 +157,7 @@ fn statements(size: Size, dialect: &Dialect) -> String {
     if throttles > 0 {
         let numbers = (dialect.numbers)(throttles);
         sql.push_str(&format!(
-            "INSERT INTO login_throttles (subject, full_at) SELECT {}, {expires_at} FROM {numbers};",
+            "INSERT INTO throttles (subject, full_at) SELECT {}, {expires_at} FROM {numbers};",
             (dialect.bytes)(12)
         ));
     }

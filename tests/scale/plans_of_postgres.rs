@@ -6,7 +6,7 @@ use vestibule::ids::UserId;
 use vestibule::store::db::{Db, Error, Result};
 use vestibule::store::sessions::{self, Spent, Which};
 use vestibule::store::users::{self, Filter};
-use vestibule::store::{idempotency, login_throttles};
+use vestibule::store::{idempotency, throttles};
 
 use crate::filled::{self, NOW, Size, answer_id, email, session_id, user_id, username};
 use crate::lists::filters;
@@ -198,7 +198,7 @@ async fn no_statement_reads_a_table_of_many_rows_to_its_end() {
     });
     write.await;
     let write = watched.write("throttles", async |tx, _| {
-        assert_eq!(login_throttles::delete_full(tx, NOW, 200).await?, 200);
+        assert_eq!(throttles::delete_full(tx, NOW, 200).await?, 200);
         Ok::<_, Error>(())
     });
     write.await;

@@ -1,7 +1,7 @@
 //! How SQLite runs the statements that requests and background jobs run.
 
 use vestibule::store::users::{COUNT_KEYS, Search, page_statement};
-use vestibule::store::{idempotency, login_throttles, sessions, users};
+use vestibule::store::{idempotency, sessions, throttles, users};
 
 use crate::filled::{self, Size};
 use crate::lists::filters;
@@ -63,8 +63,8 @@ fn check(connection: &rusqlite::Connection) {
             "SEARCH sessions USING PRIMARY KEY (id>?)",
         ),
         (
-            login_throttles::DELETE_FULL.to_owned(),
-            "SEARCH login_throttles USING COVERING INDEX login_throttles_full_at (full_at<?)",
+            throttles::DELETE_FULL.to_owned(),
+            "SEARCH throttles USING COVERING INDEX login_throttles_full_at (full_at<?)",
         ),
         (
             idempotency::FIND.to_owned(),

@@ -9,7 +9,7 @@ use vestibule::ids::{InstanceId, SessionId, UserId};
 use vestibule::store::db::Error;
 use vestibule::store::sessions::{self, NewSession, Spent, Which};
 use vestibule::store::users::{self, NewUser};
-use vestibule::store::{idempotency, leases, login_throttles};
+use vestibule::store::{idempotency, leases, throttles};
 
 use crate::support::TestApp;
 
@@ -35,6 +35,7 @@ async fn with_sessions(sessions: Vec<(SessionId, Timestamp)>) -> TestApp {
             full_name: None,
             password_hash: None,
             email_verified: true,
+            locale: None,
             at,
         };
         users::insert(tx, &user).await?;
@@ -173,10 +174,10 @@ async fn throttles_go_when_they_hold_nobody_back() {
     let taken = app.services.db.write(async move |tx| {
         for n in 0..COUNT {
             let subject = n.to_be_bytes();
-            let _ = login_throttles::take(tx, &subject, now, HOUR, HOUR).await?;
+            let _ = throttles::take(tx, &subject, now, HOUR, HOUR).await?;
             if n % 5 == 0 {
                 // Two failures are forgotten after two hours.
-                let _ = login_throttles::take(tx, &subject, now, HOUR, 2 * HOUR).await?;
+                let _ = throttles::take(tx, &subject, now, HOUR, 2 * HOUR).await?;
             }
         }
         Ok::<_, Error>(())

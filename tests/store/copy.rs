@@ -63,7 +63,7 @@ impl Place {
             .await;
         place
             .run_with(
-                "INSERT INTO login_throttles (subject, full_at) VALUES (?1, -1), (?2, 2)",
+                "INSERT INTO throttles (subject, full_at) VALUES (?1, -1), (?2, 2)",
                 vec![Value::Bytes(&[0, 255, 0]), Value::Bytes(&[])],
             )
             .await;
@@ -256,7 +256,7 @@ async fn everything_arrives_as_it_is() {
         ("user_roles", 2500),
         ("sessions", 625),
         ("audit_events", 2500),
-        ("login_throttles", 2),
+        ("throttles", 2),
         ("idempotency_keys", 1),
     ];
     assert_eq!(rows.collect::<Vec<_>>(), expected);
@@ -305,8 +305,8 @@ async fn a_target_with_rows_of_somebody_is_left_alone() {
             vec![id(1)],
         ),
         (
-            "login_throttles",
-            "INSERT INTO login_throttles (subject, full_at) VALUES (?1, 0)",
+            "throttles",
+            "INSERT INTO throttles (subject, full_at) VALUES (?1, 0)",
             vec![Value::Bytes(&[1])],
         ),
     ] {

@@ -72,6 +72,7 @@ async fn store(database: &Database, everybody: &[Somebody]) {
                 full_name: None,
                 password_hash: None,
                 email_verified: true,
+                locale: None,
                 at: AT,
             };
             users::insert(tx, &user).await?;

@@ -19,6 +19,7 @@ use vestibule::ids::SystemRandom;
 use self::specification::Received;
 use crate::database::TestDatabase;
 
+pub mod mails;
 pub mod specification;
 
 /// A password that the service finds strong.
@@ -35,6 +36,8 @@ pub struct TestApp {
     pub services: Arc<Services>,
     pub client: reqwest::Client,
     _stop: oneshot::Sender<()>,
+    /// Where mails are written to.
+    pub outbox: tempfile::TempDir,
     // Dropped last.
     pub database: TestDatabase,
 }
@@ -63,7 +66,10 @@ impl TestApp {
     /// A service with these settings; rate limits are off unless they are among them.
     pub async fn spawn_with(settings: &[(&str, &str)]) -> Self {
         let database = TestDatabase::migrated();
+        let outbox = tempfile::tempdir().expect("a folder");
+        let folder = outbox.path().to_string_lossy().into_owned();
         let mut pairs = vec![
+            ("MAIL_OUTBOX_DIR", folder.as_str()),
             ("DATABASE_URL", database.url()),
             ("SECRET_KEY", "0123456789abcdef-test-only-0123456789abcdef"),
             ("BCRYPT_COST", "4"),
@@ -91,6 +97,7 @@ impl TestApp {
                 .build()
                 .expect("a client"),
             _stop: stop,
+            outbox,
             database,
         }
     }

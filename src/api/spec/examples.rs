@@ -11,6 +11,7 @@ const SESSION_ID: &str = "01981d2d-0c44-7d18-8a6b-3e9f1c7b2a50";
 const ACCESS_TOKEN: &str =
     "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiIwMTk4MWQyYyJ9.c2lnbmF0dXJl";
 const REFRESH_TOKEN: &str = "vrt1_AZgdLQxEfRiKaz6fHHsqUAAAAAAAAAAAN2Y0ZTk1YzE2MDhiM2QyYQ";
+const MAILED_TOKEN: &str = "q0nSyz3rYd7dXQh6m1cVx5uB2k8WjPZ4fT9eLgAoRiE";
 const CURSOR: &str = "AZgdLHtefDqfEForaI1OHw";
 /// 2026-01-02T03:04:05Z.
 const ISSUED_AT: i64 = 1_767_323_045;
@@ -22,6 +23,15 @@ fn of_property(schema: &str, property: &str) -> Option<Value> {
         ("PasswordChange", "new_password") => json!("seven purple elephants dancing"),
         ("TokenRequest", "client_id" | "client_secret") => json!("ignored"),
         ("TokenForm", "token_type_hint") | ("Introspection", "token_type") => json!("access_token"),
+        ("MailedToken" | "PasswordReset", "token") => json!(MAILED_TOKEN),
+        ("PasswordResetLink", "url") => json!(format!(
+            "https://accounts.example.com/reset-password?token={MAILED_TOKEN}"
+        )),
+        ("PasswordResetLink", "expires_at") => json!("2026-01-02T03:34:05.678Z"),
+        ("MailCheck", "oldest_waiting_seconds") => json!(3),
+        ("MailCheck", "given_up") => json!(0),
+        (_, "new_email") => json!("ada.lovelace@example.com"),
+        (_, "code") => json!("271828"),
         (_, "id" | "sub") => json!(USER_ID),
         (_, "sid") => json!(SESSION_ID),
         (_, "jti") => json!("01981d2d-0c45-7f02-b1c9-64d0a7e83f12"),
@@ -57,6 +67,7 @@ pub fn of_parameter(name: &str) -> Option<Value> {
         "q" => json!("ada"),
         "role" => json!("user"),
         "is_active" => json!(true),
+        "send" => json!(false),
         "scope" => json!("current"),
         "If-Match" | "If-None-Match" => json!(ENTITY_TAG),
         _ => return None,

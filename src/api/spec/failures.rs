@@ -18,6 +18,10 @@ pub fn told(code: Code) -> (&'static str, Failure) {
                 errors: Vec::new(),
             },
         ),
+        Code::InvalidToken => (
+            "The one-time token or code is wrong, was used before or has expired.",
+            Error::InvalidToken.into(),
+        ),
         Code::NotAuthenticated => (
             "No access token was sent, or not as `Authorization: Bearer`.",
             Failure::NotAuthenticated,
@@ -45,6 +49,14 @@ pub fn told(code: Code) -> (&'static str, Failure) {
         Code::AccountDisabled => (
             "The account is disabled. Told only to who knows its password.",
             Error::AccountDisabled.into(),
+        ),
+        Code::EmailNotVerified => (
+            "The e-mail address has to be verified first. Told only to who knows the password.",
+            Error::EmailNotVerified.into(),
+        ),
+        Code::EmailLoginDisabled => (
+            "Nobody logs in by e-mail here.",
+            Error::EmailLoginDisabled.into(),
         ),
         Code::RegistrationDisabled => (
             "Nobody can register here.",

@@ -15,13 +15,14 @@ use poem_openapi::{OpenApiService, Tags};
 use serde_json::{Map, Value, json};
 
 use super::code::Code;
-use super::{account, auth, service, users};
+use super::{account, auth, email, service, users};
 
 /// For each operation what it may answer besides success and besides what the shape of its request brings.
 pub type Failures = &'static [(&'static str, &'static [Code])];
 
-const FAILURES: [Failures; 4] = [
+const FAILURES: [Failures; 5] = [
     auth::FAILURES,
+    email::FAILURES,
     account::FAILURES,
     users::FAILURES,
     service::FAILURES,
@@ -33,6 +34,8 @@ const FAILURES: [Failures; 4] = [
 pub enum Tag {
     /// Registration, login and tokens.
     Auth,
+    /// What goes by mail: proof of addresses, forgotten passwords, login codes.
+    Email,
     /// The account of whoever is logged in.
     Account,
     /// Users in the hands of administrators.
@@ -42,7 +45,7 @@ pub enum Tag {
 }
 
 /// The tags in the order in which a newcomer needs them.
-const TAG_ORDER: [&str; 4] = ["auth", "account", "users", "service"];
+const TAG_ORDER: [&str; 5] = ["auth", "email", "account", "users", "service"];
 
 const DESCRIPTION: &str = "User accounts and authentication: register, log in, refresh, manage users.\n\n\
     Log in with `POST /auth/token` and send the access token as `Authorization: Bearer`. When it has expired, \

@@ -39,7 +39,7 @@ const OPERATIONS: &[Told] = &[
     told(
         "registerUser",
         "Who registers.",
-        "The account has been made.",
+        "The account has been made; or, where addresses have to be verified first, whoever reads the mail learns how to go on.",
     ),
     told(
         "issueToken",
@@ -68,6 +68,51 @@ const OPERATIONS: &[Told] = &[
         "The password of whoever is logged in.",
         "A pair whose access token opens the steps that cannot be undone.",
     ),
+    told(
+        "requestEmailVerification",
+        "Whose address is to be proved.",
+        "The request was taken.",
+    ),
+    told(
+        "verifyEmail",
+        "The token of the mail.",
+        "The address is proved.",
+    ),
+    told(
+        "requestPasswordReset",
+        "Who needs a new password.",
+        "The request was taken.",
+    ),
+    told(
+        "resetPassword",
+        "The token of the mail and the new password.",
+        "The new password is in force, and all sessions are ended.",
+    ),
+    told(
+        "confirmEmailChange",
+        "The token of the mail to the new address.",
+        "The new address is in force.",
+    ),
+    told(
+        "undoEmailChange",
+        "The token of the mail to the old address.",
+        "The old address is back; all sessions are ended.",
+    ),
+    told(
+        "secureAccount",
+        "The token of the notice.",
+        "All sessions are ended, and the password is of no more use.",
+    ),
+    told(
+        "requestLoginCode",
+        "Who wants to log in.",
+        "The request was taken.",
+    ),
+    told(
+        "loginWithCode",
+        "The address and the code of the mail to it.",
+        "A session has begun.",
+    ),
     told("getCurrentUser", "", "The own account."),
     told(
         "replaceCurrentUser",
@@ -88,6 +133,11 @@ const OPERATIONS: &[Told] = &[
         "changePassword",
         "Both passwords.",
         "The new password is in force.",
+    ),
+    told(
+        "requestEmailChange",
+        "The new address and the password.",
+        "The request was taken: the new address is in force once its owner has followed the link in the mail.",
     ),
     told("listUsers", "", "One page of users.").to(roles::USERS_READ),
     told(
@@ -110,6 +160,12 @@ const OPERATIONS: &[Told] = &[
         "The user with these roles.",
     )
     .to(roles::ROLES_WRITE),
+    told(
+        "createPasswordResetLink",
+        "",
+        "The link to hand over; or, where it is to be mailed, that it will be.",
+    )
+    .to(roles::USERS_WRITE),
     told("getHealth", "", "The process runs."),
     told("getReadiness", "", "Requests can be served."),
 ];

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::ids::{EventId, InstanceId, SessionId, UserId};
+use crate::ids::{EventId, InstanceId, MailId, RegistrationId, SessionId, UserId};
 
 /// A value for a placeholder, borrowed where it can be.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +35,8 @@ value_from! {
     Timestamp => |value| Self::Integer(value.millis()),
     UserId => |value| Self::Uuid(value.0),
     SessionId => |value| Self::Uuid(value.0),
+    MailId => |value| Self::Uuid(value.0),
+    RegistrationId => |value| Self::Uuid(value.0),
     EventId => |value| Self::Uuid(value.0),
     InstanceId => |value| Self::Uuid(value.0),
 }
@@ -124,7 +126,7 @@ macro_rules! id_from_column {
     };
 }
 
-id_from_column!(UserId, SessionId, EventId);
+id_from_column!(UserId, SessionId, EventId, MailId, RegistrationId);
 
 impl<T: FromValue> FromValue for Option<T> {
     fn from_column(column: Column<'_>) -> Option<Self> {

@@ -1,4 +1,5 @@
-//! Failed password checks by account, as a generic cell rate algorithm (GCRA, ITU-T I.371): one number a subject.
+//! How often something may be asked for about a subject, as a generic cell rate algorithm (GCRA, ITU-T I.371): one number a
+//! subject. A subject is a failed password check of an account, or a mail to an address.
 
 use std::time::Duration;
 
@@ -17,10 +18,10 @@ pub async fn take(
 ) -> Result<std::result::Result<(), Timestamp>> {
     let taken = tx
         .query_opt(
-            "INSERT INTO login_throttles (subject, full_at) VALUES (?1, ?2) \
-             ON CONFLICT (subject) DO UPDATE SET full_at = CASE WHEN login_throttles.full_at > ?3 \
-             THEN login_throttles.full_at + ?4 ELSE ?2 END \
-             WHERE login_throttles.full_at <= ?5 RETURNING full_at",
+            "INSERT INTO throttles (subject, full_at) VALUES (?1, ?2) \
+             ON CONFLICT (subject) DO UPDATE SET full_at = CASE WHEN throttles.full_at > ?3 \
+             THEN throttles.full_at + ?4 ELSE ?2 END \
+             WHERE throttles.full_at <= ?5 RETURNING full_at",
             &[
                 subject.into(),
                 now.plus(interval).into(),
@@ -36,7 +37,7 @@ pub async fn take(
     }
     let full_at = tx
         .query_opt(
-            "SELECT full_at FROM login_throttles WHERE subject = ?1",
+            "SELECT full_at FROM throttles WHERE subject = ?1",
             &[subject.into()],
             |row| row.get::<Timestamp>(0),
         )
@@ -47,7 +48,7 @@ pub async fn take(
 /// Gives one attempt back: it came to no check.
 pub async fn give_back(tx: &mut Tx<'_>, subject: &[u8], interval: Duration) -> Result<()> {
     tx.execute(
-        "UPDATE login_throttles SET full_at = full_at - ?2 WHERE subject = ?1",
+        "UPDATE throttles SET full_at = full_at - ?2 WHERE subject = ?1",
         &[subject.into(), millis(interval).into()],
     )
     .await?;
@@ -57,7 +58,7 @@ pub async fn give_back(tx: &mut Tx<'_>, subject: &[u8], interval: Duration) -> R
 /// Forgets all failures of a subject.
 pub async fn clear(tx: &mut Tx<'_>, subject: &[u8]) -> Result<()> {
     tx.execute(
-        "DELETE FROM login_throttles WHERE subject = ?1",
+        "DELETE FROM throttles WHERE subject = ?1",
         &[subject.into()],
     )
     .await?;
@@ -70,5 +71,5 @@ pub async fn delete_full(tx: &mut Tx<'_>, now: Timestamp, limit: i64) -> Result<
 }
 
 /// The statement of [`delete_full`].
-pub const DELETE_FULL: &str = "DELETE FROM login_throttles WHERE subject IN \
-     (SELECT subject FROM login_throttles WHERE full_at <= ?1 ORDER BY full_at LIMIT ?2)";
+pub const DELETE_FULL: &str = "DELETE FROM throttles WHERE subject IN \
+     (SELECT subject FROM throttles WHERE full_at <= ?1 ORDER BY full_at LIMIT ?2)";

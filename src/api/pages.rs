@@ -1,0 +1,315 @@
+//! The pages that links of mails lead to, for applications that have none of their own. They work without any script.
+//! Opening one changes nothing, for scanners of mail open every link: what is to be done is done by the button.
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use poem::http::{HeaderValue, Method, StatusCode, header};
+use poem::{Request, Response};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::context::Context;
+use super::problem::Failure;
+use super::upload;
+use crate::config::Secret;
+use crate::domain::links::Page;
+use crate::domain::{
+    Error, FieldCode, Password, Services, account_security, email_change, email_verification,
+    one_time, password_reset,
+};
+use crate::text::{TextError, Texts};
+
+/// Every page there is.
+pub const PAGES: [Page; 5] = [
+    Page::VerifyEmail,
+    Page::ResetPassword,
+    Page::ConfirmEmailChange,
+    Page::UndoEmailChange,
+    Page::SecureAccount,
+];
+
+/// The pages, in the colours of the application.
+pub struct Pages {
+    style: String,
+    policy: HeaderValue,
+}
+
+/// What a page shows.
+#[derive(Serialize)]
+struct Shown<'a> {
+    language: &'a str,
+    direction: String,
+    style: &'a str,
+    title: String,
+    paragraphs: Vec<String>,
+    problem: Option<String>,
+    form: Option<Form<'a>>,
+}
+
+#[derive(Serialize)]
+struct Form<'a> {
+    token: &'a str,
+    action: String,
+    password: Option<PasswordField>,
+}
+
+#[derive(Serialize)]
+struct PasswordField {
+    label: String,
+    hint: String,
+    /// For password managers.
+    username: String,
+}
+
+#[derive(Serialize)]
+struct Names<'a> {
+    username: &'a str,
+}
+
+impl Pages {
+    /// # Errors
+    /// When the style cannot be rendered.
+    pub fn new(texts: &Texts) -> Result<Self, TextError> {
+        let style = texts.layout("page.css", BTreeMap::<&str, &str>::new())?;
+        let hash = STANDARD.encode(digest(&SHA256, style.as_bytes()));
+        let policy = format!(
+            "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        );
+        let policy = HeaderValue::from_str(&policy)
+            .map_err(|error| TextError::Render(format!("page.css: {error}")))?;
+        Ok(Self { style, policy })
+    }
+
+    /// The answer to a GET or POST for a page; `None` when `path` is none.
+    ///
+    /// # Errors
+    /// When the request cannot be read.
+    pub async fn answer(
+        &self,
+        request: &mut Request,
+        path: &str,
+        context: &Context,
+    ) -> Result<Option<Response>, Failure> {
+        let Some(page) = PAGES.into_iter().find(|page| page.path() == path) else {
+            return Ok(None);
+        };
+        let services = &context.services;
+        let accepted = request.headers().get(header::ACCEPT_LANGUAGE);
+        let accepted = accepted.and_then(|languages| languages.to_str().ok());
+        let language = services.texts.negotiate(accepted).unwrap_or_default();
+        let language = services.texts.language(Some(language)).to_owned();
+        let view = View {
+            pages: self,
+            services,
+            page,
+            language: &language,
+        };
+        let rendered = if request.method() == Method::POST {
+            let body = Zeroizing::new(upload::read(request).await?.to_vec());
+            view.act(&body, context).await
+        } else {
+            view.show(request.uri().query().unwrap_or_default()).await
+        };
+        match rendered {
+            Ok((status, html)) => Ok(Some(self.response(status, &language, html))),
+            Err(error) => Err(Failure::defect(&format!(
+                "a page cannot be rendered: {error}"
+            ))),
+        }
+    }
+
+    fn response(&self, status: StatusCode, language: &str, html: String) -> Response {
+        let mut response = Response::builder()
+            .status(status)
+            .content_type("text/html; charset=utf-8")
+            .body(html);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::VARY, HeaderValue::from_static("Accept-Language"));
+        if let Ok(language) = HeaderValue::from_str(language) {
+            headers.insert(header::CONTENT_LANGUAGE, language);
+        }
+        response
+    }
+}
+
+type Rendered = Result<(StatusCode, String), TextError>;
+
+/// One page for one request.
+struct View<'a> {
+    pages: &'a Pages,
+    services: &'a Services,
+    page: Page,
+    language: &'a str,
+}
+
+impl View<'_> {
+    /// The page with its button, or that the link is of no use any more.
+    async fn show(&self, query: &str) -> Rendered {
+        let token = field(query.as_bytes(), "token").unwrap_or_default();
+        self.form(StatusCode::OK, &token, None).await
+    }
+
+    /// Does what the button is for.
+    async fn act(&self, body: &[u8], context: &Context) -> Rendered {
+        let token = field(body, "token").unwrap_or_default();
+        let (services, origin) = (self.services, &context.origin);
+        let done = match self.page {
+            Page::VerifyEmail => email_verification::verify(services, origin, &token).await,
+            Page::ConfirmEmailChange => email_change::confirm(services, origin, &token).await,
+            Page::UndoEmailChange => email_change::undo(services, origin, &token).await,
+            Page::SecureAccount => account_security::secure(services, origin, &token).await,
+            Page::ResetPassword => {
+                let new = field(body, "new_password").unwrap_or_default();
+                match Password::parse("new_password", Secret::new(new.as_str())) {
+                    Ok(new) => password_reset::reset(services, origin, &token, new).await,
+                    Err(error) => Err(error.into()),
+                }
+            }
+        };
+        match done {
+            Ok(()) => self.page(
+                StatusCode::OK,
+                &self.text("done_title")?,
+                vec![self.text("done_text")?],
+            ),
+            Err(Error::InvalidToken) => self.invalid_link(),
+            Err(Error::Invalid(invalid)) => {
+                let problem = invalid.0.first().map(|error| (error.code, &error.message));
+                let problem = problem.map(|(code, message)| self.password_problem(code, message));
+                self.form(StatusCode::UNPROCESSABLE_ENTITY, &token, problem)
+                    .await
+            }
+            Err(error) => self.failed(&error, context),
+        }
+    }
+
+    async fn form(&self, status: StatusCode, token: &str, problem: Option<String>) -> Rendered {
+        let username = match one_time::username(self.services, self.page, token).await {
+            Ok(username) => username,
+            Err(Error::InvalidToken) => return self.invalid_link(),
+            Err(error) => {
+                tracing::error!(error = %error, "a page cannot be shown");
+                return self.page(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    &self.common("failed.title")?,
+                    vec![self.common("failed.text")?],
+                );
+            }
+        };
+        let names = Names {
+            username: &username,
+        };
+        let paragraph = self
+            .texts()
+            .text(self.language, &self.key("text"), &names)?;
+        let password = match self.page {
+            Page::ResetPassword => Some(PasswordField {
+                label: self.text("label")?,
+                hint: self.text("hint")?,
+                username: username.clone(),
+            }),
+            _ => None,
+        };
+        let form = Form {
+            token,
+            action: self.text("action")?,
+            password,
+        };
+        let shown = Shown {
+            paragraphs: vec![paragraph],
+            problem,
+            form: Some(form),
+            ..self.shown(&self.text("title")?)?
+        };
+        Ok((status, self.texts().layout("page.html", shown)?))
+    }
+
+    fn invalid_link(&self) -> Rendered {
+        self.page(
+            StatusCode::BAD_REQUEST,
+            &self.common("invalid_link.title")?,
+            vec![self.common("invalid_link.text")?],
+        )
+    }
+
+    fn failed(&self, error: &Error, context: &Context) -> Rendered {
+        let (status, text) = match error {
+            Error::UsernameTaken => (StatusCode::CONFLICT, "failed.username_taken"),
+            Error::EmailTaken => (StatusCode::CONFLICT, "failed.email_taken"),
+            Error::Internal(message) => {
+                tracing::error!(request.id = %context.request_id, error = message, "request failed");
+                (StatusCode::INTERNAL_SERVER_ERROR, "failed.text")
+            }
+            _ => (StatusCode::SERVICE_UNAVAILABLE, "failed.text"),
+        };
+        self.page(
+            status,
+            &self.common("failed.title")?,
+            vec![self.common(text)?],
+        )
+    }
+
+    fn page(&self, status: StatusCode, title: &str, paragraphs: Vec<String>) -> Rendered {
+        let shown = Shown {
+            paragraphs,
+            ..self.shown(title)?
+        };
+        Ok((status, self.texts().layout("page.html", shown)?))
+    }
+
+    fn shown(&self, title: &str) -> Result<Shown<'_>, TextError> {
+        let none = BTreeMap::<&str, &str>::new();
+        Ok(Shown {
+            language: self.language,
+            direction: self
+                .texts()
+                .text(self.language, "language.direction", none)?,
+            style: &self.pages.style,
+            title: title.to_owned(),
+            paragraphs: Vec::new(),
+            problem: None,
+            form: None,
+        })
+    }
+
+    /// What is wrong with a password, in the reader's language; in English as the API says it.
+    fn password_problem(&self, code: FieldCode, message: &str) -> String {
+        let own = self.common(&format!("password_problem.{}", code.as_str()));
+        match own {
+            Ok(own) if !(code == FieldCode::TooWeak && self.language == "en") => own,
+            _ => message.to_owned(),
+        }
+    }
+
+    fn text(&self, key: &str) -> Result<String, TextError> {
+        self.texts()
+            .text(self.language, &self.key(key), BTreeMap::<&str, &str>::new())
+    }
+
+    fn common(&self, key: &str) -> Result<String, TextError> {
+        let none = BTreeMap::<&str, &str>::new();
+        self.texts()
+            .text(self.language, &format!("pages.{key}"), none)
+    }
+
+    fn key(&self, key: &str) -> String {
+        let name = self.page.path().trim_start_matches('/').replace('-', "_");
+        format!("pages.{name}.{key}")
+    }
+
+    fn texts(&self) -> &Texts {
+        &self.services.texts
+    }
+}
+
+/// The first field of this name in a form or query.
+fn field(form: &[u8], name: &str) -> Option<Zeroizing<String>> {
+    let mut fields = form_urlencoded::parse(form);
+    let (_, value) = fields.find(|(found, _)| found == name)?;
+    Some(Zeroizing::new(value.into_owned()))
+}

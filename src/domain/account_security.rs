@@ -1,0 +1,52 @@
+//! "This was not me": what whoever gets a notice can do at once.
+
+use super::audit::Event;
+use super::outbox::Mail;
+use super::password_reset::forget_ways_in;
+use super::{Origin, Result, Services, one_time, purpose};
+use crate::clock::Timestamp;
+use crate::ids::UserId;
+use crate::mail::Kind;
+use crate::store::db::Tx;
+use crate::store::sessions::{self, Which};
+use crate::store::users;
+
+/// Ends all sessions, takes the password away and mails a link to set a new one.
+///
+/// # Errors
+/// [`super::Error::InvalidToken`].
+pub async fn secure(services: &Services, origin: &Origin, token: &str) -> Result<()> {
+    let token = one_time::parse(token)?;
+    let now = services.now();
+    let event = Event::new(services, "account.secured").from(origin);
+    let reset = Mail::to_address(services, Kind::PasswordReset, "");
+    services
+        .db
+        .write(async move |tx| {
+            let used = one_time::consume(tx, &token, purpose::SECURE_ACCOUNT, now).await?;
+            let contact = one_time::owner_at_address(tx, &used).await?;
+            let ended = shut(tx, contact.id, now).await?;
+            reset
+                .clone()
+                .readdressed(contact.id, &contact.email)
+                .enqueue(tx)
+                .await?;
+            let event = event
+                .clone()
+                .self_service(contact.id)
+                .with(serde_json::json!({ "sessions_ended": ended }));
+            Ok::<_, super::Error>(event.record(tx).await?)
+        })
+        .await?;
+    services.outbox.wake();
+    Ok(())
+}
+
+/// Leaves no way in but a new password: ends all sessions and says how many, takes away the password, for whoever came in
+/// may know it, and all tokens and codes.
+pub(super) async fn shut(tx: &mut Tx<'_>, id: UserId, now: Timestamp) -> Result<u64> {
+    let ended = sessions::revoke(tx, id, Which::All, now).await?;
+    users::clear_password(tx, id, now).await?;
+    forget_ways_in(tx, id).await?;
+    Ok(ended)
+}

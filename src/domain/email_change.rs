@@ -1,0 +1,164 @@
+//! Another address for an account: asked for with the password, in force once the new address is proved, and undone from the
+//! old one for a week.
+
+use super::audit::Event;
+use super::idempotency::{self, Once};
+use super::outbox::{Allowance, Mail, Request};
+use super::reauthentication::check_current_password;
+use super::{
+    Actor, Email, Error, FieldCode, FieldError, Origin, Result, Services, one_time, purpose,
+};
+use crate::clock::Timestamp;
+use crate::config::Secret;
+use crate::ids::UserId;
+use crate::mail::Kind;
+use crate::store::db::Tx;
+use crate::store::sessions;
+use crate::store::users::{self, Changes};
+use crate::store::{email_codes, one_time_tokens};
+
+/// Mails a link to the new address. Whether that belongs to somebody else is told to nobody but him.
+///
+/// # Errors
+/// [`Error::WrongPassword`], [`Error::AccountThrottled`], [`Error::Invalid`] for the address that he has already.
+pub async fn request(
+    services: &Services,
+    actor: &Actor,
+    current_password: Secret,
+    new: Email,
+    once: Option<Once<()>>,
+) -> Result<()> {
+    check_current_password(services, actor, &current_password).await?;
+    if actor.user.email == new.as_str() {
+        let message = "This is the address that you have now.";
+        return Err(FieldError::new("new_email", FieldCode::SameAsCurrent, message).into());
+    }
+    let (id, session_id, now) = (actor.id(), actor.session_id(), services.now());
+    let allowance = Allowance::of(services, Request::Change, new.key());
+    let mail = Mail::to_user(services, Kind::EmailChange, id, new.as_str());
+    let event = Event::by(services, actor, "email.change_requested").on(id);
+    idempotency::write(services, once, async move |tx| {
+        sessions::authenticate(tx, session_id, now)
+            .await?
+            .ok_or(Error::InvalidAccessToken)?;
+        if allowance.take(tx, now).await? {
+            mail.enqueue(tx).await?;
+        }
+        Ok(event.record(tx).await?)
+    })
+    .await?;
+    services.outbox.wake();
+    Ok(())
+}
+
+/// Puts the new address into force, and tells the old one.
+///
+/// # Errors
+/// [`Error::InvalidToken`]; [`Error::EmailTaken`] when somebody else has it by now.
+pub async fn confirm(services: &Services, origin: &Origin, token: &str) -> Result<()> {
+    let token = one_time::parse(token)?;
+    let now = services.now();
+    let event = Event::new(services, "email.changed").from(origin);
+    let notice = services
+        .policy
+        .notices
+        .email_changed
+        .then(|| Mail::to_address(services, Kind::EmailChanged, "").from(origin));
+    services
+        .db
+        .write(async move |tx| {
+            let used = one_time::consume(tx, &token, purpose::CHANGE_EMAIL, now).await?;
+            let contact = one_time::owner(tx, &used).await?;
+            let (email, key) = used.email.ok_or(Error::InvalidToken)?;
+            if is_held(tx, &key, Some(contact.id), now).await? {
+                return Err(Error::EmailTaken);
+            }
+            put(tx, contact.id, &email, &key, now).await?;
+            if let Some(notice) = &notice {
+                // An address that was never proved may be a stranger's: he is not to get the account.
+                notice
+                    .clone()
+                    .readdressed(contact.id, &contact.email)
+                    .with_email(&email)
+                    .that_can_be_undone(contact.email_verified && contact.email_key != key)
+                    .enqueue(tx)
+                    .await?;
+            }
+            let event = event.clone().self_service(contact.id);
+            Ok(event.record(tx).await?)
+        })
+        .await?;
+    services.outbox.wake();
+    Ok(())
+}
+
+/// Puts the old address back, ends all sessions, takes the password away and mails a link to set a new one: whoever
+/// changed the address knew the old one.
+///
+/// # Errors
+/// [`Error::InvalidToken`].
+pub async fn undo(services: &Services, origin: &Origin, token: &str) -> Result<()> {
+    let token = one_time::parse(token)?;
+    let now = services.now();
+    let event = Event::new(services, "email.change_undone").from(origin);
+    let reset = Mail::to_address(services, Kind::PasswordReset, "");
+    services
+        .db
+        .write(async move |tx| {
+            let hash = token.hash();
+            // Undone in turn, a change before this one would bring a stranger's address back. One after this one may be the
+            // stranger's doing.
+            let later =
+                one_time_tokens::issued_later(tx, &hash, purpose::UNDO_EMAIL_CHANGE, now).await?;
+            let used = one_time::consume(tx, &token, purpose::UNDO_EMAIL_CHANGE, now).await?;
+            let contact = one_time::owner(tx, &used).await?;
+            let (email, key) = used.email.ok_or(Error::InvalidToken)?;
+            for hash in &later {
+                one_time_tokens::delete(tx, hash).await?;
+            }
+            put(tx, contact.id, &email, &key, now).await?;
+            super::account_security::shut(tx, contact.id, now).await?;
+            reset
+                .clone()
+                .readdressed(contact.id, &email)
+                .enqueue(tx)
+                .await?;
+            let event = event.clone().self_service(contact.id);
+            Ok::<_, Error>(event.record(tx).await?)
+        })
+        .await?;
+    services.outbox.wake();
+    Ok(())
+}
+
+/// Puts a proved address into force. What was mailed to another is of no more use.
+async fn put(tx: &mut Tx<'_>, id: UserId, email: &str, key: &str, now: Timestamp) -> Result<()> {
+    let changes = Changes {
+        email: Some((email, key)),
+        email_verified: Some(true),
+        ..Changes::default()
+    };
+    if !users::update(tx, id, &changes, now).await? {
+        return Err(Error::InvalidToken);
+    }
+    for purpose in [
+        purpose::VERIFY_EMAIL,
+        purpose::RESET_PASSWORD,
+        purpose::CHANGE_EMAIL,
+    ] {
+        one_time_tokens::delete_of(tx, id, purpose).await?;
+    }
+    email_codes::delete_of(tx, id).await?;
+    Ok(())
+}
+
+/// Whether somebody other than `by` may still take this address back. Nobody else gets it before that time is over.
+pub(super) async fn is_held(
+    tx: &mut Tx<'_>,
+    email_key: &str,
+    by: Option<UserId>,
+    now: Timestamp,
+) -> Result<bool> {
+    let holder = one_time_tokens::holds(tx, email_key, purpose::UNDO_EMAIL_CHANGE, now).await?;
+    Ok(holder.is_some_and(|holder| Some(holder) != by))
+}

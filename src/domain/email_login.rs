@@ -1,0 +1,113 @@
+//! Login without a password, by a code that is mailed. Off unless the operator wants it: whoever reads the mail is in.
+
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::audit::Event;
+use super::idempotency::Once;
+use super::login::{Proof, Start};
+use super::outbox::{self, Request};
+use super::tokens::{self, TokenPair};
+use super::{Email, Error, Origin, Result, Services};
+use crate::clock::Timestamp;
+use crate::config::Secret;
+use crate::ids::{MailId, UserId};
+use crate::mail::Kind;
+use crate::store::db::Tx;
+use crate::store::email_codes;
+
+/// How long a code is good.
+pub const CODE_LIFETIME: Duration = Duration::from_secs(600);
+
+/// How often a code may be tried.
+pub const TRIES: i64 = 5;
+
+/// Fails unless the operator wants this login.
+///
+/// # Errors
+/// [`Error::EmailLoginDisabled`].
+pub fn require_enabled(services: &Services) -> Result<()> {
+    if services.policy.email_login_enabled {
+        Ok(())
+    } else {
+        Err(Error::EmailLoginDisabled)
+    }
+}
+
+/// Mails a code to whoever has this address. Nobody learns whether there is such a person.
+///
+/// # Errors
+/// [`Error::EmailLoginDisabled`].
+pub async fn request(services: &Services, email: &Email, once: Option<Once<()>>) -> Result<()> {
+    require_enabled(services)?;
+    outbox::request(services, Request::Code, Kind::LoginCode, email, once).await
+}
+
+/// Makes the code that `mail` brings and stores it in the place of the one before. An address without an account gets one
+/// as well, which nobody can type: a try at it is answered as any other.
+pub(super) async fn store_code(
+    services: &Services,
+    tx: &mut Tx<'_>,
+    mail: MailId,
+    email_key: &str,
+    user_id: Option<UserId>,
+    now: Timestamp,
+) -> Result<Zeroizing<String>> {
+    let code = services.mailed.code(mail);
+    let typed = if user_id.is_some() { code.as_str() } else { "" };
+    let stored = services.mailed.code_mac(email_key, typed);
+    let address = services.mailed.address(email_key);
+    email_codes::put(tx, &address, &stored, user_id, now.plus(CODE_LIFETIME)).await?;
+    Ok(code)
+}
+
+/// Starts a session. It proves the address.
+///
+/// # Errors
+/// [`Error::InvalidToken`] for a code that is wrong, used, expired or tried too often; [`Error::EmailLoginDisabled`].
+pub async fn login(
+    services: &Services,
+    origin: &Origin,
+    email: &Email,
+    code: &Secret,
+) -> Result<TokenPair> {
+    require_enabled(services)?;
+    let address = services.mailed.address(email.key());
+    let now = services.now();
+    let tried = services
+        .db
+        .write_one(async move |tx| {
+            Ok::<_, Error>(email_codes::take_try(tx, &address, TRIES, now).await?)
+        })
+        .await?;
+    let right = tried.filter(|tried| {
+        services
+            .mailed
+            .is_code(email.key(), code.reveal(), &tried.code)
+    });
+    let Some((user_id, stored)) = right.and_then(|tried| Some((tried.user_id?, tried.code))) else {
+        let event = Event::new(services, "login.failed")
+            .failed()
+            .from(origin)
+            .with(serde_json::json!({ "reason": "wrong_code" }));
+        services
+            .db
+            .write_one(async move |tx| Ok::<_, Error>(event.record(tx).await?))
+            .await?;
+        return Err(Error::InvalidToken);
+    };
+    let start = Start::new(services, origin, user_id, "", Proof::Code);
+    let started = services
+        .db
+        .write(async move |tx| {
+            if !email_codes::consume(tx, &address, &stored).await? {
+                return Ok(None);
+            }
+            start.run(tx).await
+        })
+        .await?;
+    let (session, permissions) = started.ok_or(Error::InvalidToken)?;
+    services.outbox.wake();
+    tokens::issue(services, &session, permissions, session.rotated_at)
+}

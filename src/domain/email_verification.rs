@@ -1,0 +1,50 @@
+//! Proof that an address is its user's: a link in a mail to it.
+
+use super::audit::Event;
+use super::idempotency::Once;
+use super::outbox::{self, Request};
+use super::{Email, Error, Origin, Result, Services, one_time, purpose, registration};
+use crate::mail::Kind;
+use crate::store::users::{self, Changes};
+
+/// Mails a link to whoever has this address without having proved it. Nobody learns whether there is such a person.
+pub async fn request(services: &Services, email: &Email, once: Option<Once<()>>) -> Result<()> {
+    outbox::request(
+        services,
+        Request::Verification,
+        Kind::VerifyEmail,
+        email,
+        once,
+    )
+    .await
+}
+
+/// Takes the proof. Of a registration it makes the account.
+///
+/// # Errors
+/// [`Error::InvalidToken`]; [`Error::UsernameTaken`] when somebody else took the name of a registration meanwhile.
+pub async fn verify(services: &Services, origin: &Origin, token: &str) -> Result<()> {
+    let token = one_time::parse(token)?;
+    let now = services.now();
+    let account = registration::Confirmed::new(services, origin);
+    let event = Event::new(services, "email.verified").from(origin);
+    services
+        .db
+        .write(async move |tx| {
+            let used = one_time::consume(tx, &token, purpose::VERIFY_EMAIL, now).await?;
+            if let Some(registration) = used.registration_id {
+                return account.make(tx, registration, now).await;
+            }
+            let contact = one_time::owner_at_address(tx, &used).await?;
+            let changes = Changes {
+                email_verified: Some(true),
+                ..Changes::default()
+            };
+            if !users::update(tx, contact.id, &changes, now).await? {
+                return Err(Error::InvalidToken);
+            }
+            let event = event.clone().self_service(contact.id);
+            Ok(event.record(tx).await?)
+        })
+        .await
+}

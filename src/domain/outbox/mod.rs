@@ -1,0 +1,225 @@
+//! The outbox: a mail is a row written in the transaction of the change that it tells of, and is sent afterwards. A row says
+//! what to tell and whom; who that is, and the token or code that the mail carries, is found out when it is sent. So a
+//! request for a mail costs the same whether or not there is such an account, and no token waits in the database.
+
+mod deliver;
+mod letter;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+use super::idempotency::{self, Once};
+use super::{Email, Origin, Result, Services};
+use crate::clock::Timestamp;
+use crate::config::Limit;
+use crate::ids::{MailId, RegistrationId, UserId};
+use crate::mail::Kind;
+use crate::store::db::{self, Tx};
+use crate::store::mails::{self, NewMail};
+use crate::store::throttles;
+
+pub use self::deliver::{Claim, Outcome, claim, deliver};
+pub use crate::store::mails::Waiting;
+
+/// Tells whoever sends that there is something to send.
+#[derive(Default)]
+pub struct Outbox(Notify);
+
+impl Outbox {
+    /// To be called once the transaction of a mail has been committed.
+    pub fn wake(&self) {
+        self.0.notify_one();
+    }
+
+    /// Done when [`Outbox::wake`] has been called.
+    pub async fn woken(&self) {
+        self.0.notified().await;
+    }
+}
+
+/// What a mail tells of, beyond its kind.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Facts {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration: Option<uuid::Uuid>,
+    /// A new address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    can_be_undone: bool,
+}
+
+/// A mail about to be written.
+#[derive(Debug, Clone)]
+pub(super) struct Mail {
+    id: MailId,
+    kind: Kind,
+    user_id: Option<UserId>,
+    recipient: String,
+    facts: Facts,
+    at: Timestamp,
+}
+
+impl Mail {
+    /// To a user, at the address that he has now.
+    pub fn to_user(services: &Services, kind: Kind, user_id: UserId, address: &str) -> Self {
+        Self {
+            user_id: Some(user_id),
+            ..Self::to_address(services, kind, address)
+        }
+    }
+
+    /// To an address of which nobody has looked up whose it is.
+    pub fn to_address(services: &Services, kind: Kind, address: &str) -> Self {
+        Self {
+            id: MailId::new(&services.ids),
+            kind,
+            user_id: None,
+            recipient: address.to_owned(),
+            facts: Facts::default(),
+            at: services.now(),
+        }
+    }
+
+    /// To that user instead: whoever it is for was found out in the transaction.
+    pub fn readdressed(mut self, user_id: UserId, address: &str) -> Self {
+        self.user_id = Some(user_id);
+        self.recipient = address.to_owned();
+        self
+    }
+
+    /// Of a registration that is to be confirmed.
+    pub fn of_registration(mut self, id: RegistrationId) -> Self {
+        self.facts.registration = Some(id.0);
+        self
+    }
+
+    /// With a new address.
+    pub fn with_email(mut self, email: &str) -> Self {
+        self.facts.email = Some(email.to_owned());
+        self
+    }
+
+    /// With where it was done.
+    pub fn from(mut self, origin: &Origin) -> Self {
+        self.facts.ip = Some(origin.ip.to_canonical().to_string());
+        self.facts.device = origin.user_agent.clone();
+        self
+    }
+
+    /// With a link that undoes it.
+    pub fn that_can_be_undone(mut self, can_be_undone: bool) -> Self {
+        self.facts.can_be_undone = can_be_undone;
+        self
+    }
+
+    /// Writes it. Whoever commits then calls [`Outbox::wake`].
+    pub async fn enqueue(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let facts = serde_json::to_string(&self.facts)
+            .map_err(|error| super::Error::Internal(format!("facts of a mail: {error}")))?;
+        let new = NewMail {
+            id: self.id,
+            kind: self.kind.as_str(),
+            user_id: self.user_id,
+            recipient: &self.recipient,
+            facts: &facts,
+            at: self.at,
+        };
+        Ok(mails::insert(tx, &new).await?)
+    }
+}
+
+/// What somebody may ask to be mailed, counted apart from one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Request {
+    Verification,
+    Reset,
+    Code,
+    Change,
+    /// Of logins from new devices.
+    Notice,
+}
+
+/// How often one address is told of logins from new devices.
+const NOTICES: (u32, Duration) = (5, Duration::from_secs(3600));
+
+/// How often an address may be sent what somebody asks for. Counts by the address alone, whoever has it.
+#[derive(Debug, Clone)]
+pub(super) struct Allowance {
+    subjects: Vec<(Vec<u8>, Duration, Duration)>,
+}
+
+impl Allowance {
+    pub fn of(services: &Services, request: Request, email_key: &str) -> Self {
+        let address = services.mailed.address(email_key);
+        let notices: Vec<Limit> = match NOTICES {
+            (burst, period) if !services.policy.mail_address_limits.is_empty() => {
+                let burst = std::num::NonZeroU32::new(burst);
+                burst
+                    .map(|burst| Limit { burst, period })
+                    .into_iter()
+                    .collect()
+            }
+            _ => Vec::new(),
+        };
+        let limits = match request {
+            Request::Notice => &notices,
+            _ => &services.policy.mail_address_limits,
+        };
+        let subjects = limits.iter().enumerate().map(|(index, limit)| {
+            let subject = [&[b'm', request as u8, index as u8][..], &address].concat();
+            (subject, limit.interval(), limit.period - limit.interval())
+        });
+        Self {
+            subjects: subjects.collect(),
+        }
+    }
+
+    /// Takes one; false when there is none left. What one limit refuses does not count for those behind it.
+    pub async fn take(&self, tx: &mut Tx<'_>, now: Timestamp) -> db::Result<bool> {
+        for (subject, interval, tolerance) in &self.subjects {
+            let taken = throttles::take(tx, subject, now, *interval, *tolerance).await?;
+            if taken.is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Asks for a mail to an address, whoever has it, if anybody does. Says nothing of what becomes of it.
+pub(super) async fn request(
+    services: &Services,
+    request: Request,
+    kind: Kind,
+    email: &Email,
+    once: Option<Once<()>>,
+) -> Result<()> {
+    let allowance = Allowance::of(services, request, email.key());
+    let (mail, now) = (
+        Mail::to_address(services, kind, email.as_str()),
+        services.now(),
+    );
+    idempotency::write(services, once, async move |tx| {
+        if allowance.take(tx, now).await? {
+            mail.enqueue(tx).await?;
+        }
+        Ok(())
+    })
+    .await?;
+    services.outbox.wake();
+    Ok(())
+}
+
+/// What waits to be sent.
+pub async fn waiting(services: &Services) -> Result<Waiting> {
+    let mut tx = services.db.read().await?;
+    Ok(mails::waiting(&mut tx).await?)
+}

@@ -1,0 +1,174 @@
+//! A new password for who has forgotten the old one, or never had one: by a link to his address, or by one that an
+//! administrator hands over.
+
+use zeroize::Zeroizing;
+
+use super::audit::Event;
+use super::idempotency::{self, Once};
+use super::links::Page;
+use super::outbox::{self, Mail, Request};
+use super::registration::hash_new_password;
+use super::roles::USERS_WRITE;
+use super::users::require_authority;
+use super::{Actor, Email, Error, Origin, Password, Result, Services, one_time, purpose};
+use crate::clock::Timestamp;
+use crate::ids::UserId;
+use crate::mail::Kind;
+use crate::store::db::Tx;
+use crate::store::one_time_tokens::{self, OneTime};
+use crate::store::sessions::{self, Which};
+use crate::store::users::{self, Changes};
+use crate::store::{email_codes, throttles};
+use crate::token::OneTimeToken;
+
+/// Mails a link to whoever has this address. Nobody learns whether there is such a person.
+pub async fn request(services: &Services, email: &Email, once: Option<Once<()>>) -> Result<()> {
+    outbox::request(services, Request::Reset, Kind::PasswordReset, email, once).await
+}
+
+/// Sets a new password and ends all sessions (ASVS 7.4.3). A token that was mailed proves the address, too.
+///
+/// # Errors
+/// [`Error::InvalidToken`]; [`Error::Invalid`] for a password that is easy to guess: the token is not used up then.
+pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Password) -> Result<()> {
+    let token = one_time::parse(token)?;
+    let about = about(services, &token).await?;
+    let hash = hash_new_password(services, origin.network(), "new_password", &new, about).await?;
+    let now = services.now();
+    let event = Event::new(services, "password.reset").from(origin);
+    let notice = services
+        .policy
+        .notices
+        .password_changed
+        .then(|| Mail::to_address(services, Kind::PasswordChanged, "").from(origin));
+    let subject = super::password_check::Subject::user;
+    services
+        .db
+        .write(async move |tx| {
+            let used = one_time::consume(tx, &token, purpose::RESET_PASSWORD, now).await?;
+            let contact = one_time::owner_at_address(tx, &used).await?;
+            let id = contact.id;
+            if !users::set_password_hash(tx, id, &hash, now).await? {
+                return Err(Error::InvalidToken);
+            }
+            if used.email.is_some() && !contact.email_verified {
+                let changes = Changes {
+                    email_verified: Some(true),
+                    ..Changes::default()
+                };
+                users::update(tx, id, &changes, now).await?;
+            }
+            let ended = sessions::revoke(tx, id, Which::All, now).await?;
+            forget_ways_in(tx, id).await?;
+            // Whoever guessed at the old password is no reason to keep its owner out with the new one.
+            throttles::clear(tx, subject(id).as_bytes()).await?;
+            if let Some(notice) = &notice {
+                notice
+                    .clone()
+                    .readdressed(id, &contact.email)
+                    .enqueue(tx)
+                    .await?;
+            }
+            let event = event
+                .clone()
+                .self_service(id)
+                .with(serde_json::json!({ "sessions_ended": ended }));
+            Ok(event.record(tx).await?)
+        })
+        .await?;
+    services.outbox.wake();
+    Ok(())
+}
+
+/// What a new password must not be made of; found out with the token still good.
+async fn about(services: &Services, token: &OneTimeToken) -> Result<Vec<String>> {
+    let now = services.now();
+    let mut tx = services.db.read().await?;
+    let found = one_time_tokens::find(&mut tx, &token.hash(), purpose::RESET_PASSWORD, now).await?;
+    let id = found
+        .and_then(|token| token.user_id)
+        .ok_or(Error::InvalidToken)?;
+    let contact = users::contact(&mut tx, id)
+        .await?
+        .ok_or(Error::InvalidToken)?;
+    Ok(vec![contact.email, contact.username])
+}
+
+/// Takes back every token and code by which somebody could still come in.
+pub(super) async fn forget_ways_in(tx: &mut Tx<'_>, id: UserId) -> Result<()> {
+    for purpose in [
+        purpose::RESET_PASSWORD,
+        purpose::CHANGE_EMAIL,
+        purpose::SECURE_ACCOUNT,
+    ] {
+        one_time_tokens::delete_of(tx, id, purpose).await?;
+    }
+    email_codes::delete_of(tx, id).await?;
+    Ok(())
+}
+
+/// How a user comes to a new password by an administrator.
+#[derive(Debug, Clone)]
+pub enum Reset {
+    /// By a link that the administrator hands over. It proves no address.
+    Link {
+        url: Zeroizing<String>,
+        expires_at: Timestamp,
+    },
+    /// By one that is mailed to him.
+    Mailed,
+}
+
+/// Makes a link by which a user sets a new password, or with `is_mailed` has it sent to him.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::PermissionDenied`] when the user has a permission that the actor lacks,
+/// [`Error::ReauthenticationRequired`] for the own account, [`Error::AccountDisabled`].
+pub async fn by_administrator(
+    services: &Services,
+    actor: &Actor,
+    id: UserId,
+    is_mailed: bool,
+    once: Option<Once<Reset>>,
+) -> Result<Reset> {
+    actor.require(USERS_WRITE)?;
+    let (actor, now) = (actor.clone(), services.now());
+    // Whoever finds an administrator's screen unlocked is not to take the account over.
+    if actor.id() == id {
+        actor.require_fresh(now)?;
+    }
+    let event = Event::by(services, &actor, "password.reset_link_made").on(id);
+    let mail = Mail::to_address(services, Kind::PasswordReset, "");
+    let token = OneTimeToken::random(&services.ids);
+    let link = Reset::Link {
+        url: services.links.to(Page::ResetPassword, &token),
+        expires_at: now.plus(purpose::RESET_PASSWORD_LIFETIME),
+    };
+    let reset = idempotency::write(services, once, async move |tx| {
+        let actor = actor.renewed(tx, now).await?;
+        actor.require(USERS_WRITE)?;
+        let contact = users::contact(tx, id).await?.ok_or(Error::NotFound)?;
+        require_authority(tx, &actor, id).await?;
+        if !contact.is_active {
+            return Err(Error::AccountDisabled);
+        }
+        event.record(tx).await?;
+        if is_mailed {
+            let mail = mail.clone().readdressed(id, &contact.email);
+            mail.enqueue(tx).await?;
+            return Ok(Reset::Mailed);
+        }
+        let stored = OneTime {
+            user_id: Some(id),
+            registration_id: None,
+            email: None,
+        };
+        let expires_at = now.plus(purpose::RESET_PASSWORD_LIFETIME);
+        let hash = token.hash();
+        one_time_tokens::put(tx, &hash, purpose::RESET_PASSWORD, &stored, expires_at).await?;
+        Ok(link.clone())
+    })
+    .await?;
+    services.outbox.wake();
+    Ok(reset)
+}

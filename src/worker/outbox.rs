@@ -1,0 +1,131 @@
+//! Sends what is in the outbox. Several mails at a time while the mail server can be reached; one at a time, with growing
+//! pauses, while it cannot: a server that is away is no mail's fault, and costs none of them a try.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::clock::Timestamp;
+use crate::domain::Services;
+use crate::domain::outbox::{self, Outcome};
+
+/// Mails sent at a time, each over a connection of its own.
+const SENDERS: usize = 4;
+
+/// How often to look, besides when told to: mails fall due, and other instances may have died over one.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Pause while the server cannot be reached; each is twice the one before,
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+/// up to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Sends mails for as long as the service runs.
+pub async fn run(services: Arc<Services>) {
+    let mut line = Line::default();
+    let mut sending = JoinSet::new();
+    loop {
+        while line.has_room(sending.len(), services.now()) {
+            match outbox::claim(&services).await {
+                Ok(Some(claim)) => {
+                    let services = services.clone();
+                    sending.spawn(async move { outbox::deliver(&services, claim).await });
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::warn!(error = %error, "the outbox cannot be read; it is tried again");
+                    break;
+                }
+            }
+        }
+        tokio::select! {
+            Some(done) = sending.join_next() => match done {
+                Ok(Ok(outcome)) => line.note(outcome, services.now()),
+                Ok(Err(error)) => {
+                    tracing::warn!(error = %error, "what became of a mail is not on record; it is tried again");
+                }
+                Err(error) => tracing::error!(error = %error, "sending a mail broke off"),
+            },
+            () = services.outbox.woken() => (),
+            () = tokio::time::sleep(LOOK_EVERY) => (),
+        }
+    }
+}
+
+/// Whether the mail server can be reached, as far as is known.
+#[derive(Debug, Default)]
+struct Line {
+    /// Since when it cannot be, in tries.
+    failures: u32,
+    /// When to try next.
+    closed_until: Option<Timestamp>,
+}
+
+impl Line {
+    fn has_room(&self, under_way: usize, now: Timestamp) -> bool {
+        match self.closed_until {
+            None => under_way < SENDERS,
+            Some(until) => under_way == 0 && until <= now,
+        }
+    }
+
+    fn note(&mut self, outcome: Outcome, now: Timestamp) {
+        match outcome {
+            Outcome::Unreachable(message) => {
+                // Those that were under way when the first one failed tell nothing new.
+                if self.closed_until.is_some_and(|until| until > now) {
+                    return;
+                }
+                let pause = (FIRST_PAUSE * 2_u32.pow(self.failures.min(8))).min(LONGEST_PAUSE);
+                self.failures += 1;
+                self.closed_until = Some(now.plus(pause));
+                tracing::error!(
+                    again_in.seconds = pause.as_secs(),
+                    error = message,
+                    "NO MAIL CAN BE SENT; what waits is kept"
+                );
+            }
+            Outcome::Settled | Outcome::Failed => {
+                if self.failures > 0 {
+                    tracing::info!("mail can be sent again");
+                }
+                *self = Self::default();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds)
+    }
+
+    fn away() -> Outcome {
+        Outcome::Unreachable("refused".to_owned())
+    }
+
+    #[test]
+    fn a_server_that_is_away_is_asked_by_one_mail_at_a_time_and_less_and_less_often() {
+        let mut line = Line::default();
+        assert!(line.has_room(3, at(0)) && !line.has_room(4, at(0)));
+        line.note(away(), at(0));
+        // The others that were under way.
+        line.note(away(), at(1));
+        assert!(!line.has_room(0, at(4)) && line.has_room(0, at(5)) && !line.has_room(1, at(5)));
+        line.note(away(), at(5));
+        assert!(!line.has_room(0, at(14)) && line.has_room(0, at(15)));
+        for _ in 0..20 {
+            let until = line.closed_until.expect("closed");
+            line.note(away(), until);
+        }
+        let until = line.closed_until.expect("closed");
+        line.note(away(), until);
+        assert_eq!(line.closed_until, Some(until.plus(LONGEST_PAUSE)));
+        line.note(Outcome::Settled, at(1000));
+        assert!(line.has_room(3, at(1000)));
+    }
+}

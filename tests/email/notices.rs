@@ -1,0 +1,171 @@
+//! Notices: what is told, to whom, and what whoever was not the one can do.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::records::event;
+use crate::reset;
+use crate::support::{Answer, OTHER_PASSWORD, PASSWORD, Send, Session, TestApp};
+
+const ADA: &str = "ada@example.com";
+
+async fn login_from(app: &TestApp, user_agent: &str) {
+    app.post("/auth/token")
+        .header("user-agent", user_agent)
+        .form(&[("username", "ada"), ("password", PASSWORD)])
+        .answer()
+        .await
+        .expect(StatusCode::OK);
+}
+
+async fn secure(app: &TestApp, token: &str) -> Answer {
+    app.post("/auth/secure-account")
+        .json(&json!({ "token": token }))
+        .answer()
+        .await
+}
+
+async fn change_password(app: &TestApp, session: &Session) {
+    app.put("/users/me/password")
+        .bearer_auth(&session.access)
+        .json(&json!({ "current_password": PASSWORD, "new_password": OTHER_PASSWORD }))
+        .answer()
+        .await
+        .expect(StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn a_login_from_a_new_device_is_told_once() {
+    let app = TestApp::spawn().await;
+    app.register("ada").await;
+    login_from(&app, "Firefox/140.0 (Linux)").await;
+    assert!(app.mails_of("new_device", ADA).await.is_empty());
+    login_from(&app, "Firefox/141.0 (Linux)").await;
+    assert!(app.mails_of("new_device", ADA).await.is_empty());
+    login_from(&app, "Safari/18 (Macintosh) <b>bold</b>").await;
+    login_from(&app, "Safari/18 (Macintosh) <b>bold</b>").await;
+    let mails = app.mails_of("new_device", ADA).await;
+    assert_eq!(mails.len(), 1);
+    assert!(mails[0].text.contains("Safari/18") && mails[0].text.contains("127.0.0.1"));
+    assert!(!mails[0].html.contains("<b>bold"));
+}
+
+#[tokio::test]
+async fn a_changed_password_is_told() {
+    let app = TestApp::spawn().await;
+    let session = app.user("ada").await;
+    change_password(&app, &session).await;
+    let mail = app.mail("password_changed", ADA).await;
+    assert!(mail.link().contains("/secure-account?token="));
+}
+
+#[tokio::test]
+async fn the_end_of_all_sessions_is_told() {
+    let app = TestApp::spawn().await;
+    let session = app.user("ada").await;
+    for (scope, told) in [("others", 0), ("current", 0), ("all", 1)] {
+        let session = match scope {
+            "all" => app.login("ada").await,
+            _ => session.clone(),
+        };
+        app.post(&format!("/auth/logout?scope={scope}"))
+            .bearer_auth(&session.access)
+            .answer()
+            .await
+            .expect(StatusCode::NO_CONTENT);
+        assert_eq!(
+            app.mails_of("sessions_ended", ADA).await.len(),
+            told,
+            "{scope}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn each_notice_can_be_switched_off() {
+    let app = TestApp::spawn_with(&[
+        ("NOTIFY_PASSWORD_CHANGED", "false"),
+        ("NOTIFY_EMAIL_CHANGED", "false"),
+        ("NOTIFY_NEW_DEVICE", "false"),
+        ("NOTIFY_SESSIONS_ENDED", "false"),
+    ])
+    .await;
+    let session = app.user("ada").await;
+    login_from(&app, "Safari").await;
+    change_password(&app, &session).await;
+    let body = json!({ "new_email": "new@example.com", "current_password": OTHER_PASSWORD });
+    app.post("/users/me/email")
+        .bearer_auth(&session.access)
+        .json(&body)
+        .answer()
+        .await
+        .expect(StatusCode::ACCEPTED);
+    let token = app.mail("email_change", "new@example.com").await.token();
+    app.post("/auth/email-change")
+        .json(&json!({ "token": token }))
+        .answer()
+        .await
+        .expect(StatusCode::NO_CONTENT);
+    app.post("/auth/logout?scope=all")
+        .bearer_auth(&session.access)
+        .answer()
+        .await
+        .expect(StatusCode::NO_CONTENT);
+    let kinds: Vec<String> = app
+        .mails()
+        .await
+        .into_iter()
+        .map(|mail| mail.kind)
+        .collect();
+    assert_eq!(kinds, ["verify_email", "email_change"]);
+}
+
+#[tokio::test]
+async fn whoever_it_was_not_shuts_everybody_out_and_chooses_a_new_password() {
+    let app = TestApp::spawn().await;
+    let session = app.user("ada").await;
+    login_from(&app, "Safari").await;
+    let token = app.mail("new_device", ADA).await.token();
+    secure(&app, &token).await.expect(StatusCode::NO_CONTENT);
+    event(&app, "account.secured").await;
+    assert!(!app.is_alive(&session).await);
+    app.try_login("ada", PASSWORD)
+        .await
+        .expect_oauth_error("invalid_grant");
+    secure(&app, &token)
+        .await
+        .expect_problem(400, "invalid_token");
+    let token = app.mail("password_reset", ADA).await.token();
+    reset::reset(&app, &token, OTHER_PASSWORD)
+        .await
+        .expect(StatusCode::NO_CONTENT);
+    app.try_login("ada", OTHER_PASSWORD)
+        .await
+        .expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_notice_is_of_use_for_a_week() {
+    let app = TestApp::spawn().await;
+    let session = app.user("ada").await;
+    change_password(&app, &session).await;
+    let token = app.mail("password_changed", ADA).await.token();
+    app.advance(Duration::from_secs(7 * 24 * 3600));
+    secure(&app, &token)
+        .await
+        .expect_problem(400, "invalid_token");
+}
+
+/// Mails of new devices are no way to fill a mailbox.
+#[tokio::test]
+async fn new_devices_are_told_of_five_times_at_once() {
+    let app = TestApp::spawn_with(&[("RATE_LIMIT_ENABLED", "true")]).await;
+    app.register("ada").await;
+    for number in 0..10_u8 {
+        let letter = char::from(b'a' + number);
+        login_from(&app, &letter.to_string()).await;
+    }
+    assert_eq!(app.mails_of("new_device", ADA).await.len(), 5);
+}
