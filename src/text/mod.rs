@@ -12,6 +12,7 @@ mod values;
 
 use std::collections::BTreeMap;
 
+use minijinja::{Value, context};
 use serde::Serialize;
 
 pub use brand::Brand;
@@ -89,6 +90,28 @@ impl Texts {
                 self.mail(language, name, &full)?;
                 self.mail(language, name, &empty)?;
             }
+        }
+        self.try_page()
+    }
+
+    /// A page with a form in which something is wrong, and one with a sentence alone.
+    fn try_page(&self) -> Result<(), TextError> {
+        let form = context! {
+            token => "token",
+            action => "action",
+            password => context! { label => "label", hint => "hint", username => "ada" },
+        };
+        for (problem, form) in [("problem", form), ("", Value::from(()))] {
+            let page = context! {
+                language => self.default.as_str(),
+                direction => "ltr",
+                style => "",
+                title => "title",
+                paragraphs => ["paragraph"],
+                problem,
+                form,
+            };
+            self.layout("page.html", page)?;
         }
         Ok(())
     }

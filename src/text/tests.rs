@@ -206,6 +206,11 @@ fn a_broken_override_is_told_in_one_line() {
             "{% for x in y %}",
             "mail.txt: line 1: syntax error",
         ),
+        (
+            "page.html",
+            "{{ titel }}",
+            "page.html: line 1: undefined value",
+        ),
         ("mails.html", "", "mails.html: no layout has this name"),
     ] {
         let folder = folder(&[(name, content)]);
