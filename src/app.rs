@@ -108,7 +108,7 @@ impl App {
                 registration_enabled: settings.accounts.registration_enabled,
                 require_email_verification: settings.accounts.require_email_verification,
                 email_login_enabled: settings.accounts.email_login_enabled,
-                notices: settings.mail.notices.clone(),
+                notices: settings.mail.notices,
                 mail_address_limits: settings.limits.mail_address.clone(),
                 refresh_lifetime: settings.tokens.refresh_lifetime,
                 login_account_limit: settings.limits.login_account,

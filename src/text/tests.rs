@@ -38,6 +38,7 @@ fn every_language_built_in_is_complete() {
         assert_eq!(keys, english, "{tag}");
         catalogue.check(&files.languages[ENGLISH]).expect(tag);
     }
+    load(&[]).expect("loads").try_everything().expect("renders");
     assert_eq!(
         load(&[]).expect("loads").languages().collect::<Vec<_>>(),
         ["de", "en"]
@@ -204,6 +205,11 @@ fn a_broken_override_is_told_in_one_line() {
             "mail.txt",
             "{% for x in y %}",
             "mail.txt: line 1: syntax error",
+        ),
+        (
+            "page.html",
+            "{{ titel }}",
+            "page.html: line 1: undefined value",
         ),
         ("mails.html", "", "mails.html: no layout has this name"),
     ] {

@@ -1,5 +1,7 @@
 //! The database room by itself: what `read`, `scan` and `write` promise, on every kind of database.
 
+#[path = "../support/certificates.rs"]
+mod certificates;
 #[path = "../database/mod.rs"]
 mod database;
 #[path = "../postgres/mod.rs"]

@@ -9,6 +9,8 @@ use lettre::transport::smtp::client::{
     AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters,
 };
 use lettre::transport::smtp::extension::ClientId;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use tokio::time::timeout;
 
 use super::COMMAND;
@@ -105,22 +107,32 @@ fn client_id(name: Option<&str>) -> ClientId {
 }
 
 fn tls(settings: &Smtp) -> Result<TlsParameters, MailError> {
-    let mut builder = TlsParameters::builder(settings.host.clone());
+    let builder = TlsParameters::builder(settings.host.clone());
     if let Some(path) = &settings.ca {
-        let broken = |problem: String| MailError::Authority {
-            path: path.clone(),
-            problem,
+        let trusting = |pem: Vec<u8>| {
+            if CertificateDer::pem_slice_iter(&pem).next().is_none() {
+                return Err("no certificate in it".to_owned());
+            }
+            let certificate = Certificate::from_pem(&pem).map_err(|error| error.to_string())?;
+            let built = builder.add_root_certificate(certificate).build();
+            built.map_err(|error| error.to_string())
         };
-        let pem = fs::read(path).map_err(|error| broken(error.to_string()))?;
-        let certificate = Certificate::from_pem(&pem).map_err(|error| broken(error.to_string()))?;
-        builder = builder.add_root_certificate(certificate);
-    } else if settings.tls == SmtpTls::Opportunistic {
+        let pem = fs::read(path).map_err(|error| error.to_string());
+        return pem
+            .and_then(trusting)
+            .map_err(|problem| MailError::Authority {
+                path: path.clone(),
+                problem,
+            });
+    }
+    let builder = match settings.tls {
         // Where it might go without TLS as well, whose certificate it is protects nobody (RFC 7435).
-        builder = builder
+        SmtpTls::Opportunistic => builder
             .certificate_store(CertificateStore::None)
             .dangerous_accept_invalid_certs(true)
-            .dangerous_accept_invalid_hostnames(true);
-    }
+            .dangerous_accept_invalid_hostnames(true),
+        SmtpTls::Required | SmtpTls::None => builder,
+    };
     let built = builder.build();
     built.map_err(|error| MailError::Tls(error.to_string()))
 }
