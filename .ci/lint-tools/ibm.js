@@ -29,6 +29,8 @@ module.exports = {
     "ibm-no-ambiguous-paths": "off",
     // Permissions that no operation needs yet can be given to roles, and asked for as scopes.
     "ibm-securityschemes": "off",
+    // Takes no `tokenUrl` that is relative to the server `/` (OpenAPI 3.0.3 §4.3, relative references).
+    "ibm-securityscheme-attributes": "off",
     // Knows fewer formats than JSON Schema: `uri-reference` is one.
     "ibm-schema-type-format": "off",
     // The roles of a user are a part of the user, and the tag is that of the whole.

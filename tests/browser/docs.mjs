@@ -160,7 +160,11 @@ test("the reference shows an operation, is searched and turns dark", async () =>
   const found = page.getByRole("option", { name: /Change the own password/ });
   await found.waitFor();
   await screenshot(page, "reference-search");
-  await found.click();
+  // What is found is drawn anew while the page behind it grows: now and then a click hits nothing, and one clicks again.
+  for (let clicks = 0; clicks < 20 && await found.isVisible(); clicks += 1) {
+    await found.click({ timeout: 2_000 }).catch(() => {});
+    await found.waitFor({ state: "hidden", timeout: 2_000 }).catch(() => {});
+  }
   await page.waitForURL(/#.*\/users\/me\/password$/);
 
   const theme = () => page.locator("body").getAttribute("class");

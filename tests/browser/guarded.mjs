@@ -15,6 +15,9 @@ export const VIEWS = {
 // What Chromium logs about an answer that the test provoked.
 const REFUSED = /^Failed to load resource: the server responded with a status of 4\d\d /;
 
+// For machines that are busy with other things; a page that works needs a few seconds.
+const PATIENCE_MS = 90_000;
+
 export function launch() {
   const args = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -34,7 +37,7 @@ export async function open(browser, path, { colorScheme = "light", ...view } = V
     return route.abort();
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(PATIENCE_MS);
   page.on("console", (message) => {
     const isFault = ["error", "warning"].includes(message.type()) && !REFUSED.test(message.text());
     if (isFault) faults.push(`${message.type()} in the console: ${message.text()}`);

@@ -33,7 +33,7 @@ pub fn components() -> Value {
         "Retry-After": {
             "description": "Seconds after which to try again.",
             "required": true,
-            "schema": { "type": "integer", "format": "int32", "minimum": 1, "maximum": 86_400 },
+            "schema": { "type": "integer", "format": "int32", "minimum": 1, "maximum": 31_622_400 },
             "example": 5,
         },
         "WWW-Authenticate": {

@@ -6,19 +6,20 @@
 use std::env;
 use std::time::SystemTime;
 
-use progenitor_client::Error;
+use progenitor_client::{Error, ResponseValue};
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, ETAG, HeaderMap, HeaderValue, RETRY_AFTER};
 use uuid::Uuid;
 use vestibule_client_story::types::{
     BadRequestProblem, BadRequestProblemCode, CreateUserRequest, ForbiddenProblem,
-    ForbiddenProblemCode, GrantType, NotFoundProblem, NotFoundProblemCode, OAuthErrorError,
-    PreconditionFailedProblem, PreconditionFailedProblemCode, ProfileReplacement, ProfileUpdate,
-    RefreshRequest, RefreshTokenUnauthorizedProblem, RefreshTokenUnauthorizedProblemCode,
-    RegisterRequest, RegisterUserConflictProblem, RegisterUserConflictProblemCode,
-    RegisterUserIdempotencyKey, RegisterUserUnprocessableContentProblem,
-    RegisterUserUnprocessableContentProblemCode, Token, TokenRequest, TooManyRequestsProblem,
-    TooManyRequestsProblemCode, UnauthorizedProblem, UnauthorizedProblemCode, UpdateUserRequest,
+    ForbiddenProblemCode, GrantType, ListUsersCursor, NotFoundProblem, NotFoundProblemCode,
+    OAuthErrorError, PreconditionFailedProblem, PreconditionFailedProblemCode, ProfileReplacement,
+    ProfileUpdate, RefreshRequest, RefreshTokenUnauthorizedProblem,
+    RefreshTokenUnauthorizedProblemCode, RegisterRequest, RegisterUserConflictProblem,
+    RegisterUserConflictProblemCode, RegisterUserIdempotencyKey,
+    RegisterUserUnprocessableContentProblem, RegisterUserUnprocessableContentProblemCode, Token,
+    TokenRequest, TooManyRequestsProblem, TooManyRequestsProblemCode, UnauthorizedProblem,
+    UnauthorizedProblemCode, UpdateUserRequest,
 };
 use vestibule_client_story::{Client, refusal};
 
@@ -120,9 +121,10 @@ impl Story {
         );
         // What the types can tell, the client refuses by itself.
         assert!(body(&email, "!", PASSWORD).is_err());
-        let no_address = body("no address", "somebody", PASSWORD)?;
+        assert!(body("no address", "somebody", PASSWORD).is_err());
+        let weak = body("somebody@example.com", "somebody", "password")?;
         let refused = refusal::<_, RegisterUserUnprocessableContentProblem>(
-            self.nobody.register_user(None, &no_address).await,
+            self.nobody.register_user(None, &weak).await,
         )
         .await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -131,7 +133,7 @@ impl Story {
             RegisterUserUnprocessableContentProblemCode::ValidationFailed
         );
         assert_eq!(refused.problem.errors.len(), 1);
-        assert_eq!(refused.problem.errors[0].field, "email");
+        assert_eq!(refused.problem.errors[0].field, "password");
         Ok(())
     }
 
@@ -143,12 +145,8 @@ impl Story {
             full_name: Some("Ada".parse()?),
             username: None,
         };
-        let tag = user
-            .headers()
-            .get(ETAG)
-            .map(HeaderValue::to_str)
-            .transpose()?;
-        let user = me.update_current_user(tag, &update).await?;
+        let tag = entity_tag(&user)?.parse()?;
+        let user = me.update_current_user(Some(&tag), &update).await?;
         assert_eq!(
             user.full_name.as_ref().map(|name| name.as_str()),
             Some("Ada")
@@ -224,23 +222,25 @@ impl Story {
             };
             created.push(admin.create_user(None, &body).await?.id);
         }
-        let (mut listed, mut cursor) = (Vec::new(), None);
+        let (mut listed, mut cursor) = (Vec::new(), None::<ListUsersCursor>);
         loop {
             let limit = Some(2.try_into()?);
             let page = admin
-                .list_users(cursor.as_deref(), None, limit, Some(&prefix), None)
+                .list_users(cursor.as_ref(), None, limit, Some(&prefix), None)
                 .await?
                 .into_inner();
             listed.extend(page.items.iter().map(|user| user.id));
-            cursor = page.next_cursor;
-            if cursor.is_none() {
-                break;
+            match page.next_cursor {
+                Some(next) => cursor = Some(next.parse()?),
+                None => break,
             }
         }
         created.reverse();
         assert_eq!(listed, created);
 
-        let malformed = admin.list_users(Some("?"), None, None, None, None).await;
+        assert!("?".parse::<ListUsersCursor>().is_err());
+        let limit = Some(101.try_into()?);
+        let malformed = admin.list_users(None, None, limit, None, None).await;
         let malformed = refusal::<_, BadRequestProblem>(malformed).await;
         assert_eq!(malformed.status, StatusCode::BAD_REQUEST);
         assert_eq!(
@@ -253,11 +253,7 @@ impl Story {
         assert_eq!(missing.problem.code, NotFoundProblemCode::NotFound);
 
         let found = admin.get_user(&created[0], None).await?;
-        let tag = found
-            .headers()
-            .get(ETAG)
-            .map(HeaderValue::to_str)
-            .transpose()?;
+        let tag = entity_tag(&found)?.parse()?;
         let session = self.log_in(&found.username, PASSWORD).await?;
         let update = UpdateUserRequest {
             is_active: Some(false),
@@ -268,7 +264,7 @@ impl Story {
         };
         let disabled = admin.update_user(&found.id, None, &update).await?;
         assert!(!disabled.is_active);
-        let stale = admin.update_user(&found.id, tag, &update).await;
+        let stale = admin.update_user(&found.id, Some(&tag), &update).await;
         let stale = refusal::<_, PreconditionFailedProblem>(stale).await;
         assert_eq!(stale.status, StatusCode::PRECONDITION_FAILED);
         assert_eq!(
@@ -289,6 +285,11 @@ impl Story {
         );
         Ok(())
     }
+}
+
+/// What `If-Match` wants to see again.
+fn entity_tag<T>(answer: &ResponseValue<T>) -> Outcome<&str> {
+    Ok(answer.headers().get(ETAG).ok_or("no ETag")?.to_str()?)
 }
 
 fn password_grant(username: &str, password: &str) -> TokenRequest {
