@@ -41,6 +41,7 @@ impl Fixture {
                 full_name: None,
                 password_hash: None,
                 email_verified: true,
+                locale: None,
                 at: NOW,
             };
             users::insert(tx, &user).await?;
