@@ -188,7 +188,7 @@ fn password() -> MetaSecurityScheme {
         }),
         ..scheme(
             "oauth2",
-            "Log in with username and password. Client id and secret stay empty.",
+            "Log in with username and password.",
         )
     }
 }
