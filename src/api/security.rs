@@ -186,9 +186,6 @@ fn password() -> MetaSecurityScheme {
             client_credentials: None,
             authorization_code: None,
         }),
-        ..scheme(
-            "oauth2",
-            "Log in with username and password.",
-        )
+        ..scheme("oauth2", "Log in with username and password.")
     }
 }

@@ -51,6 +51,8 @@ const TAG_ORDER: [&str; 5] = ["auth", "email", "account", "users", "service"];
 const DESCRIPTION: &str = "User accounts and authentication: register, log in, refresh, manage users.\n\n\
     Log in with `POST /auth/token` and send the access token as `Authorization: Bearer`. When it has expired, \
     `POST /auth/refresh` gives a new pair; each refresh token is good for one refresh.\n\n\
+    What somebody asks to be mailed is answered with 202 whether or not there is such an account. A token or code of a mail \
+    is good once.\n\n\
     Errors are problem details (RFC 9457) with a stable `code`. The OAuth 2.0 endpoints answer 400 as RFC 6749 §5.2 says; \
     their other errors are problem details that carry `error` and `error_description` too, and have the media type \
     `application/json` for whoever accepts that and not `application/problem+json`.";
