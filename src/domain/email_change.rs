@@ -75,12 +75,11 @@ pub async fn confirm(services: &Services, origin: &Origin, token: &str) -> Resul
             }
             put(tx, contact.id, &email, &key, now).await?;
             if let Some(notice) = &notice {
-                // An address that was never proved may be a stranger's: he is not to get the account.
                 notice
                     .clone()
                     .readdressed(contact.id, &contact.email)
                     .with_email(&email)
-                    .that_can_be_undone(contact.email_verified && contact.email_key != key)
+                    .that_can_be_undone(contact.email_key != key)
                     .enqueue(tx)
                     .await?;
             }

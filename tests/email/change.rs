@@ -198,16 +198,6 @@ async fn it_can_be_undone_for_a_week() {
         .expect_problem(400, "invalid_token");
 }
 
-/// An address that nobody has proved may be a stranger's.
-#[tokio::test]
-async fn an_address_that_was_never_proved_takes_nothing_back() {
-    let app = TestApp::spawn().await;
-    let session = app.user("ada").await;
-    change(&app, &session, NEW).await;
-    let notice = app.mail("email_changed", OLD).await;
-    assert!(notice.links().is_empty(), "{}", notice.text);
-}
-
 /// Nobody gets hold of the old address to keep its owner out.
 #[tokio::test]
 async fn the_old_address_is_kept_for_its_owner_as_long_as_he_may_take_it_back() {

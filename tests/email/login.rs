@@ -224,3 +224,32 @@ async fn a_changed_password_takes_the_code_back() {
         .await
         .expect_problem(400, "invalid_token");
 }
+
+/// Somebody may have made the account of another's address, and waits for its owner to use it.
+#[tokio::test]
+async fn who_proves_an_address_first_shuts_out_whoever_registered_it() {
+    let app = spawn().await;
+    let stranger = app.user("ada").await;
+    request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+    let code = app.mail("login_code", ADA).await.code();
+    let owner = Session::of(&login(&app, ADA, &code).await.expect(StatusCode::OK));
+    assert!(app.is_alive(&owner).await && !app.is_alive(&stranger).await);
+    app.try_login("ada", PASSWORD)
+        .await
+        .expect_oauth_error("invalid_grant");
+    // With the address proved, a code is just another way in.
+    app.advance(Duration::from_secs(1));
+    crate::reset::request(&app, ADA)
+        .await
+        .expect(StatusCode::ACCEPTED);
+    let token = app.mail("password_reset", ADA).await.token();
+    crate::reset::reset(&app, &token, PASSWORD)
+        .await
+        .expect(StatusCode::NO_CONTENT);
+    let session = app.login("ada").await;
+    request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+    let code = app.mail("login_code", ADA).await.code();
+    login(&app, ADA, &code).await.expect(StatusCode::OK);
+    assert!(app.is_alive(&session).await);
+    app.login("ada").await;
+}
