@@ -71,7 +71,7 @@ CREATE INDEX email_codes_expires_at ON email_codes (expires_at);
 -- Devices that have logged in: a MAC of program and network.
 CREATE TABLE known_devices (
     user_id      UUID NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    device       BYTEA NOT NULL CHECK (length(device) = 16),
+    device       BYTEA NOT NULL CHECK (length(device) = 32),
     last_seen_at BIGINT NOT NULL,
     PRIMARY KEY (user_id, device)
 );

@@ -8,7 +8,7 @@ ALTER TABLE users ADD COLUMN email_refused_at INTEGER;
 -- `due_at` is when it may be sent, or tried again if whoever is sending it has died; NULL once it was given up. `recipient`
 -- is the address at the time, or what was typed where nobody has been looked for yet.
 CREATE TABLE mails (
-    id         BLOB    NOT NULL PRIMARY KEY,
+    id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     kind       TEXT    NOT NULL,
     user_id    BLOB    REFERENCES users (id) ON DELETE CASCADE,
     recipient  TEXT    NOT NULL,
@@ -24,7 +24,7 @@ CREATE INDEX mails_user_id ON mails (user_id);
 
 -- Accounts that somebody wants to have, until the address is confirmed. Nothing here tells whether the address has one.
 CREATE TABLE registrations (
-    id            BLOB    NOT NULL PRIMARY KEY,
+    id            BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     email         TEXT    NOT NULL,
     email_key     TEXT    NOT NULL,
     username      TEXT    NOT NULL,
@@ -71,7 +71,7 @@ CREATE INDEX email_codes_expires_at ON email_codes (expires_at);
 -- Devices that have logged in: a MAC of program and network.
 CREATE TABLE known_devices (
     user_id      BLOB    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    device       BLOB    NOT NULL CHECK (length(device) = 16),
+    device       BLOB    NOT NULL CHECK (length(device) = 32),
     last_seen_at INTEGER NOT NULL,
     PRIMARY KEY (user_id, device)
 ) STRICT, WITHOUT ROWID;

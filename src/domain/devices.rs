@@ -7,9 +7,6 @@ use aws_lc_rs::hmac;
 
 use super::{Origin, Services};
 
-/// Bytes of a fingerprint.
-const BYTES: usize = 16;
-
 /// What a device is remembered by. Tells nothing to who lacks our key.
 pub(super) fn fingerprint(services: &Services, origin: &Origin) -> Vec<u8> {
     let program = origin.user_agent.as_deref().map(without_versions);
@@ -19,7 +16,7 @@ pub(super) fn fingerprint(services: &Services, origin: &Origin) -> Vec<u8> {
         &provider(origin.ip),
     ]
     .concat();
-    hmac::sign(&services.device_key, &name).as_ref()[..BYTES].to_vec()
+    hmac::sign(&services.device_key, &name).as_ref().to_vec()
 }
 
 /// The words of a user agent without its numbers, which every update changes.

@@ -98,7 +98,7 @@ impl Place {
             (
                 "INSERT INTO known_devices (user_id, device, last_seen_at) SELECT id, ?1, 2 FROM users \
                  WHERE username = 'Nürnberg 3'",
-                vec![Value::Bytes(&[7; 16])],
+                vec![hash],
             ),
             (
                 "INSERT INTO mails (id, kind, user_id, recipient, facts, created_at, due_at, attempts) \
