@@ -7,14 +7,15 @@ SERVICE_PIDS=()
 SERVICE_DIRS=()
 
 # start_service [NAME=VALUE…]: starts the service with these settings on a free port, with a new database and an
-# administrator. Sets BASE_URL, and SERVICE_DIR, where its database and its log are.
+# administrator. Sets BASE_URL, SERVICE_DIR, where its database and its log are, and MAILS, where its mails are.
 start_service() {
   local program=${VESTIBULE:-target/debug/vestibule} waited=0
   SERVICE_DIR=$(mktemp -d)
   SERVICE_DIRS+=("$SERVICE_DIR")
   trap stop_service EXIT
   local settings=(
-    "DATABASE_URL=sqlite:///$SERVICE_DIR/app.db" "PORT=0" "BCRYPT_COST=4" "LOG_FORMAT=text" "$@"
+    "DATABASE_URL=sqlite:///$SERVICE_DIR/app.db" "PORT=0" "BCRYPT_COST=4" "LOG_FORMAT=text"
+    "MAIL_OUTBOX_DIR=$SERVICE_DIR/mails" "$@"
   )
   env "${settings[@]}" ADMIN_PASSWORD="$ADMIN_PASSWORD" "$program" create-admin \
     --email root@example.com --username "$ADMIN_USERNAME" >"$SERVICE_DIR/log" 2>&1 ||
@@ -29,7 +30,8 @@ start_service() {
     fi
     sleep 0.1
   done
-  export BASE_URL ADMIN_USERNAME ADMIN_PASSWORD
+  MAILS=$SERVICE_DIR/mails
+  export BASE_URL MAILS ADMIN_USERNAME ADMIN_PASSWORD
 }
 
 # Stops all that were started.

@@ -15,6 +15,7 @@ module.exports = {
     "ibm-major-version-in-path": "off",
     "ibm-patch-request-content-type": "off",
     "ibm-avoid-repeating-path-parameters": "off",
+    "ibm-path-segment-casing-convention": "off", // kebab-case
     // `null` is said of what is absent, so that every answer has the same members.
     "ibm-no-nullable-properties": "off",
     // Bounds are told where the service has them.

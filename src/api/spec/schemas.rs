@@ -1,7 +1,9 @@
 //! The schemas of requests and answers: closed where the code is, bounded where the domain is, without the wrappers that
 //! poem-openapi puts around references.
 
-use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
 
 use super::{examples, member, members, reference};
 use crate::domain::{Email, FullName, Username, roles};
@@ -24,6 +26,7 @@ const NAMED: &[Named] = &[Named {
 pub fn complete(document: &mut Value) {
     unwrap_references(document);
     make_bounds_whole(document);
+    let requests = json_requests(document);
     let Some(schemas) = document.pointer_mut("/components/schemas") else {
         return;
     };
@@ -38,17 +41,26 @@ pub fn complete(document: &mut Value) {
             }
             bound(name, property, described);
         }
-        if is_json_request(name) {
+        if requests.contains(name) {
             schema["additionalProperties"] = false.into();
         }
     }
     examples::complete(schemas);
 }
 
-/// Unknown fields of JSON bodies are refused; parameters of forms are ignored (RFC 6749 §3.2).
-fn is_json_request(name: &str) -> bool {
-    let is_request = name.ends_with("Request") || name.starts_with("Profile");
-    (is_request && name != "TokenRequest") || name == "PasswordChange"
+/// The schemas of JSON bodies. Unknown fields of these are refused; parameters of forms are ignored (RFC 6749 §3.2).
+fn json_requests(document: &Value) -> BTreeSet<String> {
+    let paths = document["paths"].as_object();
+    let operations = paths
+        .into_iter()
+        .flat_map(Map::values)
+        .filter_map(Value::as_object)
+        .flat_map(Map::values);
+    let body = "/requestBody/content/application~1json/schema/$ref";
+    operations
+        .filter_map(|operation| operation.pointer(body)?.as_str()?.rsplit('/').next())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// `allOf` of a reference and of annotations becomes the reference: generators make types of their own of the former.

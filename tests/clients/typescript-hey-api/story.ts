@@ -39,12 +39,13 @@ async function register() {
   const body = { email: `${unique}@example.com`, username: unique, password };
   const headers = { "Idempotency-Key": crypto.randomUUID() };
   const { data: user, error, response } = await vestibule.registerUser({ client: nobody, headers, body });
-  assert.ok(user, JSON.stringify(error));
+  // Not so where REQUIRE_EMAIL_VERIFICATION keeps to itself whether there is an account.
+  assert.ok(user && "id" in user, JSON.stringify(error ?? user));
   assert.equal(user.username, unique);
   assert.deepEqual(user.roles, ["user"]);
   assert.equal(response.headers.get("Location"), "/users/me");
   const again = await vestibule.registerUser({ client: nobody, headers, body });
-  assert.equal(again.data?.id, user.id);
+  assert.deepEqual(again.data, user);
   const other = { ...body, username: `${unique}-2` };
   const reused = await vestibule.registerUser({ client: nobody, headers, body: other });
   assert.ok(reused.error?.code === "idempotency_key_reused");

@@ -42,12 +42,13 @@ async function register() {
   const body = { email: `${unique}@example.com`, username: unique, password };
   const params = { header: { "Idempotency-Key": crypto.randomUUID() } };
   const { data: user, error, response } = await nobody.POST("/auth/register", { params, body });
-  assert.ok(user, JSON.stringify(error));
+  // Not so where REQUIRE_EMAIL_VERIFICATION keeps to itself whether there is an account.
+  assert.ok(user && "id" in user, JSON.stringify(error ?? user));
   assert.equal(user.username, unique);
   assert.deepEqual(user.roles, ["user"]);
   assert.equal(response.headers.get("Location"), "/users/me");
   const again = await nobody.POST("/auth/register", { params, body });
-  assert.equal(again.data?.id, user.id);
+  assert.deepEqual(again.data, user);
   const reused = await nobody.POST("/auth/register", { params, body: { ...body, username: `${unique}-2` } });
   assert.ok(reused.error?.code === "idempotency_key_reused");
 
