@@ -4,6 +4,10 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::api::{BindError, Front, Limiters, Serving, TlsError};
 use crate::clock::SharedClock;
@@ -141,6 +145,7 @@ impl App {
         self.services
             .links
             .listening_at(reachable(serving.address, server.tls.is_some()));
+        let shutdown_timeout = server.shutdown_timeout;
         let limiters = Limiters::new(&self.settings.limits, &self.clock);
         let front = Front::new(
             self.services.clone(),
@@ -151,6 +156,7 @@ impl App {
             address: serving.address,
             services: self.services,
             backups: self.settings.backups,
+            shutdown_timeout,
             serving,
             front: Arc::new(front),
         })
@@ -203,16 +209,25 @@ pub struct Bound {
     pub address: SocketAddr,
     services: Arc<Services>,
     backups: Option<Backups>,
+    shutdown_timeout: Duration,
     serving: Serving,
     front: Arc<Front>,
 }
 
 impl Bound {
-    /// Serves until `stop` is done. False when requests under way had to be cut off.
+    /// Serves until `stop` is done, and then lets requests and mails under way come to their end for as long as a stop may
+    /// take. False when requests had to be cut off.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> bool {
-        let background = tokio::spawn(worker::run(self.services, self.backups));
+        let jobs = worker::start(&self.services, self.backups);
+        let (tell, told) = oneshot::channel();
+        let stop = async {
+            stop.await;
+            self.services.outbox.close();
+            let _ = tell.send(Instant::now() + self.shutdown_timeout);
+        };
         let finished = self.serving.listener.run(self.front, stop).await;
-        background.abort();
+        jobs.stop(told.await.unwrap_or_else(|_| Instant::now()))
+            .await;
         finished
     }
 }

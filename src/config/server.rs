@@ -77,7 +77,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "SHUTDOWN_TIMEOUT_SECONDS",
         default: Some("30"),
         allowed: "a whole number of seconds from 0 to 3600",
-        help: "How long a stop waits for requests under way.",
+        help: "How long a stop waits for requests and mails under way.",
         secret: false,
     },
 ];

@@ -6,19 +6,42 @@ mod outbox;
 
 use std::sync::Arc;
 
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
 use crate::config::Backups;
 use crate::domain::Services;
 
-/// Runs the jobs for as long as the service does.
-pub async fn run(services: Arc<Services>, backups: Option<Backups>) {
-    let backing_up = async {
-        if let Some(backups) = backups {
-            backup::run(&services, &backups).await;
+/// The jobs under way.
+pub struct Jobs {
+    sending: JoinHandle<()>,
+    others: JoinHandle<()>,
+}
+
+/// Starts the jobs.
+pub fn start(services: &Arc<Services>, backups: Option<Backups>) -> Jobs {
+    let sending = tokio::spawn(outbox::run(services.clone()));
+    let services = services.clone();
+    let others = tokio::spawn(async move {
+        let backing_up = async {
+            if let Some(backups) = backups {
+                backup::run(&services, &backups).await;
+            }
+        };
+        tokio::join!(clean_up::run(services.clone()), backing_up);
+    });
+    Jobs { sending, others }
+}
+
+impl Jobs {
+    /// Ends them. What is being sent once [`crate::domain::outbox::Outbox::close`] was called has until `deadline`.
+    pub async fn stop(mut self, deadline: Instant) {
+        self.others.abort();
+        if tokio::time::timeout_at(deadline, &mut self.sending)
+            .await
+            .is_err()
+        {
+            self.sending.abort();
         }
-    };
-    tokio::join!(
-        clean_up::run(services.clone()),
-        outbox::run(services.clone()),
-        backing_up
-    );
+    }
 }

@@ -21,12 +21,16 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Sends mails for as long as the service runs.
+/// Sends mails until the outbox is closed, and then to their end those that it has begun: one that is broken off may have
+/// been taken, and would be sent again.
 pub async fn run(services: Arc<Services>) {
     let mut line = Line::default();
     let mut sending = JoinSet::new();
     loop {
-        while line.has_room(sending.len(), services.now()) {
+        if services.outbox.is_closed() && sending.is_empty() {
+            return;
+        }
+        while !services.outbox.is_closed() && line.has_room(sending.len(), services.now()) {
             match outbox::claim(&services).await {
                 Ok(Some(claim)) => {
                     let services = services.clone();

@@ -5,6 +5,7 @@
 mod deliver;
 mod letter;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -25,17 +26,30 @@ pub use crate::store::mails::Waiting;
 
 /// Tells whoever sends that there is something to send.
 #[derive(Default)]
-pub struct Outbox(Notify);
+pub struct Outbox {
+    wake: Notify,
+    is_closed: AtomicBool,
+}
 
 impl Outbox {
     /// To be called once the transaction of a mail has been committed.
     pub fn wake(&self) {
-        self.0.notify_one();
+        self.wake.notify_one();
+    }
+
+    /// From now on nothing is taken any more: what is written is sent after the next start, or by another instance.
+    pub fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
     }
 
     /// Done when [`Outbox::wake`] has been called.
     pub async fn woken(&self) {
-        self.0.notified().await;
+        self.wake.notified().await;
     }
 }
 
