@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
 
 use super::{Kind, Letter, MailError, SendError, Values};
@@ -45,7 +45,8 @@ impl Composer {
         Ok(Self { from, texts })
     }
 
-    pub fn compose(&self, letter: &Letter) -> Result<Message, SendError> {
+    /// With `is_for_a_file` the plain text stands there as it is, so that its link can be taken out with any editor.
+    pub fn compose(&self, letter: &Letter, is_for_a_file: bool) -> Result<Message, SendError> {
         if let Some(missing) = letter.kind.missing(&letter.values) {
             return Err(defect(format!(
                 "{} without {missing}",
@@ -72,12 +73,24 @@ impl Composer {
         }
         builder
             .raw_header(header("Content-Language", language)?)
-            .multipart(MultiPart::alternative_plain_html(
-                rendered.text,
-                rendered.html,
-            ))
+            .multipart(
+                MultiPart::alternative()
+                    .singlepart(plain(rendered.text, is_for_a_file))
+                    .singlepart(SinglePart::html(rendered.html)),
+            )
             .map_err(defect)
     }
+}
+
+fn plain(text: String, is_for_a_file: bool) -> SinglePart {
+    let as_it_is = ContentTransferEncoding::EightBit;
+    let body = match is_for_a_file {
+        true => Body::new_with_encoding(text.clone(), as_it_is).unwrap_or_else(|_| Body::new(text)),
+        false => Body::new(text),
+    };
+    SinglePart::builder()
+        .header(ContentType::TEXT_PLAIN)
+        .body(body)
 }
 
 fn defect(problem: impl ToString) -> SendError {

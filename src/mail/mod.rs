@@ -94,7 +94,8 @@ impl Mailer {
     /// Composes and sends `letter`, within five minutes. May be called again with the same letter: it then carries the same
     /// Message-ID, and replaces the file of before.
     pub async fn send(&self, letter: &Letter) -> Result<Sent, SendError> {
-        let message = self.composer.compose(letter)?;
+        let is_for_a_file = matches!(self.transport, Transport::Folder(_));
+        let message = self.composer.compose(letter, is_for_a_file)?;
         match &self.transport {
             Transport::Smtp(server) => {
                 server.send(&message).await?;

@@ -10,7 +10,7 @@ use super::letter::Draft;
 use crate::clock::Timestamp;
 use crate::domain::audit::Event;
 use crate::domain::{Error, Result, Services};
-use crate::mail::{Kind, Letter, SendError};
+use crate::mail::{Kind, Letter, SendError, Sent};
 use crate::store::mails::{self, Mail};
 use crate::store::users::{self, Contact};
 
@@ -92,8 +92,11 @@ pub async fn deliver(services: &Arc<Services>, claim: Claim) -> Result<Outcome> 
         () = keep(services, &claim) => Err(SendError::Temporary("it took too long".to_owned())),
     };
     match sent {
-        Ok(_) => {
-            tracing::info!(mail.id = %claim.mail.id, mail.kind = kind, "mail sent");
+        Ok(sent) => {
+            // What was written to a file is in the log already.
+            if sent == Sent::Smtp {
+                tracing::info!(mail.id = %claim.mail.id, mail.kind = kind, "mail sent");
+            }
             note_sent(services, &claim, contact).await?;
             Ok(Outcome::Settled)
         }

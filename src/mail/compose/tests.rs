@@ -60,7 +60,10 @@ fn letter(kind: Kind) -> Letter {
 
 fn composed(letter: &Letter, pairs: &[(&str, &str)]) -> Vec<u8> {
     let composer = composer(pairs, Some("accounts.example.com")).expect("composes");
-    composer.compose(letter).expect("composes").formatted()
+    composer
+        .compose(letter, false)
+        .expect("composes")
+        .formatted()
 }
 
 fn parsed(bytes: &[u8]) -> Mail<'_> {
@@ -184,7 +187,7 @@ fn the_sender_is_the_one_set_with_its_name_or_the_products() {
 #[test]
 fn what_is_missing_or_no_address_is_a_defect() {
     let composer = composer(&[], None).expect("composes");
-    let defect = |letter: &Letter| match composer.compose(letter) {
+    let defect = |letter: &Letter| match composer.compose(letter, false) {
         Err(SendError::Defect(problem)) => problem,
         other => panic!("{other:?}"),
     };
@@ -218,7 +221,7 @@ fn a_domain_in_other_letters_is_sent_in_ascii() {
         ..letter(Kind::Test)
     };
     let composer = composer(&[], None).expect("composes");
-    let message = composer.compose(&letter).expect("composes");
+    let message = composer.compose(&letter, false).expect("composes");
     assert_eq!(
         message.envelope().to()[0].to_string(),
         "ada@xn--bcher-kva.example"
