@@ -19,6 +19,7 @@ const SENDERS: usize = 4;
 fn start(folder: &tempfile::TempDir, server: &SmtpServer) -> Service {
     let settings = [
         ("SMTP_URL", &*server.url()),
+        ("PUBLIC_URL", "https://accounts.example.com"),
         ("BCRYPT_COST", "4"),
         ("RATE_LIMIT_ENABLED", "false"),
     ];

@@ -1,9 +1,11 @@
 //! Opens connections to the mail server: TCP, TLS as the settings say, and logging in.
 
+use std::error::Error;
+use std::fmt::Display;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{
     AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters,
@@ -11,6 +13,7 @@ use lettre::transport::smtp::client::{
 use lettre::transport::smtp::extension::ClientId;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::COMMAND;
@@ -61,14 +64,7 @@ impl Dialler {
     /// A connection on which mails can be handed over, or what is in the way.
     pub async fn connect(&self) -> Result<AsyncSmtpConnection, String> {
         let place = format!("{}:{}", self.host, self.port);
-        let implicit = match &self.security {
-            Security::Implicit(tls) => Some(tls.clone()),
-            _ => None,
-        };
-        let server = (self.host.as_str(), self.port);
-        let connecting =
-            AsyncSmtpConnection::connect_tokio1(server, Some(ADDRESS), &self.name, implicit, None);
-        let mut connection = in_time(&place, connecting).await?;
+        let mut connection = in_time(&place, self.dial()).await?;
         let start = match &self.security {
             Security::StartTls(tls) => Some(tls),
             Security::Opportunistic(tls) => Some(tls).filter(|_| connection.can_starttls()),
@@ -85,11 +81,41 @@ impl Dialler {
         }
         Ok(connection)
     }
+
+    /// Connects, and waits for the greeting.
+    async fn dial(&self) -> Result<AsyncSmtpConnection, Box<dyn Error + Send + Sync>> {
+        if let Security::Implicit(tls) = &self.security {
+            let server = (self.host.as_str(), self.port);
+            let (tls, name) = (Some(tls.clone()), &self.name);
+            let connecting =
+                AsyncSmtpConnection::connect_tokio1(server, Some(ADDRESS), name, tls, None);
+            return Ok(connecting.await?);
+        }
+        let stream = self.stream().await?;
+        // A message and the dot that ends it are written apart: the dot must not wait until the other side acknowledges the
+        // message, which it may put off (RFC 1122 §4.2.3.2).
+        stream.set_nodelay(true)?;
+        let stream = Box::new(stream);
+        Ok(AsyncSmtpConnection::connect_with_transport(stream, &self.name).await?)
+    }
+
+    /// A connection to the first of the host's addresses that has somebody listening.
+    async fn stream(&self) -> io::Result<TcpStream> {
+        let mut failure = io::Error::new(ErrorKind::NotFound, "the host has no address");
+        for address in lookup_host((self.host.as_str(), self.port)).await? {
+            match timeout(ADDRESS, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => failure = error,
+                Err(_) => failure = ErrorKind::TimedOut.into(),
+            }
+        }
+        Err(failure)
+    }
 }
 
-async fn in_time<T>(
+async fn in_time<T, E: Display>(
     what: &str,
-    doing: impl Future<Output = Result<T, Error>>,
+    doing: impl Future<Output = Result<T, E>>,
 ) -> Result<T, String> {
     match timeout(COMMAND, doing).await {
         Ok(Ok(done)) => Ok(done),
