@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use crate::api::{BindError, Front, Limiters, Serving, TlsError};
 use crate::clock::SharedClock;
@@ -223,11 +222,10 @@ impl Bound {
         let stop = async {
             stop.await;
             self.services.outbox.close();
-            let _ = tell.send(Instant::now() + self.shutdown_timeout);
+            let _ = tell.send(tokio::time::sleep(self.shutdown_timeout));
         };
         let finished = self.serving.listener.run(self.front, stop).await;
-        jobs.stop(told.await.unwrap_or_else(|_| Instant::now()))
-            .await;
+        jobs.stop(told.await.ok()).await;
         finished
     }
 }

@@ -7,7 +7,7 @@ mod outbox;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::Sleep;
 
 use crate::config::Backups;
 use crate::domain::Services;
@@ -34,14 +34,15 @@ pub fn start(services: &Arc<Services>, backups: Option<Backups>) -> Jobs {
 }
 
 impl Jobs {
-    /// Ends them. What is being sent once [`crate::domain::outbox::Outbox::close`] was called has until `deadline`.
-    pub async fn stop(mut self, deadline: Instant) {
+    /// Ends them. What is being sent once [`crate::domain::outbox::Outbox::close`] was called has until `deadline` is over.
+    pub async fn stop(mut self, deadline: Option<Sleep>) {
         self.others.abort();
-        if tokio::time::timeout_at(deadline, &mut self.sending)
-            .await
-            .is_err()
-        {
-            self.sending.abort();
+        if let Some(deadline) = deadline {
+            tokio::select! {
+                _ = &mut self.sending => return,
+                () = deadline => (),
+            }
         }
+        self.sending.abort();
     }
 }
