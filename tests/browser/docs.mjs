@@ -23,10 +23,18 @@ async function docs(view) {
   return { ...opened, ui: new SwaggerUi(opened.page) };
 }
 
-// On a busy machine the network is idle, too, while scripts are read that ask for more.
+// Nothing more has come for half a second after what the page shows is there. A browser that takes files from its cache does
+// not always tell that the network is idle.
 async function isComplete(page, shown) {
   await page.locator(shown).first().waitFor({ state: "attached" });
-  await page.waitForLoadState("networkidle");
+  await page.evaluate(async () => {
+    const loaded = () => performance.getEntriesByType("resource").length;
+    let before;
+    do {
+      before = loaded();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    } while (loaded() !== before);
+  });
 }
 
 const isProblem = (answer, status, code) => {
