@@ -64,7 +64,7 @@ fn check(connection: &rusqlite::Connection) {
         ),
         (
             throttles::DELETE_FULL.to_owned(),
-            "SEARCH throttles USING COVERING INDEX login_throttles_full_at (full_at<?)",
+            "SEARCH throttles USING COVERING INDEX throttles_full_at (full_at<?)",
         ),
         (
             idempotency::FIND.to_owned(),
