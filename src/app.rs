@@ -113,6 +113,7 @@ impl App {
                 email_login_enabled: settings.accounts.email_login_enabled,
                 notices: settings.mail.notices,
                 mail_address_limits: settings.limits.mail_address.clone(),
+                notice_limit: settings.limits.notices,
                 refresh_lifetime: settings.tokens.refresh_lifetime,
                 login_account_limit: settings.limits.login_account,
             },

@@ -102,7 +102,12 @@ pub struct Limits {
     pub mail_ip: Option<Limit>,
     /// None: off.
     pub mail_address: Vec<Limit>,
+    /// Notices of logins from new devices to one user.
+    pub notices: Option<Limit>,
 }
+
+/// Enough to see that something is wrong, too little to bury a mailbox.
+const NOTICES: &str = "5/1h";
 
 impl Limits {
     pub(super) fn read(source: &mut Source) -> Self {
@@ -123,6 +128,7 @@ impl Limits {
             register_ip: limit(4),
             mail_ip: limit(5),
             mail_address: mail_address(source, enabled),
+            notices: Limit::parse(NOTICES).filter(|_| enabled),
         }
     }
 }

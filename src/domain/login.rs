@@ -1,9 +1,10 @@
-//! Login with a username or e-mail address and a password: the OAuth 2.0 password grant (RFC 6749 §4.3).
+//! Login with a username or e-mail address and a password: the OAuth 2.0 password grant (RFC 6749 §4.3). And the start of a
+//! session, whatever has proved who somebody is.
 
 use std::sync::Arc;
 
 use super::audit::Event;
-use super::outbox::{Allowance, Mail, Request};
+use super::outbox::{Allowance, Mail};
 use super::password_check::{self, Subject};
 use super::tokens::{self, TokenPair};
 use super::{Email, Error, Origin, Result, Services, devices, scope, types};
@@ -218,7 +219,7 @@ impl Start {
         let id = SessionId::new(&services.ids);
         let notice = services.policy.notices.new_device.then(|| {
             let mail = Mail::to_address(services, Kind::NewDevice, "").from(origin);
-            let allowance = Allowance::of(services, Request::Notice, &user_id.to_string());
+            let allowance = Allowance::of_notices(services, user_id);
             (mail, allowance)
         });
         Self {

@@ -96,6 +96,8 @@ pub struct Policy {
     pub notices: Notices,
     /// Mails to one address that somebody asks for; none when they are not counted.
     pub mail_address_limits: Vec<Limit>,
+    /// Notices of logins from new devices to one user; `None` does not count them.
+    pub notice_limit: Option<Limit>,
     pub refresh_lifetime: Duration,
     /// Failed password checks of one account; `None` does not count them.
     pub login_account_limit: Option<Limit>,

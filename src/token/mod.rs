@@ -1,5 +1,5 @@
-//! Tokens: the keys they are made with, access tokens, refresh tokens, what is kept under idempotency keys. Knows no
-//! database.
+//! Tokens: the keys they are made with, access tokens, refresh tokens, tokens and codes that are good once, what is kept
+//! under idempotency keys. Knows no database.
 
 mod access;
 mod idempotency;

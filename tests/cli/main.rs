@@ -15,6 +15,7 @@ mod healthcheck;
 mod migrate;
 mod openapi;
 mod restore;
+mod send_test_mail;
 mod serve;
 
 use std::fs;

@@ -24,7 +24,7 @@ async fn backed_up(usernames: &[&str]) -> tempfile::TempDir {
 }
 
 #[track_caller]
-fn expect_line(output: &std::process::Output, code: i32, words: &str) {
+pub fn expect_line(output: &std::process::Output, code: i32, words: &str) {
     expect_code(output, code);
     let line = stderr(output);
     assert_eq!(line.lines().count(), 1, "{line}");

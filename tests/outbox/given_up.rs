@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vestibule::domain::expiry::clean_up;
 
-use crate::records::{column, event, events};
+use crate::records::{column, event, events, execute};
 use crate::smtp::{At, Do, SmtpServer};
 use crate::support::TestApp;
 use crate::{later, mail_check, put_off, request_reset, spawn, stored, until};
@@ -114,4 +114,22 @@ async fn a_mail_refused_for_its_looks_says_nothing_of_its_address() {
     assert_eq!(mail_check(&app).await["given_up"], 1);
     assert!(!is_marked(&app).await);
     assert!(events(&app, "email.refused").await.is_empty());
+}
+
+/// Whatever a mail does to whoever begins to send it, a crash for one, it does not do for ever.
+#[tokio::test]
+async fn a_mail_that_was_begun_ten_times_without_an_end_is_given_up() {
+    let (app, server) = spawn().await;
+    app.register("ada").await;
+    until("it is not sent", async || server.mails().len() == 1).await;
+    let sql = "INSERT INTO mails (id, kind, user_id, recipient, facts, created_at, due_at, attempts) \
+               SELECT id, 'password_reset', id, email, '{}', 0, 0, 10 FROM users WHERE username = ?1";
+    execute(&app, sql, &["ada"]).await;
+    app.services.outbox.wake();
+    let is_given_up = async || {
+        let mails = stored(&app).await;
+        mails.len() == 1 && mails[0].due_at.is_none()
+    };
+    until("it is not given up", is_given_up).await;
+    assert_eq!(server.mails().len(), 1);
 }

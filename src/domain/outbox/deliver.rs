@@ -82,6 +82,11 @@ pub async fn claim(services: &Services) -> Result<Option<Claim>> {
 /// Sends a mail and notes what became of it.
 pub async fn deliver(services: &Arc<Services>, claim: Claim) -> Result<Outcome> {
     let claim = Arc::new(claim);
+    if claim.mail.attempts > TRIES {
+        // Every try before ended without a word: whatever it is that this mail does to us, it is not to go on for ever.
+        give_up(services, &claim, "it was begun too often without an end").await?;
+        return Ok(Outcome::Failed);
+    }
     let Some((letter, contact)) = letter(services, &claim.mail).await? else {
         forget(services, &claim.mail).await?;
         return Ok(Outcome::Settled);

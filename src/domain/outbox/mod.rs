@@ -157,14 +157,13 @@ pub(super) enum Request {
     Reset,
     Code,
     Change,
-    /// Of logins from new devices.
-    Notice,
 }
 
-/// How often one address is told of logins from new devices.
-const NOTICES: (u32, Duration) = (5, Duration::from_secs(3600));
+/// What notices are counted as, apart from all that anybody asks for.
+const NOTICE: u8 = u8::MAX;
 
-/// How often an address may be sent what somebody asks for. Counts by the address alone, whoever has it.
+/// How often an address may be sent what somebody asks for, or a user be told of himself. Counts by the address alone,
+/// whoever has it.
 #[derive(Debug, Clone)]
 pub(super) struct Allowance {
     subjects: Vec<(Vec<u8>, Duration, Duration)>,
@@ -172,23 +171,20 @@ pub(super) struct Allowance {
 
 impl Allowance {
     pub fn of(services: &Services, request: Request, email_key: &str) -> Self {
-        let address = services.mailed.address(email_key);
-        let notices: Vec<Limit> = match NOTICES {
-            (burst, period) if !services.policy.mail_address_limits.is_empty() => {
-                let burst = std::num::NonZeroU32::new(burst);
-                burst
-                    .map(|burst| Limit { burst, period })
-                    .into_iter()
-                    .collect()
-            }
-            _ => Vec::new(),
-        };
-        let limits = match request {
-            Request::Notice => &notices,
-            _ => &services.policy.mail_address_limits,
-        };
+        let limits = &services.policy.mail_address_limits;
+        Self::new(services, request as u8, email_key, limits)
+    }
+
+    /// Of notices to a user.
+    pub fn of_notices(services: &Services, user_id: UserId) -> Self {
+        let limits = services.policy.notice_limit.as_slice();
+        Self::new(services, NOTICE, &user_id.to_string(), limits)
+    }
+
+    fn new(services: &Services, counted_as: u8, whom: &str, limits: &[Limit]) -> Self {
+        let whom = services.mailed.address(whom);
         let subjects = limits.iter().enumerate().map(|(index, limit)| {
-            let subject = [&[b'm', request as u8, index as u8][..], &address].concat();
+            let subject = [&[b'm', counted_as, index as u8][..], &whom].concat();
             (subject, limit.interval(), limit.period - limit.interval())
         });
         Self {
