@@ -83,10 +83,13 @@ impl Composer {
 }
 
 fn plain(text: String, is_for_a_file: bool) -> SinglePart {
-    let as_it_is = ContentTransferEncoding::EightBit;
-    let body = match is_for_a_file {
-        true => Body::new_with_encoding(text.clone(), as_it_is).unwrap_or_else(|_| Body::new(text)),
-        false => Body::new(text),
+    // RFC 5322 §2.1.1. By itself the library would fold what is longer than 76 characters, as links are.
+    let fits = text.lines().all(|line| line.len() <= 998) && !text.contains('\0');
+    let body = if is_for_a_file && fits {
+        let lines: String = text.lines().map(|line| format!("{line}\r\n")).collect();
+        Body::dangerous_pre_encoded(lines.into_bytes(), ContentTransferEncoding::EightBit)
+    } else {
+        Body::new(text)
     };
     SinglePart::builder()
         .header(ContentType::TEXT_PLAIN)

@@ -47,6 +47,9 @@ async fn without_a_public_url_they_lead_to_where_the_service_listens() {
         .expect(StatusCode::ACCEPTED);
     let link = app.mail("password_reset", ADA).await.link();
     assert!(link.starts_with(&format!("{}/reset-password?token=", app.url)));
+    // Whoever opens the file with an editor finds the link in one piece.
+    let raw = app.mail("password_reset", ADA).await.raw;
+    assert!(raw.contains(&link), "{raw}");
 }
 
 #[tokio::test]
