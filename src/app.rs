@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::api::{BindError, Front, Limiters, Serving, TlsError};
+use crate::api::{BindError, Front, Limiters, MetricsListener, Serving, TlsError};
 use crate::clock::SharedClock;
 use crate::config::{Backups, Settings, Tokens};
 use crate::domain::links::Links;
@@ -48,6 +48,11 @@ pub enum StartError {
     Tls(TlsError),
     #[error("HOST, PORT: cannot listen on {address}: {source}")]
     Listen {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error("METRICS_ADDR: cannot listen on {address}: {source}")]
+    ListenForMetrics {
         address: SocketAddr,
         source: io::Error,
     },
@@ -127,7 +132,7 @@ impl App {
         })
     }
 
-    /// Binds the address.
+    /// Binds the addresses.
     pub async fn bind(self) -> Result<Bound, StartError> {
         if let Some(Backups { folder, .. }) = &self.settings.backups {
             worker::backup::check_folder(folder).map_err(|source| StartError::Backups {
@@ -142,6 +147,13 @@ impl App {
             BindError::Listen(source) => StartError::Listen { address, source },
             BindError::Threads(error) => StartError::Threads(error),
         })?;
+        let metrics = match server.metrics_addr {
+            Some(address) => {
+                let listener = MetricsListener::bind(address).await;
+                Some(listener.map_err(|source| StartError::ListenForMetrics { address, source })?)
+            }
+            None => None,
+        };
         self.services
             .links
             .listening_at(reachable(serving.address, server.tls.is_some()));
@@ -158,6 +170,7 @@ impl App {
             backups: self.settings.backups,
             shutdown_timeout,
             serving,
+            metrics,
             front: Arc::new(front),
         })
     }
@@ -211,10 +224,16 @@ pub struct Bound {
     backups: Option<Backups>,
     shutdown_timeout: Duration,
     serving: Serving,
+    metrics: Option<MetricsListener>,
     front: Arc<Front>,
 }
 
 impl Bound {
+    /// Where metrics are served, if not with the API.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|listener| listener.address)
+    }
+
     /// Serves until `stop` is done, and then lets requests and mails under way come to their end for as long as a stop may
     /// take. False when requests had to be cut off.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> bool {
@@ -225,7 +244,16 @@ impl Bound {
             self.services.outbox.close();
             let _ = tell.send(tokio::time::sleep(self.shutdown_timeout));
         };
-        let finished = self.serving.listener.run(self.front, stop).await;
+        let metrics = async {
+            if let Some(listener) = self.metrics {
+                listener.run(self.services.clone()).await;
+            }
+            std::future::pending().await
+        };
+        let finished = tokio::select! {
+            finished = self.serving.listener.run(self.front, stop) => finished,
+            never = metrics => match never {},
+        };
         jobs.stop(told.await.ok()).await;
         finished
     }

@@ -22,7 +22,7 @@ use super::limits::{Class, Limiters};
 use super::pages::{PAGES, Pages};
 use super::problem::Failure;
 use super::routes::{self, Routes};
-use super::{apis, cors, docs, upload};
+use super::{apis, cors, docs, metrics, upload};
 use crate::config;
 use crate::domain::links::Page;
 use crate::domain::{Origin, Services};
@@ -63,10 +63,14 @@ impl Front {
         server: config::Server,
     ) -> Result<Self, TextError> {
         let paths = PAGES.map(Page::path);
+        let mut files = docs::PATHS.clone();
+        if server.metrics_addr.is_none() {
+            files.push(metrics::PATH);
+        }
         Ok(Self {
             limiters: Arc::new(limiters),
             server,
-            routes: Routes::of(&apis(), &docs::PATHS, &paths),
+            routes: Routes::of(&apis(), &files, &paths),
             pages: Pages::new(&services.texts)?,
             api: api(),
             request_ids: RequestIds::new(&services),
@@ -126,7 +130,7 @@ impl Front {
         context: &Context,
     ) -> Result<Response, Failure> {
         // Whoever watches the service is not to be held back by a flood.
-        if !matches!(path, "/healthz" | "/readyz") {
+        if !matches!(path, "/healthz" | "/readyz" | metrics::PATH) {
             context.count(Class::Ip)?;
         }
         if request.version() == Version::HTTP_11 && !request.headers().contains_key(header::HOST) {
@@ -153,6 +157,9 @@ impl Front {
         }
         if let Some(response) = docs::answer(&request, path).await {
             return Ok(response);
+        }
+        if path == metrics::PATH {
+            return metrics::answer(&self.services).await;
         }
         if let Some(response) = self.pages.answer(&mut request, path, context).await? {
             return Ok(response);

@@ -18,6 +18,7 @@ mod fields;
 mod front;
 mod idempotency;
 mod limits;
+mod metrics;
 mod objects;
 mod pages;
 mod preconditions;
@@ -34,6 +35,7 @@ mod users;
 
 pub use front::Front;
 pub use limits::Limiters;
+pub use metrics::MetricsListener;
 pub use serve::{BindError, Listener, Serving, TlsError};
 pub use spec::{document, document_3_1};
 

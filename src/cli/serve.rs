@@ -40,6 +40,9 @@ pub fn run(matches: &ArgMatches) -> Outcome {
         let address = bound.address;
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening on {scheme}://{address}");
         tracing::info!("API documentation: {scheme}://{address}/docs");
+        if let Some(address) = bound.metrics_address() {
+            tracing::info!("metrics: http://{address}/metrics");
+        }
         if let Ok(false) = roles::has_admin(&services).await {
             tracing::info!(
                 "there is no administrator yet: vestibule create-admin --email you@example.com --username you"

@@ -133,9 +133,6 @@ impl Settings {
             ));
         }
         warnings.extend(self.mail.warnings(self.server.public_url.as_deref()));
-        if self.server.metrics_addr.is_some() {
-            warnings.push("METRICS_ADDR is set, but this version serves no metrics yet".to_owned());
-        }
         if !self.limits.enabled {
             warnings
                 .push("RATE_LIMIT_ENABLED=false: nothing slows down password guessing".to_owned());

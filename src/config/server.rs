@@ -70,7 +70,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "METRICS_ADDR",
         default: None,
         allowed: "an address and port such as 127.0.0.1:9000",
-        help: "Where to serve metrics. Not used by this version yet.",
+        help: "Where alone to serve /metrics. Without it they are served with the API.",
         secret: false,
     },
     Setting {

@@ -125,15 +125,18 @@ pub async fn issued_later(
     now: Timestamp,
 ) -> Result<Vec<Vec<u8>>> {
     tx.query_all(
-        "SELECT later.hash FROM one_time_tokens JOIN one_time_tokens AS later \
-         ON later.user_id = one_time_tokens.user_id AND later.purpose = one_time_tokens.purpose \
-         AND later.expires_at >= one_time_tokens.expires_at AND later.hash <> one_time_tokens.hash \
-         WHERE one_time_tokens.hash = ?1 AND one_time_tokens.purpose = ?2 AND one_time_tokens.expires_at > ?3",
+        ISSUED_LATER,
         &[hash.into(), purpose.into(), now.into()],
         |row| row.get(0),
     )
     .await
 }
+
+/// The statement of [`issued_later`].
+pub const ISSUED_LATER: &str = "SELECT later.hash FROM one_time_tokens JOIN one_time_tokens AS later \
+     ON later.user_id = one_time_tokens.user_id AND later.purpose = one_time_tokens.purpose \
+     AND later.expires_at >= one_time_tokens.expires_at AND later.hash <> one_time_tokens.hash \
+     WHERE one_time_tokens.hash = ?1 AND one_time_tokens.purpose = ?2 AND one_time_tokens.expires_at > ?3";
 
 /// Deletes the token with this hash.
 pub async fn delete(tx: &mut Tx<'_>, hash: &[u8]) -> Result<()> {

@@ -63,12 +63,12 @@ async fn an_address_has_its_share_and_gets_it_back_over_time() {
 }
 
 #[tokio::test]
-async fn health_is_never_limited() {
+async fn health_and_metrics_are_never_limited() {
     let app = app(&[("RATE_LIMIT_IP", "1/1h")]).await;
     nothing(&app).await;
     expect_limited(nothing(&app).await, "3600");
     for _ in 0..5 {
-        for path in ["/healthz", "/readyz", "/healthz/"] {
+        for path in ["/healthz", "/readyz", "/healthz/", "/metrics"] {
             let answer = app.get(path).answer().await;
             assert_eq!(answer.status, StatusCode::OK, "{path}");
             assert_eq!(answer.header("ratelimit"), "", "{path}");

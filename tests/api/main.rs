@@ -29,6 +29,7 @@ mod hostile_messages;
 mod idempotency;
 mod limits;
 mod lost_updates;
+mod metrics;
 mod oauth_errors;
 mod passwords;
 mod preconditions;

@@ -40,6 +40,28 @@ fn a_bad_setting_stops_the_start_with_one_line() {
 }
 
 #[test]
+fn an_address_that_is_taken_stops_the_start_with_one_line() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = taken.local_addr().expect("an address");
+    let port = address.port().to_string();
+    for (settings, name) in [
+        ([("PORT", port.as_str()), QUICK], "HOST, PORT"),
+        (
+            [("METRICS_ADDR", &address.to_string()), ("PORT", "0")],
+            "METRICS_ADDR",
+        ),
+    ] {
+        let folder = folder();
+        let output = run(folder.path(), &["serve"], &settings);
+        expect_code(&output, 1);
+        let line = stderr(&output);
+        let expected = format!("{name}: cannot listen on {address}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+        assert!(line.contains(&expected), "{line}");
+    }
+}
+
+#[test]
 fn a_flag_is_a_setting_and_an_unknown_one_is_refused() {
     let folder = folder();
     let output = run(

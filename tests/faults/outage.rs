@@ -44,6 +44,12 @@ async fn a_stop_and_a_start(how: Stop) {
         load.is_refused().await;
         assert!(!is_ready(&app).await);
         app.get("/healthz").answer().await.expect(StatusCode::OK);
+        let metrics = app.get("/metrics").answer().await;
+        assert!(
+            metrics.text.contains("\nvestibule_database_up 0\n"),
+            "{}",
+            metrics.text
+        );
         server.start_again();
         becomes_ready(&app).await;
         load.goes_on().await;

@@ -16,6 +16,7 @@ const SIZE: Size = Size {
     users: 1_000_000,
     throttles: 100_000,
     answers: 100_000,
+    mails: 100_000,
     one_expired_of: 10,
 };
 

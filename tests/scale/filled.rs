@@ -30,14 +30,21 @@ pub const TABLES: &[&str] = &[
     "sessions",
     "throttles",
     "idempotency_keys",
+    "mails",
+    "registrations",
+    "one_time_tokens",
+    "email_codes",
+    "known_devices",
 ];
 
-/// How many rows, and how many of the sessions, throttles and kept answers have expired.
+/// How many rows, and how many of all that expires have expired.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
     pub users: i64,
     pub throttles: i64,
     pub answers: i64,
+    /// In each of the tables around mails.
+    pub mails: i64,
     /// One of how many; 0 for none.
     pub one_expired_of: i64,
 }
@@ -48,6 +55,7 @@ impl Size {
             users,
             throttles: 0,
             answers: 0,
+            mails: 0,
             one_expired_of: 0,
         }
     }
@@ -71,8 +79,11 @@ pub fn session_id(n: i64) -> SessionId {
     SessionId(uuid(n))
 }
 
-/// The id of a kept answer.
-pub fn answer_id(n: i64) -> [u8; 32] {
+/// One mail of so many was given up; the others wait.
+const GIVEN_UP: i64 = 50;
+
+/// The id of a kept answer, the hash of a token, the MAC of an address or of a device.
+pub fn hash(n: i64) -> [u8; 32] {
     let mut id = [0; 32];
     id[24..].copy_from_slice(&n.to_be_bytes());
     id
@@ -126,6 +137,7 @@ fn statements(size: Size, dialect: &Dialect) -> String {
         users,
         throttles,
         answers,
+        mails,
         ..
     } = size;
     let numbers = (dialect.numbers)(users);
@@ -167,6 +179,24 @@ fn statements(size: Size, dialect: &Dialect) -> String {
         sql.push_str(&format!(
             "INSERT INTO idempotency_keys (id, fingerprint, answer, expires_at) \
              SELECT {bytes}, {bytes}, {bytes}, {expires_at} FROM {numbers};"
+        ));
+    }
+    if mails > 0 {
+        let numbers = (dialect.numbers)(mails);
+        let bytes = (dialect.bytes)(64);
+        sql.push_str(&format!(
+            "INSERT INTO mails (id, kind, user_id, recipient, facts, created_at, due_at, attempts) \
+             SELECT {id}, 'password_reset', {id}, {email}, '{{}}', {FIRST} + n, \
+             CASE WHEN n % {GIVEN_UP} = 0 THEN NULL ELSE {FIRST} + n END, 0 FROM {numbers}; \
+             INSERT INTO registrations (id, email, email_key, username, username_key, password_hash, created_at, \
+             expires_at) SELECT {id}, {email}, {email}, {username}, {username}, '', {FIRST} + n, {expires_at} \
+             FROM {numbers}; \
+             INSERT INTO one_time_tokens (hash, purpose, user_id, email, email_key, expires_at) \
+             SELECT {bytes}, 'undo', {id}, {email}, {email}, {expires_at} FROM {numbers}; \
+             INSERT INTO email_codes (address, code, user_id, tries, expires_at) \
+             SELECT {bytes}, {bytes}, {id}, 0, {expires_at} FROM {numbers}; \
+             INSERT INTO known_devices (user_id, device, last_seen_at) SELECT {id}, {bytes}, {expires_at} \
+             FROM {numbers};"
         ));
     }
     sql

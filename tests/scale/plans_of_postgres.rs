@@ -6,9 +6,11 @@ use vestibule::ids::UserId;
 use vestibule::store::db::{Db, Error, Result};
 use vestibule::store::sessions::{self, Spent, Which};
 use vestibule::store::users::{self, Filter};
-use vestibule::store::{idempotency, throttles};
+use vestibule::store::{
+    email_codes, idempotency, known_devices, mails, one_time_tokens, registrations, throttles,
+};
 
-use crate::filled::{self, NOW, Size, answer_id, email, session_id, user_id, username};
+use crate::filled::{self, NOW, Size, email, hash, session_id, user_id, username};
 use crate::lists::filters;
 use crate::postgres::Server;
 
@@ -16,6 +18,7 @@ const SIZE: Size = Size {
     users: 1_000_000,
     throttles: 100_000,
     answers: 100_000,
+    mails: 100_000,
     one_expired_of: 10,
 };
 
@@ -176,7 +179,7 @@ async fn no_statement_reads_a_table_of_many_rows_to_its_end() {
     });
     read.await;
     let read = watched.read("kept answer", async |tx, n| {
-        idempotency::find(tx, &answer_id(n), NOW).await
+        idempotency::find(tx, &hash(n), NOW).await
     });
     read.await;
     let write = watched.write("rotate", async |tx, n| {
@@ -204,6 +207,59 @@ async fn no_statement_reads_a_table_of_many_rows_to_its_end() {
     write.await;
     let write = watched.write("kept answers", async |tx, _| {
         assert_eq!(idempotency::delete_expired(tx, NOW, 200).await?, 200);
+        Ok::<_, Error>(())
+    });
+    write.await;
+    let read = watched.read("registration by address", async |tx, n| {
+        registrations::find_by_email(tx, &email(n), NOW).await
+    });
+    read.await;
+    let read = watched.read("registration by name", async |tx, n| {
+        registrations::find_by_username(tx, &username(n), NOW).await
+    });
+    read.await;
+    let read = watched.read("address held", async |tx, n| {
+        one_time_tokens::holds(tx, &email(n), "undo", NOW).await
+    });
+    read.await;
+    let read = watched.read("tokens issued later", async |tx, n| {
+        one_time_tokens::issued_later(tx, &hash(n), "undo", NOW)
+            .await
+            .map(Some)
+    });
+    read.await;
+    let read = watched.read("mails waiting", async |tx, _| {
+        mails::waiting(tx).await.map(Some)
+    });
+    read.await;
+    let write = watched.write("claim", async |tx, _| {
+        let until = NOW.plus(std::time::Duration::from_secs(30));
+        assert!(mails::claim(tx, NOW, until).await?.is_some());
+        Ok::<_, Error>(())
+    });
+    write.await;
+    let write = watched.write("mails given up", async |tx, _| {
+        assert_eq!(mails::delete_given_up(tx, NOW, 200).await?, 200);
+        Ok::<_, Error>(())
+    });
+    write.await;
+    let write = watched.write("expired registrations", async |tx, _| {
+        assert_eq!(registrations::delete_expired(tx, NOW, 200).await?, 200);
+        Ok::<_, Error>(())
+    });
+    write.await;
+    let write = watched.write("expired tokens", async |tx, _| {
+        assert_eq!(one_time_tokens::delete_expired(tx, NOW, 200).await?, 200);
+        Ok::<_, Error>(())
+    });
+    write.await;
+    let write = watched.write("expired codes", async |tx, _| {
+        assert_eq!(email_codes::delete_expired(tx, NOW, 200).await?, 200);
+        Ok::<_, Error>(())
+    });
+    write.await;
+    let write = watched.write("unseen devices", async |tx, _| {
+        assert_eq!(known_devices::delete_unseen(tx, NOW, 200).await?, 200);
         Ok::<_, Error>(())
     });
     write.await;

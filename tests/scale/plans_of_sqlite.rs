@@ -1,7 +1,10 @@
 //! How SQLite runs the statements that requests and background jobs run.
 
 use vestibule::store::users::{COUNT_KEYS, Search, page_statement};
-use vestibule::store::{idempotency, sessions, throttles, users};
+use vestibule::store::{
+    email_codes, idempotency, known_devices, mails, one_time_tokens, registrations, sessions,
+    throttles, users,
+};
 
 use crate::filled::{self, Size};
 use crate::lists::filters;
@@ -10,6 +13,7 @@ const SIZE: Size = Size {
     users: 1_000_000,
     throttles: 100_000,
     answers: 100_000,
+    mails: 100_000,
     one_expired_of: 10,
 };
 
@@ -73,6 +77,50 @@ fn check(connection: &rusqlite::Connection) {
         (
             idempotency::DELETE_EXPIRED.to_owned(),
             "SEARCH idempotency_keys USING INDEX idempotency_keys_expires_at (expires_at<?)",
+        ),
+        (
+            mails::CLAIM.to_owned(),
+            "SEARCH mails USING COVERING INDEX mails_due_at (due_at<?)",
+        ),
+        (
+            mails::WAITING.to_owned(),
+            "SEARCH mails USING COVERING INDEX mails_due_at (due_at=?)",
+        ),
+        (
+            mails::DELETE_GIVEN_UP.to_owned(),
+            "SEARCH mails USING INDEX mails_due_at (due_at=?)",
+        ),
+        (
+            registrations::FIND_BY_EMAIL.to_owned(),
+            "SEARCH registrations USING INDEX registrations_email_key (email_key=?)",
+        ),
+        (
+            registrations::FIND_BY_USERNAME.to_owned(),
+            "SEARCH registrations USING INDEX registrations_username_key (username_key=?)",
+        ),
+        (
+            registrations::DELETE_EXPIRED.to_owned(),
+            "SEARCH registrations USING COVERING INDEX registrations_expires_at (expires_at<?)",
+        ),
+        (
+            one_time_tokens::HOLDS.to_owned(),
+            "SEARCH one_time_tokens USING INDEX one_time_tokens_email_key (email_key=? AND purpose=?)",
+        ),
+        (
+            one_time_tokens::ISSUED_LATER.to_owned(),
+            "SEARCH later USING INDEX one_time_tokens_user_id (user_id=?)",
+        ),
+        (
+            one_time_tokens::DELETE_EXPIRED.to_owned(),
+            "SEARCH one_time_tokens USING COVERING INDEX one_time_tokens_expires_at (expires_at<?)",
+        ),
+        (
+            email_codes::DELETE_EXPIRED.to_owned(),
+            "SEARCH email_codes USING COVERING INDEX email_codes_expires_at (expires_at<?)",
+        ),
+        (
+            known_devices::DELETE_UNSEEN.to_owned(),
+            "SEARCH known_devices USING COVERING INDEX known_devices_last_seen_at (last_seen_at<?)",
         ),
         (
             COUNT_KEYS.to_owned(),

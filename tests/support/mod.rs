@@ -32,6 +32,8 @@ const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 /// A running service.
 pub struct TestApp {
     pub url: String,
+    /// Of the address for metrics alone, if there is one.
+    pub metrics_url: Option<String>,
     pub clock: Arc<ManualClock>,
     pub services: Arc<Services>,
     pub client: reqwest::Client,
@@ -84,12 +86,16 @@ impl TestApp {
         let services = app.services.clone();
         let bound = app.bind().await.expect("binds");
         let url = format!("http://{}", bound.address);
+        let metrics_url = bound
+            .metrics_address()
+            .map(|address| format!("http://{address}/metrics"));
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(bound.serve(async {
             let _ = stopped.await;
         }));
         Self {
             url,
+            metrics_url,
             clock,
             services,
             client: reqwest::Client::builder()
