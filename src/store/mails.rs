@@ -151,7 +151,7 @@ pub async fn waiting(tx: &mut Tx<'_>) -> Result<Waiting> {
 }
 
 /// The statement of [`waiting`]. Those that were given up are counted up to a thousand.
-pub const WAITING: &str = "SELECT (SELECT created_at FROM mails WHERE due_at IS NOT NULL ORDER BY created_at LIMIT 1), \
+pub const WAITING: &str = "SELECT (SELECT min(created_at) FROM mails WHERE due_at IS NOT NULL), \
      (SELECT count(*) FROM (SELECT 1 FROM mails WHERE due_at IS NULL LIMIT 1000) AS given_up)";
 
 /// Deletes up to `limit` mails that were given up and written before `before`; says how many.

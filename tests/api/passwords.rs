@@ -50,7 +50,7 @@ async fn what_would_wait_too_long_is_refused_without_a_hash() {
 #[tokio::test]
 async fn clients_that_hang_up_leave_no_work_behind() {
     let app = TestApp::spawn_with(&[
-        ("BCRYPT_COST", "12"),
+        ("BCRYPT_COST", "10"),
         ("HASH_THREADS", "1"),
         ("HASH_LANES", "1"),
         ("HASH_MAX_WAIT_MS", PATIENCE),
@@ -96,7 +96,7 @@ async fn clients_that_hang_up_leave_no_work_behind() {
 #[tokio::test]
 async fn clients_that_hang_up_spend_no_attempts() {
     let app = TestApp::spawn_with(&[
-        ("BCRYPT_COST", "13"),
+        ("BCRYPT_COST", "11"),
         ("HASH_THREADS", "1"),
         ("HASH_LANES", "1"),
         ("HASH_MAX_WAIT_MS", PATIENCE),

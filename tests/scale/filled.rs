@@ -80,7 +80,7 @@ pub fn session_id(n: i64) -> SessionId {
 }
 
 /// One mail of so many was given up; the others wait.
-const GIVEN_UP: i64 = 50;
+pub const GIVEN_UP: i64 = 50;
 
 /// The id of a kept answer, the hash of a token, the MAC of an address or of a device.
 pub fn hash(n: i64) -> [u8; 32] {
