@@ -86,14 +86,14 @@ async fn an_application_has_pages_of_its_own() {
     assert!(change.starts_with("https://app.example.com/change/"));
 }
 
-/// A user agent is the one text of a request that reaches a mail: neither headers nor markup come of it.
+/// The start of a user agent is the one text of a request that reaches a mail: neither headers nor markup come of it.
 #[tokio::test]
 async fn what_a_request_says_makes_neither_headers_nor_markup() {
     let app = TestApp::spawn().await;
     app.register("ada").await;
     for agent in [
         "first",
-        "<a href=\"https://evil.example\">x</a>{{ 7*7 }}%0d%0aBcc: eve@example.com",
+        "<i>{{7*7}}%0d%0aBcc:eve@example.com <a href=\"https://evil.example\">x</a>",
     ] {
         app.post("/auth/token")
             .header("user-agent", agent)
@@ -103,8 +103,8 @@ async fn what_a_request_says_makes_neither_headers_nor_markup() {
             .expect(StatusCode::OK);
     }
     let mail = app.mail("new_device", ADA).await;
-    assert!(!mail.html.contains("<a href=\"https://evil.example\""));
-    assert!(mail.text.contains("{{ 7*7 }}"));
+    assert!(!mail.html.contains("<i>") && !mail.raw.contains("evil.example"));
+    assert!(mail.text.contains("<i>{{7*7}}%0d%0aBcc:eve@example.com"));
     let (headers, _) = mail.raw.split_once("\r\n\r\n").expect("headers");
     assert!(!headers.contains("Bcc"));
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use super::idempotency::{self, Once};
-use super::{Email, Origin, Result, Services};
+use super::{Email, Origin, Result, Services, devices};
 use crate::clock::Timestamp;
 use crate::config::Limit;
 use crate::ids::{MailId, RegistrationId, UserId};
@@ -124,7 +124,7 @@ impl Mail {
     /// With where it was done.
     pub fn from(mut self, origin: &Origin) -> Self {
         self.facts.ip = Some(origin.ip.to_canonical().to_string());
-        self.facts.device = origin.user_agent.clone();
+        self.facts.device = origin.user_agent.as_deref().map(devices::name);
         self
     }
 

@@ -52,7 +52,7 @@ fn letter(kind: Kind) -> Letter {
             code: (kind == Kind::LoginCode).then(|| "047113".to_owned()),
             when: is_notice.then_some(at),
             ip: on_notice("203.0.113.7"),
-            device: on_notice("Firefox on Linux"),
+            device: on_notice("Firefox, Linux"),
             email: (kind == Kind::EmailChanged).then(|| "a•••@example.org".to_owned()),
         },
     }
