@@ -13,7 +13,7 @@ use super::answer::JSON;
 use super::problem::Failure;
 use crate::domain::{Error, FieldCode, FieldError, Invalid};
 
-const FORM: &str = "application/x-www-form-urlencoded";
+pub const FORM: &str = "application/x-www-form-urlencoded";
 
 /// An object of a request, with its schema at hand.
 pub trait RequestObject: Type + ParseFromJSON {

@@ -131,7 +131,10 @@ impl EmailApi {
 
     /// Prove an address
     ///
-    /// With the token of a mail, which is good for 24 hours. Of a registration that waits for it this makes the account.
+    /// With the token of a mail, which is good for 24 hours. Of a registration that waits for it this makes the account; where
+    /// several wait for the address, without a password, and a link to choose one is mailed.
+    ///
+    /// Where no mail server is set, mails are files in `./outbox`: take the token from there.
     #[oai(path = "/verify-email", method = "post", operation_id = "verifyEmail")]
     async fn verify(&self, ctx: Ctx, body: JsonBody<MailedToken>) -> Result<NoContent> {
         let token = body.0.token.0;
@@ -169,6 +172,8 @@ impl EmailApi {
     /// Set a new password
     ///
     /// With the token of a mail, which is good for 30 minutes, or of a link that an administrator has made. All sessions end.
+    ///
+    /// Where no mail server is set, mails are files in `./outbox`: take the token from there.
     #[oai(
         path = "/password-reset",
         method = "post",
@@ -238,6 +243,8 @@ impl EmailApi {
     /// Ask for a code to log in with
     ///
     /// Mails one to whoever has the address, once a minute and three times an hour. The answer is always the same.
+    ///
+    /// Off unless the service is set up with `EMAIL_LOGIN_ENABLED=true`.
     #[oai(
         path = "/email-login/request",
         method = "post",
@@ -264,6 +271,8 @@ impl EmailApi {
     /// Log in with a code
     ///
     /// The newest that was mailed to the address: good once, for 10 minutes and 5 tries.
+    ///
+    /// Off unless the service is set up with `EMAIL_LOGIN_ENABLED=true`.
     #[oai(path = "/email-login", method = "post", operation_id = "loginWithCode")]
     async fn login(&self, ctx: Ctx, body: JsonBody<CodeLogin>) -> Result<Json<Token>> {
         email_login::require_enabled(&ctx.services).or_problem()?;

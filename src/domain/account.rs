@@ -1,7 +1,7 @@
 //! The own account: profile, password, farewell.
 
 use super::audit::Event;
-use super::outbox::Mail;
+use super::outbox::Notice;
 use super::password_reset::forget_ways_in;
 use super::reauthentication::check_current_password;
 use super::registration::hash_new_password;
@@ -89,9 +89,9 @@ pub async fn change_password(
     .await?;
     let (id, session_id, now) = (actor.id(), actor.session_id(), services.now());
     let event = Event::by(services, actor, "password.changed").on(id);
-    let notice = services.policy.notices.password_changed.then(|| {
-        Mail::to_user(services, Kind::PasswordChanged, id, &actor.user.email).from(&actor.origin)
-    });
+    let is_told = services.policy.notices.password_changed;
+    let notice = is_told.then(|| Notice::new(services, Kind::PasswordChanged, id, &actor.origin));
+    let address = actor.user.email.clone();
     services
         .db
         .write(async move |tx| {
@@ -103,7 +103,7 @@ pub async fn change_password(
             let ended = sessions::revoke(tx, id, Which::AllBut(session_id), now).await?;
             forget_ways_in(tx, id).await?;
             if let Some(notice) = &notice {
-                notice.enqueue(tx).await?;
+                notice.enqueue(tx, &address, now).await?;
             }
             let event = event
                 .clone()

@@ -19,7 +19,7 @@ pub async fn secure(services: &Services, origin: &Origin, token: &str) -> Result
     let token = one_time::parse(token)?;
     let now = services.now();
     let event = Event::new(services, "account.secured").from(origin);
-    let reset = Mail::to_address(services, Kind::PasswordReset, "");
+    let reset = Mail::to_address(services, Kind::AccountSecured, "");
     services
         .db
         .write(async move |tx| {

@@ -3,10 +3,11 @@
 use super::types::fold;
 use super::{FieldCode, FieldError};
 
-/// An atom: no controls, no space, none of the specials `"(),.:;<>@[\]` (RFC 5322 §3.2.3).
+/// An atom: no controls, no space, none of the specials `"(),.:;<>@[\]` (RFC 5322 §3.2.3), and no `?`: some programs decode
+/// `=?x?q?eve?=` within an address, which RFC 2047 §5 forbids, and deliver to somebody else.
 macro_rules! atom {
     () => {
-        r"[^\x00-\x20\x22\x28\x29\x2c\x2e\x3a\x3b\x3c\x3e\x40\x5b-\x5d\x7f]{1,64}"
+        r"[^\x00-\x20\x22\x28\x29\x2c\x2e\x3a\x3b\x3c\x3e-\x40\x5b-\x5d\x7f]{1,64}"
     };
 }
 
@@ -115,7 +116,7 @@ impl Email {
 fn is_dot_string(folded: &str) -> bool {
     let is_atom_char = |c: char| match c {
         'a'..='z' | '0'..='9' => true,
-        c if c.is_ascii() => "!#$%&'*+-/=?^_`{|}~".contains(c),
+        c if c.is_ascii() => "!#$%&'*+-/=^_`{|}~".contains(c),
         c => c.is_alphanumeric(),
     };
     folded
@@ -216,6 +217,7 @@ mod tests {
             "ada.@example.com",
             "a..b@example.com",
             "\"ada\"@example.com",
+            "=?x?q?eve?=@example.com",
             "ada@example.com.",
             "ada@-example.com",
             "ada@example..com",

@@ -100,7 +100,7 @@ pub async fn undo(services: &Services, origin: &Origin, token: &str) -> Result<(
     let token = one_time::parse(token)?;
     let now = services.now();
     let event = Event::new(services, "email.change_undone").from(origin);
-    let reset = Mail::to_address(services, Kind::PasswordReset, "");
+    let reset = Mail::to_address(services, Kind::AccountSecured, "");
     services
         .db
         .write(async move |tx| {

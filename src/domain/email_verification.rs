@@ -46,5 +46,7 @@ pub async fn verify(services: &Services, origin: &Origin, token: &str) -> Result
             let event = event.clone().self_service(contact.id);
             Ok(event.record(tx).await?)
         })
-        .await
+        .await?;
+    services.outbox.wake();
+    Ok(())
 }

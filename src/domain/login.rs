@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::audit::Event;
-use super::outbox::{Allowance, Mail};
+use super::outbox::Notice;
 use super::password_check::{self, Subject};
 use super::tokens::{self, TokenPair};
 use super::{Email, Error, Origin, Result, Services, devices, scope, types};
@@ -204,7 +204,7 @@ pub(super) struct Start {
     event: Event,
     device: Vec<u8>,
     /// To tell of a device not seen before, and how often that may be.
-    notice: Option<(Mail, Allowance)>,
+    notice: Option<Notice>,
 }
 
 impl Start {
@@ -217,11 +217,8 @@ impl Start {
     ) -> Self {
         let now = services.now();
         let id = SessionId::new(&services.ids);
-        let notice = services.policy.notices.new_device.then(|| {
-            let mail = Mail::to_address(services, Kind::NewDevice, "").from(origin);
-            let allowance = Allowance::of_notices(services, user_id);
-            (mail, allowance)
-        });
+        let is_told = services.policy.notices.new_device;
+        let notice = is_told.then(|| Notice::new(services, Kind::NewDevice, user_id, origin));
         Self {
             session: Session {
                 id,
@@ -276,13 +273,11 @@ impl Start {
         };
         sessions::insert(tx, &new).await?;
         let seen = known_devices::see(tx, user_id, &self.device, at).await?;
-        if let Some((mail, allowance)) = &self.notice
+        if let Some(notice) = &self.notice
             && seen == Seen::Never
-            && allowance.take(tx, at).await?
             && let Some(contact) = users::contact(tx, user_id).await?
         {
-            let mail = mail.clone().readdressed(user_id, &contact.email);
-            mail.enqueue(tx).await?;
+            notice.enqueue(tx, &contact.email, at).await?;
         }
         self.event.record(tx).await?;
         Ok(Some((session, permissions)))

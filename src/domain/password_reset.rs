@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::audit::Event;
 use super::idempotency::{self, Once};
 use super::links::Page;
-use super::outbox::{self, Mail, Request};
+use super::outbox::{self, Mail, Notice, Request};
 use super::registration::hash_new_password;
 use super::roles::USERS_WRITE;
 use super::users::require_authority;
@@ -32,15 +32,12 @@ pub async fn request(services: &Services, email: &Email, once: Option<Once<()>>)
 /// [`Error::InvalidToken`]; [`Error::Invalid`] for a password that is easy to guess: the token is not used up then.
 pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Password) -> Result<()> {
     let token = one_time::parse(token)?;
-    let about = about(services, &token).await?;
+    let (owner, about) = owner(services, &token).await?;
     let hash = hash_new_password(services, origin.network(), "new_password", &new, about).await?;
     let now = services.now();
     let event = Event::new(services, "password.reset").from(origin);
-    let notice = services
-        .policy
-        .notices
-        .password_changed
-        .then(|| Mail::to_address(services, Kind::PasswordChanged, "").from(origin));
+    let is_told = services.policy.notices.password_changed;
+    let notice = is_told.then(|| Notice::new(services, Kind::PasswordChanged, owner, origin));
     let subject = super::password_check::Subject::user;
     services
         .db
@@ -63,11 +60,7 @@ pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Passw
             // Whoever guessed at the old password is no reason to keep its owner out with the new one.
             throttles::clear(tx, subject(id).as_bytes()).await?;
             if let Some(notice) = &notice {
-                notice
-                    .clone()
-                    .readdressed(id, &contact.email)
-                    .enqueue(tx)
-                    .await?;
+                notice.enqueue(tx, &contact.email, now).await?;
             }
             let event = event
                 .clone()
@@ -80,8 +73,8 @@ pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Passw
     Ok(())
 }
 
-/// What a new password must not be made of; found out with the token still good.
-async fn about(services: &Services, token: &OneTimeToken) -> Result<Vec<String>> {
+/// Whose token it is, and what his new password must not be made of; found out with the token still good.
+async fn owner(services: &Services, token: &OneTimeToken) -> Result<(UserId, Vec<String>)> {
     let now = services.now();
     let mut tx = services.db.read().await?;
     let found = one_time_tokens::find(&mut tx, &token.hash(), purpose::RESET_PASSWORD, now).await?;
@@ -91,7 +84,7 @@ async fn about(services: &Services, token: &OneTimeToken) -> Result<Vec<String>>
     let contact = users::contact(&mut tx, id)
         .await?
         .ok_or(Error::InvalidToken)?;
-    Ok(vec![contact.email, contact.username])
+    Ok((id, vec![contact.email, contact.username]))
 }
 
 /// Takes back every token and code by which somebody could still come in.

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::config::Secret;
 use crate::ids::{RegistrationId, UserId};
 use crate::mail::Kind;
-use crate::password::{self, ClientKey, Priority};
+use crate::password::{self, ClientKey, Priority, Verdict};
 use crate::store::db::Tx;
 use crate::store::registrations::{self, NewRegistration};
 use crate::store::roles;
@@ -105,33 +105,43 @@ async fn wait_for_proof(
     }
     let about = [wanted.email.as_str(), wanted.username.as_str()].map(str::to_owned);
     let network = origin.network();
-    let hash = hash_new_password(
-        services,
-        network,
-        "password",
-        &wanted.password,
-        about.into(),
-    );
-    let hash = hash.await?;
-    let id = RegistrationId::new(&services.ids);
+    let repeated = repeated(services, network, &wanted).await?;
+    let (id, hash) = match repeated {
+        Some(id) => (id, None),
+        None => {
+            let hash = hash_new_password(
+                services,
+                network,
+                "password",
+                &wanted.password,
+                about.into(),
+            );
+            (RegistrationId::new(&services.ids), Some(hash.await?))
+        }
+    };
     let mail =
         Mail::to_address(services, Kind::VerifyEmail, wanted.email.as_str()).of_registration(id);
     let allowance = Allowance::of(services, Request::Verification, wanted.email.key());
     let event = Event::new(services, "registration.requested").from(origin);
     idempotency::write(services, once, async move |tx| {
-        let new = NewRegistration {
-            id,
-            email: wanted.email.as_str(),
-            email_key: wanted.email.key(),
-            username: wanted.username.as_str(),
-            username_key: wanted.username.key(),
-            full_name: wanted.full_name.as_deref(),
-            password_hash: &hash,
-            locale: wanted.locale.as_deref(),
-            at: now,
-            expires_at: now.plus(purpose::VERIFY_EMAIL_LIFETIME),
-        };
-        registrations::insert(tx, &new).await?;
+        let expires_at = now.plus(purpose::VERIFY_EMAIL_LIFETIME);
+        if let Some(hash) = &hash {
+            let new = NewRegistration {
+                id,
+                email: wanted.email.as_str(),
+                email_key: wanted.email.key(),
+                username: wanted.username.as_str(),
+                username_key: wanted.username.key(),
+                full_name: wanted.full_name.as_deref(),
+                password_hash: hash,
+                locale: wanted.locale.as_deref(),
+                at: now,
+                expires_at,
+            };
+            registrations::insert(tx, &new).await?;
+        } else {
+            registrations::prolong(tx, id, expires_at).await?;
+        }
         if allowance.take(tx, now).await? {
             mail.enqueue(tx).await?;
         }
@@ -141,10 +151,33 @@ async fn wait_for_proof(
     .await
 }
 
+/// The registration that this one repeats, with the same name and password: whoever presses a button twice is no other. Where
+/// that name waits for that address it takes a hash to find out, whether or not the address has an account.
+async fn repeated(
+    services: &Services,
+    network: ClientKey,
+    wanted: &Registration,
+) -> Result<Option<RegistrationId>> {
+    let waiting = {
+        let mut tx = services.db.read().await?;
+        registrations::find_by_email(&mut tx, wanted.email.key(), services.now()).await?
+    };
+    let Some(waiting) = waiting.filter(|other| other.username_key == wanted.username.key()) else {
+        return Ok(None);
+    };
+    let stored = Some(waiting.password_hash.as_str());
+    let verdict = services
+        .passwords
+        .verify(wanted.password.secret(), stored, network)
+        .await?;
+    Ok((verdict != Verdict::Wrong).then_some(waiting.id))
+}
+
 /// The account of a registration whose address is proved.
 pub(super) struct Confirmed {
     id: UserId,
     events: [Event; 2],
+    choice: Mail,
 }
 
 impl Confirmed {
@@ -154,10 +187,13 @@ impl Confirmed {
         Self {
             id,
             events: [event("user.registered"), event("email.verified")],
+            choice: Mail::to_address(services, Kind::SetPassword, ""),
         }
     }
 
-    /// Makes it, and forgets every other registration for the address.
+    /// Makes it, and forgets every other registration for the address. Where there are others, whoever proves the address may
+    /// not be the one who registered with this name and password: somebody may have got in before him, and limits may have
+    /// kept the mail of his own from being sent. Then nobody's password counts, and he is mailed a link to choose one.
     ///
     /// # Errors
     /// [`Error::InvalidToken`] when the registration has gone or the address has an account by now;
@@ -174,6 +210,8 @@ impl Confirmed {
         if has_account || email_change::is_held(tx, &wanted.email_key, None, now).await? {
             return Err(Error::InvalidToken);
         }
+        let is_contested =
+            registrations::has_rival(tx, registration, &wanted.email_key, now).await?;
         let user = NewUser {
             id: self.id,
             email: &wanted.email,
@@ -181,7 +219,7 @@ impl Confirmed {
             username: &wanted.username,
             username_key: &wanted.username_key,
             full_name: wanted.full_name.as_deref(),
-            password_hash: Some(&wanted.password_hash),
+            password_hash: (!is_contested).then_some(wanted.password_hash.as_str()),
             email_verified: true,
             locale: wanted.locale.as_deref(),
             at: now,
@@ -189,6 +227,10 @@ impl Confirmed {
         users::insert(tx, &user).await?;
         roles::grant(tx, self.id, roles::USER).await?;
         registrations::delete_by_email(tx, &wanted.email_key).await?;
+        if is_contested {
+            let choice = self.choice.clone().readdressed(self.id, &wanted.email);
+            choice.enqueue(tx).await?;
+        }
         for event in &self.events {
             event.record(tx).await?;
         }

@@ -1,7 +1,7 @@
 //! Ending sessions: logout and token revocation.
 
 use super::audit::Event;
-use super::outbox::Mail;
+use super::outbox::Notice;
 use super::{Actor, Error, Origin, Result, Services};
 use crate::ids::SessionId;
 use crate::mail::Kind;
@@ -25,9 +25,9 @@ pub async fn logout(services: &Services, actor: &Actor, scope: LogoutScope) -> R
     let (user_id, now) = (actor.id(), services.now());
     let event = Event::by(services, actor, "session.ended").on(user_id);
     let is_told = scope == LogoutScope::All && services.policy.notices.sessions_ended;
-    let notice = is_told.then(|| {
-        Mail::to_user(services, Kind::SessionsEnded, user_id, &actor.user.email).from(&actor.origin)
-    });
+    let notice =
+        is_told.then(|| Notice::new(services, Kind::SessionsEnded, user_id, &actor.origin));
+    let address = actor.user.email.clone();
     services
         .db
         .write(async move |tx| {
@@ -36,7 +36,7 @@ pub async fn logout(services: &Services, actor: &Actor, scope: LogoutScope) -> R
                 .clone()
                 .with(serde_json::json!({ "scope": name, "ended": ended }));
             if let Some(notice) = &notice {
-                notice.enqueue(tx).await?;
+                notice.enqueue(tx, &address, now).await?;
             }
             Ok::<_, Error>(event.record(tx).await?)
         })

@@ -11,6 +11,8 @@ pub enum Kind {
     AccountExists,
     /// Choose a new password. Needs `link`, `valid_for`.
     PasswordReset,
+    /// Everybody was logged out and the password is gone, as you wanted: choose a new one. Needs `link`, `valid_for`.
+    AccountSecured,
     /// An administrator made an account for you: choose its password. Needs `link`, `valid_for`.
     SetPassword,
     /// To the new address: confirm it. Needs `link`, `valid_for`.
@@ -28,10 +30,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::VerifyEmail,
         Self::AccountExists,
         Self::PasswordReset,
+        Self::AccountSecured,
         Self::SetPassword,
         Self::EmailChange,
         Self::EmailChanged,
@@ -48,6 +51,7 @@ impl Kind {
             Self::VerifyEmail => "verify_email",
             Self::AccountExists => "account_exists",
             Self::PasswordReset => "password_reset",
+            Self::AccountSecured => "account_secured",
             Self::SetPassword => "set_password",
             Self::EmailChange => "email_change",
             Self::EmailChanged => "email_changed",
@@ -70,9 +74,11 @@ impl Kind {
         let code = ("code", values.code.is_some());
         let valid_for = ("valid_for", values.valid_for.is_some());
         let needed: &[(&str, bool)] = match self {
-            Self::VerifyEmail | Self::PasswordReset | Self::SetPassword | Self::EmailChange => {
-                &[link, valid_for]
-            }
+            Self::VerifyEmail
+            | Self::PasswordReset
+            | Self::AccountSecured
+            | Self::SetPassword
+            | Self::EmailChange => &[link, valid_for],
             Self::LoginCode => &[code, valid_for],
             _ => &[],
         };

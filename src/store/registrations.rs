@@ -130,6 +130,32 @@ pub const FIND_BY_USERNAME: &str = concat!(
     " FROM registrations WHERE username_key = ?1 AND expires_at > ?2 ORDER BY created_at DESC LIMIT 1"
 );
 
+/// Whether another registration than this one waits for this e-mail key.
+pub async fn has_rival(
+    tx: &mut Tx<'_>,
+    id: RegistrationId,
+    email_key: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    let rival = tx
+        .query_opt(
+            "SELECT 1 FROM registrations WHERE email_key = ?1 AND expires_at > ?2 AND id <> ?3 LIMIT 1",
+            &[email_key.into(), now.into(), id.into()],
+            |_| Ok(()),
+        )
+        .await?;
+    Ok(rival.is_some())
+}
+
+/// Lets a registration wait until `expires_at`.
+pub async fn prolong(tx: &mut Tx<'_>, id: RegistrationId, expires_at: Timestamp) -> Result<u64> {
+    tx.execute(
+        "UPDATE registrations SET expires_at = ?2 WHERE id = ?1",
+        &[id.into(), expires_at.into()],
+    )
+    .await
+}
+
 /// Deletes every registration for this e-mail key.
 pub async fn delete_by_email(tx: &mut Tx<'_>, email_key: &str) -> Result<u64> {
     tx.execute(

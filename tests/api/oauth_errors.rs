@@ -18,6 +18,8 @@ const ACCEPTS: &[(Option<&str>, &str)] = &[
     (Some("application/json, application/problem+json"), PROBLEM),
     (Some("application/json"), JSON),
     (Some("text/html, application/json;q=0.9, */*;q=0.1"), JSON),
+    (Some("application/json;q=0"), PROBLEM),
+    (Some("application/json, application/problem+json;q=0"), JSON),
 ];
 
 /// Sends the request with each `Accept`; all answers say the same, each in its own form.

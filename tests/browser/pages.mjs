@@ -95,7 +95,7 @@ for (const [how, javaScriptEnabled] of [["with scripts", true], ["without", fals
     const undo = await person.link("email_changed");
     await visit(undo, view, (page) => press(page, "Get my address back", "You have your address back"));
     assert.equal(await person.isLoggedIn(), false);
-    const reset = await person.link("password_reset");
+    const reset = await person.link("account_secured");
     await visit(reset, view, async (page) => {
       await page.getByLabel("New password").fill(NEW_PASSWORD);
       await press(page, "Set new password", "Your new password is set");
@@ -114,7 +114,7 @@ for (const [how, javaScriptEnabled] of [["with scripts", true], ["without", fals
     const link = await person.link("password_changed");
     await visit(link, view, (page) => press(page, "Log everybody out", "Your account is secured"));
     assert.equal(await person.isLoggedIn(), false);
-    await person.link("password_reset");
+    await person.link("account_secured");
     await isOver(link, view);
   });
 }

@@ -174,7 +174,7 @@ async fn the_old_address_takes_the_account_back() {
     app.try_login("ada", PASSWORD)
         .await
         .expect_oauth_error("invalid_grant");
-    let token = app.mail("password_reset", OLD).await.token();
+    let token = app.mail("account_secured", OLD).await.token();
     reset::reset(&app, &token, OTHER_PASSWORD)
         .await
         .expect(StatusCode::NO_CONTENT);

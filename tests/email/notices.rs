@@ -138,7 +138,9 @@ async fn whoever_it_was_not_shuts_everybody_out_and_chooses_a_new_password() {
     secure(&app, &token)
         .await
         .expect_problem(400, "invalid_token");
-    let token = app.mail("password_reset", ADA).await.token();
+    let mail = app.mail("account_secured", ADA).await;
+    assert!(!mail.text.contains("ignore"), "{}", mail.text);
+    let token = mail.token();
     reset::reset(&app, &token, OTHER_PASSWORD)
         .await
         .expect(StatusCode::NO_CONTENT);
@@ -159,14 +161,38 @@ async fn a_notice_is_of_use_for_a_week() {
         .expect_problem(400, "invalid_token");
 }
 
-/// Mails of new devices are no way to fill a mailbox.
+/// Notices are no way to fill a mailbox.
 #[tokio::test]
-async fn new_devices_are_told_of_five_times_at_once() {
-    let app = TestApp::spawn_with(&[("RATE_LIMIT_ENABLED", "true")]).await;
-    app.register("ada").await;
-    for number in 0..10_u8 {
-        let letter = char::from(b'a' + number);
-        login_from(&app, &letter.to_string()).await;
+async fn five_notices_come_at_once_and_no_more() {
+    for kind in ["new_device", "password_changed", "sessions_ended"] {
+        let app = TestApp::spawn_with(&[("RATE_LIMIT_ENABLED", "true")]).await;
+        app.register("ada").await;
+        for number in 0..8_u8 {
+            match kind {
+                "new_device" => login_from(&app, &char::from(b'a' + number).to_string()).await,
+                "password_changed" => {
+                    let (old, new) = match number % 2 {
+                        0 => (PASSWORD, OTHER_PASSWORD),
+                        _ => (OTHER_PASSWORD, PASSWORD),
+                    };
+                    let login = app.try_login("ada", old).await;
+                    app.put("/users/me/password")
+                        .bearer_auth(&Session::of(&login.expect(StatusCode::OK)).access)
+                        .json(&json!({ "current_password": old, "new_password": new }))
+                        .answer()
+                        .await
+                        .expect(StatusCode::NO_CONTENT);
+                }
+                _ => {
+                    let session = app.login("ada").await;
+                    app.post("/auth/logout?scope=all")
+                        .bearer_auth(&session.access)
+                        .answer()
+                        .await
+                        .expect(StatusCode::NO_CONTENT);
+                }
+            }
+        }
+        assert_eq!(app.mails_of(kind, ADA).await.len(), 5, "{kind}");
     }
-    assert_eq!(app.mails_of("new_device", ADA).await.len(), 5);
 }

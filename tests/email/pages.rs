@@ -138,7 +138,7 @@ async fn the_other_pages_do_what_they_say() {
     expect_page(&done, 200, "You have your address back");
     assert!(!app.is_alive(&session).await);
 
-    let token = app.mail("password_reset", ADA).await.token();
+    let token = app.mail("account_secured", ADA).await.token();
     reset::reset(&app, &token, PASSWORD)
         .await
         .expect(StatusCode::NO_CONTENT);

@@ -297,3 +297,25 @@ async fn who_is_created_without_a_password_is_mailed_a_link_to_set_one() {
         .expect(StatusCode::NO_CONTENT);
     app.login("ada").await;
 }
+
+/// Whoever registers a stranger's address is not to greet him with a name that mail programs make a link of.
+#[tokio::test]
+async fn a_name_that_looks_like_an_address_greets_nobody_whose_address_is_not_proved() {
+    let app = TestApp::spawn().await;
+    app.post("/auth/register")
+        .json(&json!({ "email": ADA, "username": "www.evil.example", "password": PASSWORD }))
+        .answer()
+        .await
+        .expect(StatusCode::CREATED);
+    for is_proved in [false, true] {
+        app.advance(Duration::from_secs(1));
+        request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+        let mail = app.mails_of("password_reset", ADA).await.pop();
+        let mail = mail.expect("a mail");
+        assert_eq!(mail.text.contains("www.evil.example"), is_proved);
+        // The link proves the address.
+        reset(&app, &mail.token(), OTHER_PASSWORD)
+            .await
+            .expect(StatusCode::NO_CONTENT);
+    }
+}

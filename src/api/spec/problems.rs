@@ -11,7 +11,7 @@ use super::headers::UNLIMITED;
 use super::reference;
 use crate::api::answer::JSON;
 use crate::api::auth::OAUTH;
-use crate::api::body::MAX_ERRORS;
+use crate::api::body::{FORM, MAX_ERRORS};
 use crate::api::code::Code;
 use crate::api::error_body::{ErrorBody, ErrorForm, PROBLEM_JSON};
 use crate::api::problem::{Failure, title};
@@ -118,7 +118,10 @@ impl Problem {
         let description = lines.collect::<Vec<_>>().join("\n\n");
         let content = |schema: &str, form| {
             let examples = self.codes.iter().map(|code| {
-                let (summary, failure) = told(*code);
+                let (summary, mut failure) = told(*code);
+                if self.is_oauth() && *code == Code::UnsupportedMediaType {
+                    failure = Failure::UnsupportedMediaType { expected: FORM };
+                }
                 let example = json!({ "summary": summary, "value": body(&failure, form) });
                 (code.as_str().to_owned(), example)
             });
@@ -128,8 +131,12 @@ impl Problem {
             })
         };
         // Clients of OAuth 2.0 read the members of §5.2 there too; to others they are extensions (RFC 9457 §3.2).
-        let mut content_of =
-            json!({ PROBLEM_JSON: content(&self.schema_name(), ErrorForm::Problem) });
+        let form = if self.is_oauth() {
+            ErrorForm::OAuthProblem
+        } else {
+            ErrorForm::Problem
+        };
+        let mut content_of = json!({ PROBLEM_JSON: content(&self.schema_name(), form) });
         if self.is_oauth() {
             content_of[JSON] = content("OAuthError", ErrorForm::OAuthJson);
         }

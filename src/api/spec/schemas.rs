@@ -100,6 +100,10 @@ fn name_enumerations(schemas: &mut Value) {
         let mut enumeration = std::mem::replace(property, reference("schemas", named.name));
         enumeration["title"] = named.name.into();
         enumeration["description"] = named.description.into();
+        // Of a property only (OpenAPI 3.0.3, Schema Object).
+        if let Some(enumeration) = enumeration.as_object_mut() {
+            enumeration.remove("writeOnly");
+        }
         schemas[named.name] = enumeration;
     }
 }

@@ -36,7 +36,9 @@ impl Draft<'_> {
     pub async fn letter(&self, tx: &mut Tx<'_>) -> Result<Option<(Letter, Option<Contact>)>> {
         match self.kind {
             Kind::VerifyEmail => self.verification(tx).await,
-            Kind::PasswordReset | Kind::SetPassword => self.password(tx).await,
+            Kind::PasswordReset | Kind::AccountSecured | Kind::SetPassword => {
+                self.password(tx).await
+            }
             Kind::EmailChange => self.change(tx).await,
             Kind::LoginCode => self.code(tx).await,
             Kind::EmailChanged | Kind::PasswordChanged | Kind::NewDevice | Kind::SessionsEnded => {
@@ -147,7 +149,7 @@ impl Draft<'_> {
             },
         };
         let values = Values {
-            username: Some(contact.username.clone()),
+            username: greeted(&contact),
             email: Some(new.as_str().to_owned()),
             ..self.carry(tx, carried).await?
         };
@@ -171,7 +173,7 @@ impl Draft<'_> {
             return Ok(None);
         };
         let values = Values {
-            username: Some(contact.username.clone()),
+            username: greeted(&contact),
             code: Some(code.to_string()),
             valid_for: Some(email_login::CODE_LIFETIME),
             ..Values::default()
@@ -203,7 +205,7 @@ impl Draft<'_> {
             None => Values::default(),
         };
         let values = Values {
-            username: Some(contact.username.clone()),
+            username: greeted(&contact),
             when: Some(self.mail.created_at),
             ip: self.facts.ip.clone(),
             device: self.facts.device.clone(),
@@ -223,7 +225,7 @@ impl Draft<'_> {
             return None;
         }
         let values = Values {
-            username: Some(owner.username.clone()),
+            username: greeted(&owner),
             ..Values::default()
         };
         let letter = Letter {
@@ -249,7 +251,7 @@ impl Draft<'_> {
         carried: Carried,
     ) -> Result<(Letter, Option<Contact>)> {
         let values = Values {
-            username: Some(contact.username.clone()),
+            username: greeted(&contact),
             ..self.carry(tx, carried).await?
         };
         // As the user spells it, not as it was typed: what folds into one may be two for a mail server.
@@ -301,6 +303,13 @@ fn to(contact: &Contact) -> OneTime {
         registration_id: None,
         email: Some((contact.email.clone(), contact.email_key.clone())),
     }
+}
+
+/// The name to greet somebody with. Whoever registers a stranger's address chooses the name with which that stranger is greeted,
+/// and mail programs make links of names such as `example.com`: it must not be able to lead anywhere.
+fn greeted(contact: &Contact) -> Option<String> {
+    let is_plain = !contact.username.contains(['.', '/', ':', '@']);
+    (contact.email_verified || is_plain).then(|| contact.username.clone())
 }
 
 /// Enough of an address for whoever knows it: `a…@example.com`.

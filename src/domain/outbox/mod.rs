@@ -176,7 +176,7 @@ impl Allowance {
     }
 
     /// Of notices to a user.
-    pub fn of_notices(services: &Services, user_id: UserId) -> Self {
+    fn of_notices(services: &Services, user_id: UserId) -> Self {
         let limits = services.policy.notice_limit.as_slice();
         Self::new(services, NOTICE, &user_id.to_string(), limits)
     }
@@ -201,6 +201,33 @@ impl Allowance {
             }
         }
         Ok(true)
+    }
+}
+
+/// Tells a user what was done to the account; not more often than notices may come.
+#[derive(Debug, Clone)]
+pub(super) struct Notice {
+    mail: Mail,
+    allowance: Allowance,
+    user_id: UserId,
+}
+
+impl Notice {
+    pub fn new(services: &Services, kind: Kind, user_id: UserId, origin: &Origin) -> Self {
+        Self {
+            mail: Mail::to_address(services, kind, "").from(origin),
+            allowance: Allowance::of_notices(services, user_id),
+            user_id,
+        }
+    }
+
+    /// Writes the mail to the user's address. Whoever commits then calls [`Outbox::wake`].
+    pub async fn enqueue(&self, tx: &mut Tx<'_>, address: &str, now: Timestamp) -> Result<()> {
+        if self.allowance.take(tx, now).await? {
+            let mail = self.mail.clone().readdressed(self.user_id, address);
+            mail.enqueue(tx).await?;
+        }
+        Ok(())
     }
 }
 
