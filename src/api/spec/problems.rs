@@ -131,12 +131,8 @@ impl Problem {
             })
         };
         // Clients of OAuth 2.0 read the members of §5.2 there too; to others they are extensions (RFC 9457 §3.2).
-        let form = if self.is_oauth() {
-            ErrorForm::OAuthProblem
-        } else {
-            ErrorForm::Problem
-        };
-        let mut content_of = json!({ PROBLEM_JSON: content(&self.schema_name(), form) });
+        let mut content_of =
+            json!({ PROBLEM_JSON: content(&self.schema_name(), ErrorForm::Problem) });
         if self.is_oauth() {
             content_of[JSON] = content("OAuthError", ErrorForm::OAuthJson);
         }
