@@ -45,7 +45,7 @@ pub async fn run(services: Arc<Services>) {
         }
         tokio::select! {
             Some(done) = sending.join_next() => match done {
-                Ok(Ok(outcome)) => line.note(outcome, services.now()),
+                Ok(Ok(outcome)) => line.note(outcome),
                 Ok(Err(error)) => {
                     tracing::warn!(error = %error, "what became of a mail is not on record; it is tried again");
                 }
@@ -74,16 +74,16 @@ impl Line {
         }
     }
 
-    fn note(&mut self, outcome: Outcome, now: Timestamp) {
+    fn note(&mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Unreachable(message) => {
+            Outcome::Unreachable(message, at) => {
                 // Those that were under way when the first one failed tell nothing new.
-                if self.closed_until.is_some_and(|until| until > now) {
+                if self.closed_until.is_some_and(|until| until > at) {
                     return;
                 }
                 let pause = (FIRST_PAUSE * 2_u32.pow(self.failures.min(8))).min(LONGEST_PAUSE);
                 self.failures += 1;
-                self.closed_until = Some(now.plus(pause));
+                self.closed_until = Some(at.plus(pause));
                 tracing::error!(
                     again_in.seconds = pause.as_secs(),
                     error = message,
@@ -108,28 +108,28 @@ mod tests {
         Timestamp::from_seconds(seconds)
     }
 
-    fn away() -> Outcome {
-        Outcome::Unreachable("refused".to_owned())
+    fn away(at: Timestamp) -> Outcome {
+        Outcome::Unreachable("refused".to_owned(), at)
     }
 
     #[test]
     fn a_server_that_is_away_is_asked_by_one_mail_at_a_time_and_less_and_less_often() {
         let mut line = Line::default();
         assert!(line.has_room(3, at(0)) && !line.has_room(4, at(0)));
-        line.note(away(), at(0));
+        line.note(away(at(0)));
         // The others that were under way.
-        line.note(away(), at(1));
+        line.note(away(at(1)));
         assert!(!line.has_room(0, at(4)) && line.has_room(0, at(5)) && !line.has_room(1, at(5)));
-        line.note(away(), at(5));
+        line.note(away(at(5)));
         assert!(!line.has_room(0, at(14)) && line.has_room(0, at(15)));
         for _ in 0..20 {
             let until = line.closed_until.expect("closed");
-            line.note(away(), until);
+            line.note(away(until));
         }
         let until = line.closed_until.expect("closed");
-        line.note(away(), until);
+        line.note(away(until));
         assert_eq!(line.closed_until, Some(until.plus(LONGEST_PAUSE)));
-        line.note(Outcome::Settled, at(1000));
+        line.note(Outcome::Settled);
         assert!(line.has_room(3, at(1000)));
     }
 }

@@ -54,8 +54,8 @@ pub enum Outcome {
     Settled,
     /// The server did not take it: again later, or never.
     Failed,
-    /// No server could be reached; no mail is to blame.
-    Unreachable(String),
+    /// No server could be reached, at that time; no mail is to blame.
+    Unreachable(String, Timestamp),
 }
 
 /// Takes a mail that is due; `None` when there is none.
@@ -106,13 +106,14 @@ pub async fn deliver(services: &Arc<Services>, claim: Claim) -> Result<Outcome> 
             Ok(Outcome::Settled)
         }
         Err(SendError::Unreachable(message)) => {
-            let is_stale = services.now().since(claim.mail.created_at) >= STALE_AFTER;
+            let now = services.now();
+            let is_stale = now.since(claim.mail.created_at) >= STALE_AFTER;
             if is_stale {
                 give_up(services, &claim, &message).await?;
             } else {
                 put_off(services, &claim, Duration::ZERO, false).await?;
             }
-            Ok(Outcome::Unreachable(message))
+            Ok(Outcome::Unreachable(message, now))
         }
         Err(SendError::Temporary(message)) => {
             if claim.mail.attempts >= TRIES {
