@@ -1,5 +1,5 @@
 //! Metrics for Prometheus, in the text format of OpenMetrics 1.0. Whoever reaches the API may read them where they have no
-//! address of their own, so none of them tells of an account, or whether there is one.
+//! address of their own, so none of them names an account. The age of the oldest mail tells whether one waits, as `/readyz` does.
 
 use std::io;
 use std::net::SocketAddr;

@@ -135,10 +135,14 @@ fn moment(letter: &Letter) -> SystemTime {
 fn harmless(kind: Kind, values: &Values) -> Values {
     let mut values = values.clone();
     if kind.reaches_strangers() {
-        let is_plain = |name: &String| !name.contains(['.', '/', ':', '@']);
-        values.username = values.username.filter(is_plain);
+        values.username = values.username.filter(|name| leads_nowhere(name));
     }
     values
+}
+
+/// Whether no mail program makes a link of this name.
+pub fn leads_nowhere(name: &str) -> bool {
+    !name.contains(['.', '/', ':', '@'])
 }
 
 #[cfg(test)]

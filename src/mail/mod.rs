@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use compose::Composer;
+pub use compose::leads_nowhere;
 use folder::Folder;
 pub use kind::Kind;
 pub use letter::Letter;

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::domain::links::Page;
 use crate::domain::{Email, Result, Services, email_change, email_login, purpose};
 use crate::ids::{MailId, RegistrationId};
-use crate::mail::{Kind, Letter, Values};
+use crate::mail::{Kind, Letter, Values, leads_nowhere};
 use crate::store::db::Tx;
 use crate::store::mails::Mail;
 use crate::store::one_time_tokens::{self, OneTime};
@@ -308,8 +308,7 @@ fn to(contact: &Contact) -> OneTime {
 /// The name to greet somebody with. Whoever registers a stranger's address chooses the name with which that stranger is greeted,
 /// and mail programs make links of names such as `example.com`: it must not be able to lead anywhere.
 fn greeted(contact: &Contact) -> Option<String> {
-    let is_plain = !contact.username.contains(['.', '/', ':', '@']);
-    (contact.email_verified || is_plain).then(|| contact.username.clone())
+    (contact.email_verified || leads_nowhere(&contact.username)).then(|| contact.username.clone())
 }
 
 /// Enough of an address for whoever knows it: `a…@example.com`.
