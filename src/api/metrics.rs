@@ -1,5 +1,5 @@
 //! Metrics for Prometheus, in the text format of OpenMetrics 1.0. Whoever reaches the API may read them where they have no
-//! address of their own, so none of them names an account. The age of the oldest mail tells whether one waits, as `/readyz` does.
+//! address of their own, so none of them names an account, or tells whether there is one.
 
 use std::io;
 use std::net::SocketAddr;
@@ -41,13 +41,12 @@ pub async fn answer(services: &Services) -> Result<Response, Failure> {
         i64::from(found.is_ok()),
     );
     if let Ok(waiting) = found {
-        let now = services.now();
-        let age = waiting.oldest.map(|oldest| now.since(oldest));
+        let age = waiting.oldest_age;
         let oldest = Gauge::<f64, AtomicU64>::default();
         oldest.set(age.unwrap_or_default().as_secs_f64());
         registry.register_with_unit(
             "mail_oldest_waiting_age",
-            "Age of the oldest mail that waits to be sent; 0 when none does",
+            "Age of the oldest mail that waits to be sent; 0 when none has waited for 5 seconds or more",
             Unit::Seconds,
             oldest,
         );

@@ -62,7 +62,7 @@ struct Checks {
 #[derive(Debug, Default, Object, Serialize)]
 #[oai(read_only_all)]
 struct MailCheck {
-    /// Age of the oldest mail that waits; `null` when none does.
+    /// Age of the oldest mail that waits; `null` when none has waited for 5 seconds or more.
     oldest_waiting_seconds: Nullable<Seconds>,
     /// Mails of the last 7 days that could not be delivered, counted up to 1000; the log tells why.
     given_up: Count,
@@ -97,14 +97,12 @@ impl ServiceApi {
     #[oai(path = "/readyz", method = "get", operation_id = "getReadiness")]
     async fn readiness(&self, ctx: Ctx) -> Result<Json<Readiness>> {
         let waiting = readiness::check(&ctx.services).await.or_problem()?;
-        let now = ctx.services.now();
-        let oldest = waiting.oldest.map(|oldest| Seconds::of(now.since(oldest)));
         Ok(Json(Readiness {
             status: ReadinessStatus::Ready,
             checks: Checks {
                 database: DatabaseCheck::Ok,
                 mail: MailCheck {
-                    oldest_waiting_seconds: Nullable(oldest),
+                    oldest_waiting_seconds: Nullable(waiting.oldest_age.map(Seconds::of)),
                     given_up: Count(waiting.given_up),
                 },
             },

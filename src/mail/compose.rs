@@ -45,6 +45,11 @@ impl Composer {
         Ok(Self { from, texts })
     }
 
+    /// The address that mails come from.
+    pub fn sender(&self) -> &Address {
+        &self.from.email
+    }
+
     /// With `is_for_a_file` the plain text stands there as it is, so that its link can be taken out with any editor.
     pub fn compose(&self, letter: &Letter, is_for_a_file: bool) -> Result<Message, SendError> {
         if let Some(missing) = letter.kind.missing(&letter.values) {

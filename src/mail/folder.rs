@@ -5,7 +5,12 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use uuid::Uuid;
+
 use super::{Letter, SendError, Sent};
+
+/// Bytes of what is written to find out whether there is room: as many as a mail may have.
+const PROBE: usize = 16 * 1024;
 
 /// The folder. It is made when there is something to put into it.
 pub struct Folder(PathBuf);
@@ -19,18 +24,29 @@ impl Folder {
     pub async fn write(&self, letter: &Letter, message: Vec<u8>) -> Result<Sent, SendError> {
         let kind = letter.kind.as_str();
         let name = format!("{}-{kind}-{}.eml", letter.at.compact(), letter.id);
+        let path = self
+            .run(move |folder| write(folder, &name, &message))
+            .await?;
+        tracing::info!(mail.kind = kind, mail.file = %path.display(), "mail written, not sent");
+        Ok(Sent::File(path))
+    }
+
+    /// Finds out whether the mail of this id could be written: writes a file, and deletes it.
+    pub async fn ask(&self, id: Uuid) -> Result<(), SendError> {
+        let name = format!(".{id}.probe");
+        self.run(move |folder| fs::remove_file(write(folder, &name, &[0; PROBE])?))
+            .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, SendError> {
         let folder = self.0.clone();
-        let written = tokio::task::spawn_blocking(move || write(&folder, &name, &message)).await;
-        match written.map_err(io::Error::from).flatten() {
-            Ok(path) => {
-                tracing::info!(mail.kind = kind, mail.file = %path.display(), "mail written, not sent");
-                Ok(Sent::File(path))
-            }
-            Err(error) => Err(SendError::Unreachable(format!(
-                "MAIL_OUTBOX_DIR {}: {error}",
-                self.0.display()
-            ))),
-        }
+        let done = tokio::task::spawn_blocking(move || job(&folder)).await;
+        done.map_err(io::Error::from).flatten().map_err(|error| {
+            SendError::Unreachable(format!("MAIL_OUTBOX_DIR {}: {error}", self.0.display()))
+        })
     }
 }
 
@@ -65,8 +81,6 @@ fn make_private(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::super::{Kind, Values};
     use super::*;
     use crate::clock::Timestamp;
@@ -117,10 +131,24 @@ mod tests {
         let place = tempfile::tempdir().expect("a folder");
         let path = place.path().join("file");
         fs::write(&path, "").expect("writes");
-        let sent = Folder::new(&path).write(&letter(), b"mail".to_vec()).await;
+        let folder = Folder::new(&path);
+        let sent = folder.write(&letter(), b"mail".to_vec()).await;
         let Err(SendError::Unreachable(message)) = sent else {
             panic!("{sent:?}");
         };
         assert!(message.starts_with("MAIL_OUTBOX_DIR "), "{message}");
+        assert_eq!(
+            folder.ask(letter().id).await,
+            Err(SendError::Unreachable(message))
+        );
+    }
+
+    #[tokio::test]
+    async fn asking_whether_it_can_be_written_leaves_nothing_behind() {
+        let place = tempfile::tempdir().expect("a folder");
+        let path = place.path().join("outbox");
+        let asked = Folder::new(&path).ask(letter().id).await;
+        asked.expect("can be written");
+        assert_eq!(fs::read_dir(&path).expect("is there").count(), 0);
     }
 }

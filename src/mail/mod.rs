@@ -16,6 +16,7 @@ use folder::Folder;
 pub use kind::Kind;
 pub use letter::Letter;
 use smtp::Server;
+use uuid::Uuid;
 
 use crate::config::{self, MailTransport};
 use crate::text::Texts;
@@ -103,6 +104,14 @@ impl Mailer {
                 Ok(Sent::Smtp)
             }
             Transport::Folder(folder) => folder.write(letter, message.formatted()).await,
+        }
+    }
+
+    /// Finds out whether the mail of this id could be sent now, in the way in which it would be, and sends none.
+    pub async fn ask(&self, id: Uuid) -> Result<(), SendError> {
+        match &self.transport {
+            Transport::Smtp(server) => server.ask(self.composer.sender()).await,
+            Transport::Folder(folder) => folder.ask(id).await,
         }
     }
 }

@@ -20,6 +20,7 @@ mod at_rest;
 mod given_up;
 mod instances;
 mod many;
+mod nobody;
 mod outage;
 mod retries;
 
@@ -29,7 +30,7 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use vestibule::clock::Timestamp;
-use vestibule::store::db;
+use vestibule::store::db::{self, Db};
 
 use smtp::{Mail, SmtpServer};
 use support::{Answer, Send, TestApp};
@@ -63,6 +64,10 @@ fn later(app: &TestApp, by: Duration) {
 
 /// What is stored, the oldest first.
 async fn stored(app: &TestApp) -> Vec<Stored> {
+    stored_in(&app.services.db).await
+}
+
+async fn stored_in(db: &Db) -> Vec<Stored> {
     let read = async move |tx: &mut db::Tx<'_>| {
         let sql = "SELECT attempts, due_at FROM mails ORDER BY created_at, id";
         tx.query_all(sql, &[], |row| {
@@ -73,7 +78,7 @@ async fn stored(app: &TestApp) -> Vec<Stored> {
         })
         .await
     };
-    app.services.db.scan(read).await.expect("reads")
+    db.scan(read).await.expect("reads")
 }
 
 /// Waits until it holds.

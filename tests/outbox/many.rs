@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
+use vestibule::domain::outbox;
 use vestibule::ids::{MailId, UserId};
 use vestibule::store::db::Tx;
 use vestibule::store::mails::{self, NewMail};
@@ -39,7 +40,8 @@ async fn store(app: &TestApp, user_id: UserId) {
 }
 
 async fn is_idle(app: &TestApp) -> bool {
-    mail_check(app).await["oldest_waiting_seconds"].is_null()
+    let waiting = outbox::waiting(&app.services).await.expect("reads");
+    waiting.oldest.is_none()
 }
 
 /// Logs in and looks, so many times. Prints how long the slowest took.

@@ -87,22 +87,27 @@ pub async fn deliver(services: &Arc<Services>, claim: Claim) -> Result<Outcome> 
         give_up(services, &claim, "it was begun too often without an end").await?;
         return Ok(Outcome::Failed);
     }
-    let Some((letter, contact)) = letter(services, &claim.mail).await? else {
-        forget(services, &claim.mail).await?;
-        return Ok(Outcome::Settled);
+    let (letter, contact) = letter(services, &claim.mail).await?.unzip();
+    let contact = contact.flatten();
+    let kind = claim.mail.kind.as_str();
+    let sending = async {
+        match &letter {
+            Some(letter) => services.mailer.send(letter).await.map(Some),
+            // How long a mail waits can be seen from outside. One to nobody waits as long as others for a server that is away.
+            None => services.mailer.ask(claim.mail.id.0).await.map(|()| None),
+        }
     };
-    let kind = letter.kind.as_str();
     let sent = tokio::select! {
-        sent = services.mailer.send(&letter) => sent,
+        sent = sending => sent,
         () = keep(services, &claim) => Err(SendError::Temporary("it took too long".to_owned())),
     };
     match sent {
         Ok(sent) => {
             // What was written to a file is in the log already.
-            if sent == Sent::Smtp {
+            if sent == Some(Sent::Smtp) {
                 tracing::info!(mail.id = %claim.mail.id, mail.kind = kind, "mail sent");
             }
-            note_sent(services, &claim, contact).await?;
+            note_done(services, &claim, contact).await?;
             Ok(Outcome::Settled)
         }
         Err(SendError::Unreachable(message)) => {
@@ -133,7 +138,7 @@ pub async fn deliver(services: &Arc<Services>, claim: Claim) -> Result<Outcome> 
             is_address,
         }) => {
             give_up(services, &claim, &message).await?;
-            if let Some(contact) = contact.filter(|_| is_address) {
+            if let (Some(letter), Some(contact), true) = (letter, contact, is_address) {
                 mark_refused(services, &letter, contact).await?;
             }
             Ok(Outcome::Failed)
@@ -192,16 +197,8 @@ async fn keep(services: &Services, claim: &Claim) {
     }
 }
 
-async fn forget(services: &Services, mail: &Mail) -> Result<()> {
-    let id = mail.id;
-    services
-        .db
-        .write_one(async move |tx| Ok(mails::delete(tx, id).await?))
-        .await
-}
-
-/// Notes that a mail was sent, whatever it takes: otherwise it would be sent again.
-async fn note_sent(services: &Services, claim: &Claim, contact: Option<Contact>) -> Result<()> {
+/// Notes that a mail was sent, whatever it takes: otherwise it would be sent again. Or that there was nobody to send it to.
+async fn note_done(services: &Services, claim: &Claim, contact: Option<Contact>) -> Result<()> {
     let id = claim.mail.id;
     let reached = contact.filter(|contact| contact.is_refused);
     for tries in 1.. {
@@ -218,7 +215,7 @@ async fn note_sent(services: &Services, claim: &Claim, contact: Option<Contact>)
             .await;
         match noted {
             Err(error) if tries < NOTE_TRIES => {
-                tracing::warn!(mail.id = %id, error = %error, "cannot note that a mail was sent; it is tried again");
+                tracing::warn!(mail.id = %id, error = %error, "cannot note what became of a mail; it is tried again");
                 tokio::time::sleep(NOTE_PAUSE).await;
             }
             noted => return noted,

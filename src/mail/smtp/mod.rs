@@ -7,11 +7,10 @@ mod outcome;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lettre::Message;
-use lettre::address::Envelope;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{Extension, MailParameter};
+use lettre::{Address, Message};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -65,19 +64,35 @@ impl Server {
 
     /// Hands `message` over. Waits for a free connection first, and then takes no longer than five minutes.
     pub async fn send(self: &Arc<Self>, message: &Message) -> Result<(), SendError> {
-        // It is never closed.
-        let _place = self.places.acquire().await;
-        let sent = timeout(WHOLE, self.send_now(message)).await;
-        sent.unwrap_or_else(|_| Err(SendError::Temporary("it took too long".to_owned())))
+        let envelope = message.envelope();
+        let transaction = Transaction {
+            from: envelope.from(),
+            to: envelope.to(),
+            message: Some(message.formatted()),
+        };
+        self.run(&transaction).await
     }
 
-    async fn send_now(self: &Arc<Self>, message: &Message) -> Result<(), SendError> {
-        let bytes = message.formatted();
+    /// Asks whether the server would take a mail from `sender`, as [`Server::send`] does, and sends none.
+    pub async fn ask(self: &Arc<Self>, sender: &Address) -> Result<(), SendError> {
+        let transaction = Transaction {
+            from: Some(sender),
+            to: &[],
+            message: None,
+        };
+        self.run(&transaction).await
+    }
+
+    async fn run(self: &Arc<Self>, transaction: &Transaction<'_>) -> Result<(), SendError> {
+        // It is never closed.
+        let _place = self.places.acquire().await;
+        let done = timeout(WHOLE, self.run_now(transaction)).await;
+        done.unwrap_or_else(|_| Err(SendError::Temporary("it took too long".to_owned())))
+    }
+
+    async fn run_now(self: &Arc<Self>, transaction: &Transaction<'_>) -> Result<(), SendError> {
         if let Some(connection) = self.take() {
-            match self
-                .hand_over(connection, message, &bytes, FIRST_AGAIN)
-                .await
-            {
+            match self.run_on(connection, transaction, FIRST_AGAIN).await {
                 // The server may have closed it long ago, or wants no more on it.
                 Err(failure) if failure.is_of_connection() && !failure.may_have_arrived() => (),
                 other => return other.map_err(Failure::into_error),
@@ -85,28 +100,27 @@ impl Server {
         }
         let connection = self.dialler.connect().await;
         let connection = connection.map_err(SendError::Unreachable)?;
-        let sent = self.hand_over(connection, message, &bytes, COMMAND).await;
-        sent.map_err(Failure::into_error)
+        let done = self.run_on(connection, transaction, COMMAND).await;
+        done.map_err(Failure::into_error)
     }
 
-    async fn hand_over(
+    async fn run_on(
         self: &Arc<Self>,
         mut connection: AsyncSmtpConnection,
-        message: &Message,
-        bytes: &[u8],
+        transaction: &Transaction<'_>,
         patience: Duration,
     ) -> Result<(), Failure> {
-        let sent = deliver(&mut connection, message.envelope(), bytes, patience).await;
-        let is_usable = match &sent {
-            Ok(()) => true,
+        let done = transaction.run(&mut connection, patience).await;
+        let is_usable = match &done {
+            Ok(()) if transaction.message.is_some() => true,
             Err(failure) if failure.is_of_connection() => false,
             // The server still has what it was told of this mail.
-            Err(_) => matches!(timeout(COMMAND, connection.command(Rset)).await, Ok(Ok(_))),
+            _ => matches!(timeout(COMMAND, connection.command(Rset)).await, Ok(Ok(_))),
         };
         if is_usable {
             self.park(connection);
         }
-        sent
+        done
     }
 
     fn parked(&self) -> std::sync::MutexGuard<'_, Parked> {
@@ -145,34 +159,46 @@ impl Server {
     }
 }
 
-/// One mail transaction (RFC 5321 §3.3). `patience`: how long to wait for the answer to its first command.
-async fn deliver(
-    connection: &mut AsyncSmtpConnection,
-    envelope: &Envelope,
-    message: &[u8],
-    patience: Duration,
-) -> Result<(), Failure> {
-    let mut parameters = Vec::new();
-    let mut addresses = envelope.to().iter().chain(envelope.from());
-    if !addresses.all(|address| AsRef::<str>::as_ref(address).is_ascii()) {
-        if !connection
-            .server_info()
-            .supports_feature(Extension::SmtpUtfEight)
-        {
-            return Err(Failure::address("the server takes addresses in ASCII only"));
+/// One mail transaction (RFC 5321 §3.3), or as much of one as tells whether the server takes mail.
+struct Transaction<'a> {
+    from: Option<&'a Address>,
+    to: &'a [Address],
+    /// `None`: it ends before there is a recipient.
+    message: Option<Vec<u8>>,
+}
+
+impl Transaction<'_> {
+    /// `patience`: how long to wait for the answer to its first command.
+    async fn run(
+        &self,
+        connection: &mut AsyncSmtpConnection,
+        patience: Duration,
+    ) -> Result<(), Failure> {
+        let mut parameters = Vec::new();
+        let mut addresses = self.to.iter().chain(self.from);
+        if !addresses.all(|address| AsRef::<str>::as_ref(address).is_ascii()) {
+            if !connection
+                .server_info()
+                .supports_feature(Extension::SmtpUtfEight)
+            {
+                return Err(Failure::address("the server takes addresses in ASCII only"));
+            }
+            parameters.push(MailParameter::SmtpUtfEight);
         }
-        parameters.push(MailParameter::SmtpUtfEight);
+        let mail = Mail::new(self.from.cloned(), parameters);
+        let sent = timeout(patience, connection.command(mail)).await;
+        outcome::of(Step::Sender, sent)?;
+        let Some(message) = &self.message else {
+            return Ok(());
+        };
+        for recipient in self.to {
+            let rcpt = Rcpt::new(recipient.clone(), Vec::new());
+            let sent = timeout(COMMAND, connection.command(rcpt)).await;
+            outcome::of(Step::Recipient, sent)?;
+        }
+        let sent = timeout(COMMAND, connection.command(Data)).await;
+        outcome::of(Step::Data, sent)?;
+        let sent = timeout(MESSAGE, connection.message(message)).await;
+        outcome::of(Step::Message, sent)
     }
-    let mail = Mail::new(envelope.from().cloned(), parameters);
-    let sent = timeout(patience, connection.command(mail)).await;
-    outcome::of(Step::Sender, sent)?;
-    for recipient in envelope.to() {
-        let rcpt = Rcpt::new(recipient.clone(), Vec::new());
-        let sent = timeout(COMMAND, connection.command(rcpt)).await;
-        outcome::of(Step::Recipient, sent)?;
-    }
-    let sent = timeout(COMMAND, connection.command(Data)).await;
-    outcome::of(Step::Data, sent)?;
-    let sent = timeout(MESSAGE, connection.message(message)).await;
-    outcome::of(Step::Message, sent)
 }

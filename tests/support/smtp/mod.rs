@@ -179,6 +179,11 @@ impl SmtpServer {
         faults.extend(std::iter::repeat_n((at, what), count));
     }
 
+    /// What it has still to do out of the ordinary.
+    pub fn faults(&self) -> usize {
+        self.shared.faults.lock().expect("a lock").len()
+    }
+
     /// From now on, asks everybody to come back who sends to somebody for the first time.
     pub fn greylist(&self) {
         *self.shared.greylist.lock().expect("a lock") = Some(HashSet::new());
