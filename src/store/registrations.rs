@@ -130,6 +130,28 @@ pub const FIND_BY_USERNAME: &str = concat!(
     " FROM registrations WHERE username_key = ?1 AND expires_at > ?2 ORDER BY created_at DESC LIMIT 1"
 );
 
+/// The newest registration of this username key for this e-mail key that has not expired.
+pub async fn find_alike(
+    tx: &mut Tx<'_>,
+    email_key: &str,
+    username_key: &str,
+    now: Timestamp,
+) -> Result<Option<Registration>> {
+    if !is_storable(email_key) || !is_storable(username_key) {
+        return Ok(None);
+    }
+    let values = &[email_key.into(), username_key.into(), now.into()];
+    tx.query_opt(FIND_ALIKE, values, map).await
+}
+
+/// The statement of [`find_alike`].
+pub const FIND_ALIKE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM registrations WHERE email_key = ?1 AND username_key = ?2 AND expires_at > ?3 \
+     ORDER BY created_at DESC, id DESC LIMIT 1"
+);
+
 /// Whether another registration than this one waits for this e-mail key.
 pub async fn has_rival(
     tx: &mut Tx<'_>,

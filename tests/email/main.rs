@@ -18,6 +18,7 @@ mod links;
 mod login;
 mod notices;
 mod pages;
+mod repeated;
 mod reset;
 mod silent;
 mod verification;

@@ -9,13 +9,13 @@ use crate::records::{count, event};
 use crate::support::{Answer, OTHER_PASSWORD, PASSWORD, Send, TestApp};
 use crate::verification::{request, verify};
 
-const ADA: &str = "ada@example.com";
+pub const ADA: &str = "ada@example.com";
 
-async fn spawn() -> TestApp {
+pub async fn spawn() -> TestApp {
     TestApp::spawn_with(&[("REQUIRE_EMAIL_VERIFICATION", "true")]).await
 }
 
-async fn register(app: &TestApp, email: &str, username: &str, password: &str) -> Answer {
+pub async fn register(app: &TestApp, email: &str, username: &str, password: &str) -> Answer {
     app.post("/auth/register")
         .json(&json!({ "email": email, "username": username, "password": password }))
         .answer()
@@ -119,87 +119,6 @@ async fn a_known_address_costs_the_same_writes() {
         rows.push(added);
     }
     assert_eq!(rows, [[1, 1, 0], [1, 1, 0]]);
-}
-
-#[tokio::test]
-async fn who_registers_twice_alike_has_two_links_to_one_account() {
-    let app = spawn().await;
-    for _ in 0..2 {
-        register(&app, ADA, "ada", PASSWORD)
-            .await
-            .expect(StatusCode::ACCEPTED);
-        app.advance(Duration::from_secs(1));
-    }
-    let mails = app.mails_of("verify_email", ADA).await;
-    assert_eq!(mails.len(), 2);
-    verify(&app, &mails[0].token())
-        .await
-        .expect(StatusCode::NO_CONTENT);
-    verify(&app, &mails[1].token())
-        .await
-        .expect_problem(400, "invalid_token");
-    app.login("ada").await;
-    assert!(app.mails_of("set_password", ADA).await.is_empty());
-}
-
-/// A second try with the same name and password waits as long as a first one.
-#[tokio::test]
-async fn whoever_repeats_a_registration_has_another_day() {
-    let app = spawn().await;
-    register(&app, ADA, "ada", PASSWORD)
-        .await
-        .expect(StatusCode::ACCEPTED);
-    app.mail("verify_email", ADA).await;
-    app.advance(Duration::from_secs(23 * 3600));
-    register(&app, ADA, "ada", PASSWORD)
-        .await
-        .expect(StatusCode::ACCEPTED);
-    let mails = app.mails_of("verify_email", ADA).await;
-    app.advance(Duration::from_secs(23 * 3600));
-    verify(&app, &mails[1].token())
-        .await
-        .expect(StatusCode::NO_CONTENT);
-    app.login("ada").await;
-}
-
-/// Somebody registers a stranger's address, and waits for him to do so, too. The limit of mails keeps the stranger's own link
-/// from being sent, and he follows the one that he gets.
-#[tokio::test]
-async fn nobody_gets_into_an_account_by_registering_before_its_owner() {
-    let app = TestApp::spawn_with(&[
-        ("REQUIRE_EMAIL_VERIFICATION", "true"),
-        ("RATE_LIMIT_ENABLED", "true"),
-    ])
-    .await;
-    let intruders = "an intruder's long password";
-    // Also one who guesses the name.
-    for name in ["mallory", "ada"] {
-        let email = format!("{name}@example.org");
-        register(&app, &email, name, intruders)
-            .await
-            .expect(StatusCode::ACCEPTED);
-        register(&app, &email, "ada", PASSWORD)
-            .await
-            .expect(StatusCode::ACCEPTED);
-        let mails = app.mails_of("verify_email", &email).await;
-        assert_eq!(mails.len(), 1, "{name}");
-        verify(&app, &mails[0].token())
-            .await
-            .expect(StatusCode::NO_CONTENT);
-        for password in [intruders, PASSWORD] {
-            app.try_login(&email, password)
-                .await
-                .expect_oauth_error("invalid_grant");
-        }
-        app.advance(Duration::from_secs(60));
-        let token = app.mail("set_password", &email).await.token();
-        crate::reset::reset(&app, &token, OTHER_PASSWORD)
-            .await
-            .expect(StatusCode::NO_CONTENT);
-        app.try_login(&email, OTHER_PASSWORD)
-            .await
-            .expect(StatusCode::OK);
-    }
 }
 
 #[tokio::test]

@@ -214,6 +214,10 @@ async fn no_statement_reads_a_table_of_many_rows_to_its_end() {
         registrations::find_by_email(tx, &email(n), NOW).await
     });
     read.await;
+    let read = watched.read("registration by address and name", async |tx, n| {
+        registrations::find_alike(tx, &email(n), &username(n), NOW).await
+    });
+    read.await;
     let read = watched.read("registration by name", async |tx, n| {
         registrations::find_by_username(tx, &username(n), NOW).await
     });

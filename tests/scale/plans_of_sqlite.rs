@@ -95,6 +95,10 @@ fn check(connection: &rusqlite::Connection) {
             "SEARCH registrations USING INDEX registrations_email_key (email_key=?)",
         ),
         (
+            registrations::FIND_ALIKE.to_owned(),
+            "SEARCH registrations USING INDEX registrations_email_key (email_key=?)",
+        ),
+        (
             registrations::FIND_BY_USERNAME.to_owned(),
             "SEARCH registrations USING INDEX registrations_username_key (username_key=?)",
         ),

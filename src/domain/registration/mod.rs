@@ -1,21 +1,24 @@
 //! Making an account, by its owner or by an administrator.
 
+mod pending;
+
 use super::audit::Event;
 use super::idempotency::{self, Once};
-use super::outbox::{Allowance, Mail, Request};
+use super::outbox::Mail;
 use super::{
     Email, Error, FieldCode, FieldError, FullName, Origin, Password, Result, Services, User,
-    Username, email_change, purpose,
+    Username, email_change,
 };
 use crate::clock::Timestamp;
 use crate::config::Secret;
-use crate::ids::{RegistrationId, UserId};
+use crate::ids::UserId;
 use crate::mail::Kind;
-use crate::password::{self, ClientKey, Priority, Verdict};
+use crate::password::{self, ClientKey, Priority};
 use crate::store::db::Tx;
-use crate::store::registrations::{self, NewRegistration};
 use crate::store::roles;
 use crate::store::users::{self, NewUser};
+
+pub(super) use pending::Confirmed;
 
 /// What a person fills in.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ pub async fn register(
 ) -> Result<Registered> {
     require_open(services)?;
     let registered = if services.policy.require_email_verification {
-        wait_for_proof(services, origin, registration, once).await?
+        pending::wait_for_proof(services, origin, registration, once).await?
     } else {
         make_at_once(services, origin, registration, once).await?
     };
@@ -82,160 +85,6 @@ async fn make_at_once(
     account
         .make(services, origin.network(), once, event, async |_, _| Ok(()))
         .await
-}
-
-/// Does the same whether or not the address has an account: the registration is stored, and whoever sends the mail finds out
-/// which one to send.
-async fn wait_for_proof(
-    services: &Services,
-    origin: &Origin,
-    wanted: Registration,
-    once: Option<Once<Registered>>,
-) -> Result<Registered> {
-    let now = services.now();
-    {
-        let mut tx = services.db.read().await?;
-        let username = wanted.username.key();
-        let (_, is_taken) = users::taken(&mut tx, "", username).await?;
-        let waiting = registrations::find_by_username(&mut tx, username, now).await?;
-        let is_wanted = waiting.is_some_and(|other| other.email_key != wanted.email.key());
-        if is_taken || is_wanted {
-            return Err(Error::UsernameTaken);
-        }
-    }
-    let about = [wanted.email.as_str(), wanted.username.as_str()].map(str::to_owned);
-    let network = origin.network();
-    let repeated = repeated(services, network, &wanted).await?;
-    let (id, hash) = match repeated {
-        Some(id) => (id, None),
-        None => {
-            let hash = hash_new_password(
-                services,
-                network,
-                "password",
-                &wanted.password,
-                about.into(),
-            );
-            (RegistrationId::new(&services.ids), Some(hash.await?))
-        }
-    };
-    let mail =
-        Mail::to_address(services, Kind::VerifyEmail, wanted.email.as_str()).of_registration(id);
-    let allowance = Allowance::of(services, Request::Verification, wanted.email.key());
-    let event = Event::new(services, "registration.requested").from(origin);
-    idempotency::write(services, once, async move |tx| {
-        let expires_at = now.plus(purpose::VERIFY_EMAIL_LIFETIME);
-        if let Some(hash) = &hash {
-            let new = NewRegistration {
-                id,
-                email: wanted.email.as_str(),
-                email_key: wanted.email.key(),
-                username: wanted.username.as_str(),
-                username_key: wanted.username.key(),
-                full_name: wanted.full_name.as_deref(),
-                password_hash: hash,
-                locale: wanted.locale.as_deref(),
-                at: now,
-                expires_at,
-            };
-            registrations::insert(tx, &new).await?;
-        } else {
-            registrations::prolong(tx, id, expires_at).await?;
-        }
-        if allowance.take(tx, now).await? {
-            mail.enqueue(tx).await?;
-        }
-        event.record(tx).await?;
-        Ok(Registered::VerificationSent)
-    })
-    .await
-}
-
-/// The registration that this one repeats, with the same name and password: whoever presses a button twice is no other. Where
-/// that name waits for that address it takes a hash to find out, whether or not the address has an account.
-async fn repeated(
-    services: &Services,
-    network: ClientKey,
-    wanted: &Registration,
-) -> Result<Option<RegistrationId>> {
-    let waiting = {
-        let mut tx = services.db.read().await?;
-        registrations::find_by_email(&mut tx, wanted.email.key(), services.now()).await?
-    };
-    let Some(waiting) = waiting.filter(|other| other.username_key == wanted.username.key()) else {
-        return Ok(None);
-    };
-    let stored = Some(waiting.password_hash.as_str());
-    let verdict = services
-        .passwords
-        .verify(wanted.password.secret(), stored, network)
-        .await?;
-    Ok((verdict != Verdict::Wrong).then_some(waiting.id))
-}
-
-/// The account of a registration whose address is proved.
-pub(super) struct Confirmed {
-    id: UserId,
-    events: [Event; 2],
-    choice: Mail,
-}
-
-impl Confirmed {
-    pub fn new(services: &Services, origin: &Origin) -> Self {
-        let id = UserId::new(&services.ids);
-        let event = |action| Event::new(services, action).self_service(id).from(origin);
-        Self {
-            id,
-            events: [event("user.registered"), event("email.verified")],
-            choice: Mail::to_address(services, Kind::SetPassword, ""),
-        }
-    }
-
-    /// Makes it, and forgets every other registration for the address. Where there are others, whoever proves the address may
-    /// not be the one who registered with this name and password: somebody may have got in before him, and limits may have
-    /// kept the mail of his own from being sent. Then nobody's password counts, and he is mailed a link to choose one.
-    ///
-    /// # Errors
-    /// [`Error::InvalidToken`] when the registration has gone or the address has an account by now;
-    /// [`Error::UsernameTaken`].
-    pub async fn make(
-        &self,
-        tx: &mut Tx<'_>,
-        registration: RegistrationId,
-        now: Timestamp,
-    ) -> Result<()> {
-        let found = registrations::find(tx, registration, now).await?;
-        let wanted = found.ok_or(Error::InvalidToken)?;
-        let (has_account, _) = users::taken(tx, &wanted.email_key, "").await?;
-        if has_account || email_change::is_held(tx, &wanted.email_key, None, now).await? {
-            return Err(Error::InvalidToken);
-        }
-        let is_contested =
-            registrations::has_rival(tx, registration, &wanted.email_key, now).await?;
-        let user = NewUser {
-            id: self.id,
-            email: &wanted.email,
-            email_key: &wanted.email_key,
-            username: &wanted.username,
-            username_key: &wanted.username_key,
-            full_name: wanted.full_name.as_deref(),
-            password_hash: (!is_contested).then_some(wanted.password_hash.as_str()),
-            email_verified: true,
-            locale: wanted.locale.as_deref(),
-            at: now,
-        };
-        users::insert(tx, &user).await?;
-        roles::grant(tx, self.id, roles::USER).await?;
-        registrations::delete_by_email(tx, &wanted.email_key).await?;
-        if is_contested {
-            let choice = self.choice.clone().readdressed(self.id, &wanted.email);
-            choice.enqueue(tx).await?;
-        }
-        for event in &self.events {
-            event.record(tx).await?;
-        }
-        Ok(())
-    }
 }
 
 impl From<User> for Registered {
