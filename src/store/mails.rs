@@ -89,6 +89,18 @@ pub const CLAIM: &str = "UPDATE mails SET due_at = ?2, attempts = attempts + 1 W
      (SELECT id FROM mails WHERE due_at <= ?1 ORDER BY due_at LIMIT 1) \
      RETURNING id, kind, user_id, recipient, facts, created_at, attempts";
 
+/// Whether the lease of a mail that ends at `lease_end` is in force.
+pub async fn is_held(tx: &mut Tx<'_>, id: MailId, lease_end: Timestamp) -> Result<bool> {
+    let found = tx
+        .query_opt(
+            "SELECT 1 FROM mails WHERE id = ?1 AND due_at = ?2",
+            &[id.into(), lease_end.into()],
+            |_| Ok(()),
+        )
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Moves the end of a lease from `old` to `new`; false when somebody else has the mail by now, or nobody.
 pub async fn renew(tx: &mut Tx<'_>, id: MailId, old: Timestamp, new: Timestamp) -> Result<bool> {
     let changed = tx

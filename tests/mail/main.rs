@@ -9,6 +9,7 @@ mod encryption;
 mod faults;
 mod handover;
 mod login;
+mod patience;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -21,6 +21,7 @@ mod given_up;
 mod instances;
 mod many;
 mod nobody;
+mod noting;
 mod outage;
 mod retries;
 

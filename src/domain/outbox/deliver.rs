@@ -10,6 +10,7 @@ use super::letter::Draft;
 use crate::clock::Timestamp;
 use crate::domain::audit::Event;
 use crate::domain::{Error, Result, Services};
+use crate::ids::MailId;
 use crate::mail::{Kind, Letter, SendError, Sent};
 use crate::store::mails::{self, Mail};
 use crate::store::users::{self, Contact};
@@ -82,12 +83,20 @@ pub async fn claim(services: &Services) -> Result<Option<Claim>> {
 /// Sends a mail and notes what became of it.
 pub async fn deliver(services: &Arc<Services>, claim: Claim) -> Result<Outcome> {
     let claim = Arc::new(claim);
+    if services.outbox.is_done(claim.mail.id) {
+        // It is not on record yet: the database was in the way. That is no reason to send it again.
+        try_to_note_done(services, claim.mail.id).await?;
+        return Ok(Outcome::Settled);
+    }
     if claim.mail.attempts > TRIES {
         // Every try before ended without a word: whatever it is that this mail does to us, it is not to go on for ever.
         give_up(services, &claim, "it was begun too often without an end").await?;
         return Ok(Outcome::Failed);
     }
-    let (letter, contact) = letter(services, &claim.mail).await?.unzip();
+    let Some(prepared) = prepare(services, &claim).await? else {
+        return Ok(Outcome::Settled);
+    };
+    let (letter, contact) = prepared.unzip();
     let contact = contact.flatten();
     let kind = claim.mail.kind.as_str();
     let sending = async {
@@ -107,7 +116,8 @@ pub async fn deliver(services: &Arc<Services>, claim: Claim) -> Result<Outcome> 
             if sent == Some(Sent::Smtp) {
                 tracing::info!(mail.id = %claim.mail.id, mail.kind = kind, "mail sent");
             }
-            note_done(services, &claim, contact).await?;
+            services.outbox.set_done(claim.mail.id, contact);
+            note_done(services, claim.mail.id).await?;
             Ok(Outcome::Settled)
         }
         Err(SendError::Unreachable(message)) => {
@@ -150,19 +160,21 @@ pub async fn deliver(services: &Arc<Services>, claim: Claim) -> Result<Outcome> 
     }
 }
 
-/// Makes the letter, and stores what it carries.
-async fn letter(
-    services: &Arc<Services>,
-    mail: &Mail,
-) -> Result<Option<(Letter, Option<Contact>)>> {
+/// A letter and whoever is written to; `None` when that is nobody.
+type Prepared = Option<(Letter, Option<Contact>)>;
+
+/// Makes the letter, and stores what it carries. `None` when the mail is no more ours to send: the claim came late, and it was
+/// noted meanwhile that it had been sent.
+async fn prepare(services: &Arc<Services>, claim: &Claim) -> Result<Option<Prepared>> {
+    let mail = &claim.mail;
     let (Some(kind), Ok(facts)) = (
         Kind::parse(&mail.kind),
         serde_json::from_str::<Facts>(&mail.facts),
     ) else {
         tracing::error!(mail.id = %mail.id, mail.kind = mail.kind, "a mail that cannot be read is dropped");
-        return Ok(None);
+        return Ok(Some(None));
     };
-    let (services, mail) = (services.clone(), mail.clone());
+    let (services, mail, lease_end) = (services.clone(), mail.clone(), claim.lease_end());
     let db = services.db.clone();
     db.write(async move |tx| {
         let draft = Draft {
@@ -172,7 +184,10 @@ async fn letter(
             facts: facts.clone(),
             now: services.now(),
         };
-        draft.letter(tx).await
+        if !mails::is_held(tx, mail.id, lease_end).await? {
+            return Ok(None);
+        }
+        draft.letter(tx).await.map(Some)
     })
     .await
 }
@@ -197,31 +212,36 @@ async fn keep(services: &Services, claim: &Claim) {
     }
 }
 
-/// Notes that a mail was sent, whatever it takes: otherwise it would be sent again. Or that there was nobody to send it to.
-async fn note_done(services: &Services, claim: &Claim, contact: Option<Contact>) -> Result<()> {
-    let id = claim.mail.id;
-    let reached = contact.filter(|contact| contact.is_refused);
-    for tries in 1.. {
-        let reached = reached.clone();
-        let noted: Result<()> = services
-            .db
-            .write(async move |tx| {
-                mails::delete(tx, id).await?;
-                if let Some(contact) = &reached {
-                    users::mark_reached(tx, contact.id, &contact.email_key).await?;
-                }
-                Ok(())
-            })
-            .await;
-        match noted {
-            Err(error) if tries < NOTE_TRIES => {
-                tracing::warn!(mail.id = %id, error = %error, "cannot note what became of a mail; it is tried again");
-                tokio::time::sleep(NOTE_PAUSE).await;
-            }
-            noted => return noted,
-        }
+/// Notes that a mail was sent, whatever it takes: after the next start it would be sent again. Or that there was nobody to
+/// send it to.
+async fn note_done(services: &Services, id: MailId) -> Result<()> {
+    for _ in 1..NOTE_TRIES {
+        let Err(error) = try_to_note_done(services, id).await else {
+            return Ok(());
+        };
+        tracing::warn!(mail.id = %id, error = %error, "cannot note what became of a mail; it is tried again");
+        tokio::time::sleep(NOTE_PAUSE).await;
     }
-    Ok(())
+    try_to_note_done(services, id).await
+}
+
+async fn try_to_note_done(services: &Services, id: MailId) -> Result<()> {
+    let reached = services.outbox.reached_by(id);
+    let reached = reached.filter(|contact| contact.is_refused);
+    let noted: Result<()> = services
+        .db
+        .write(async move |tx| {
+            mails::delete(tx, id).await?;
+            if let Some(contact) = &reached {
+                users::mark_reached(tx, contact.id, &contact.email_key).await?;
+            }
+            Ok(())
+        })
+        .await;
+    if noted.is_ok() {
+        services.outbox.set_noted(id);
+    }
+    noted
 }
 
 async fn put_off(

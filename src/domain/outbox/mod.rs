@@ -5,7 +5,9 @@
 mod deliver;
 mod letter;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,7 @@ use crate::mail::Kind;
 use crate::store::db::{self, Tx};
 use crate::store::mails::{self, NewMail};
 use crate::store::throttles;
+use crate::store::users::Contact;
 
 pub use self::deliver::{Claim, Outcome, claim, deliver};
 pub use crate::store::mails::Waiting;
@@ -29,6 +32,8 @@ pub use crate::store::mails::Waiting;
 pub struct Outbox {
     wake: Notify,
     is_closed: AtomicBool,
+    /// Mails that need nothing more but that this is noted, and who was reached.
+    done: Mutex<HashMap<MailId, Option<Contact>>>,
 }
 
 impl Outbox {
@@ -45,6 +50,27 @@ impl Outbox {
 
     pub fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that a mail was sent, or has nobody to go to, until that is noted.
+    fn set_done(&self, id: MailId, reached: Option<Contact>) {
+        self.done().insert(id, reached);
+    }
+
+    fn is_done(&self, id: MailId) -> bool {
+        self.done().contains_key(&id)
+    }
+
+    fn reached_by(&self, id: MailId) -> Option<Contact> {
+        self.done().get(&id).cloned().flatten()
+    }
+
+    fn set_noted(&self, id: MailId) {
+        self.done().remove(&id);
+    }
+
+    fn done(&self) -> MutexGuard<'_, HashMap<MailId, Option<Contact>>> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Done when [`Outbox::wake`] has been called.

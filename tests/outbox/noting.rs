@@ -1,0 +1,78 @@
+//! A mail that was sent while the database could not be told so, and one that is taken twice.
+
+use std::time::Duration;
+
+use vestibule::domain::outbox;
+
+use crate::smtp::{At, Do, Gate};
+use crate::support::TestApp;
+use crate::{all_sent, assert_each_once, database, later, spawn, stored, until};
+
+/// From now on no mail can be deleted from the outbox.
+fn keep_mails(app: &TestApp) {
+    if database::on_postgresql() {
+        app.database.session().run(
+            "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'kept'; END $$; \
+             CREATE TRIGGER keep BEFORE DELETE ON mails FOR EACH ROW EXECUTE FUNCTION keep()",
+        );
+    } else {
+        let file = rusqlite::Connection::open(app.database.file()).expect("opens");
+        let sql =
+            "CREATE TRIGGER keep BEFORE DELETE ON mails BEGIN SELECT RAISE(ABORT, 'kept'); END";
+        file.execute_batch(sql).expect("a trigger");
+    }
+}
+
+fn let_mails_go(app: &TestApp) {
+    if database::on_postgresql() {
+        app.database.session().run("DROP TRIGGER keep ON mails");
+    } else {
+        let file = rusqlite::Connection::open(app.database.file()).expect("opens");
+        file.execute_batch("DROP TRIGGER keep").expect("goes");
+    }
+}
+
+/// Its lease ends meanwhile, so that it is taken again.
+#[tokio::test]
+async fn it_is_not_sent_again_by_who_has_sent_it() {
+    let (app, server) = spawn().await;
+    let gate = Gate::new();
+    server.next(1, At::Message, Do::Wait(gate.clone()));
+    app.register("ada").await;
+    gate.reached_by(1).await;
+    keep_mails(&app);
+    gate.open();
+    server.wait_for(1).await;
+    for tries in 2..=12 {
+        later(&app, Duration::from_secs(31));
+        let is_taken = async || stored(&app).await[0].tries == tries;
+        until("it is not taken again", is_taken).await;
+    }
+    assert_eq!(server.mails().len(), 1);
+    let_mails_go(&app);
+    assert_each_once(&all_sent(&app, &server).await, 1);
+}
+
+/// Whoever is so slow that his lease ends leaves the mail to the next, and the last of them finds that it has gone.
+#[tokio::test]
+async fn it_is_sent_once_by_two_who_have_taken_it() {
+    for is_first_first in [true, false] {
+        let (app, server) = spawn().await;
+        let services = &app.services;
+        services.outbox.close();
+        app.register("ada").await;
+        let mut claims = Vec::new();
+        for _ in 0..2 {
+            let claim = outbox::claim(services).await.expect("reads");
+            claims.push(claim.expect("is due"));
+            app.advance(Duration::from_secs(31));
+        }
+        if is_first_first {
+            claims.reverse();
+        }
+        while let Some(claim) = claims.pop() {
+            outbox::deliver(services, claim).await.expect("delivers");
+        }
+        assert_each_once(&all_sent(&app, &server).await, 1);
+    }
+}
