@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::records::{count, event};
+use crate::records::{count, event, id};
 use crate::support::{Answer, OTHER_PASSWORD, PASSWORD, Send, TestApp};
 use crate::verification::{request, verify};
 
@@ -91,6 +91,26 @@ async fn an_address_that_has_an_account_is_treated_as_one_that_has_none() {
     assert!(told.links().is_empty());
     // And he still logs in with his own password alone.
     app.login("ada").await;
+}
+
+#[tokio::test]
+async fn a_disabled_owner_is_told_of_nothing() {
+    let app = spawn().await;
+    registered(&app, "ada").await;
+    let admin = app.admin("root").await;
+    let me = app.get("/users/me");
+    let ada = me.bearer_auth(&app.login("ada").await.access);
+    let ada = id(&ada.answer().await.expect(StatusCode::OK));
+    app.patch(&format!("/users/{ada}"))
+        .bearer_auth(&admin.access)
+        .json(&json!({ "is_active": false }))
+        .answer()
+        .await
+        .expect(StatusCode::OK);
+    register(&app, ADA, "probe", OTHER_PASSWORD)
+        .await
+        .expect(StatusCode::ACCEPTED);
+    assert!(app.mails_of("account_exists", ADA).await.is_empty());
 }
 
 /// The work of a registration is the same: the same rows in the same tables.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
 
+use crate::records::{set_stored_hash, stored_hash};
 use crate::smtp::{At, Do, Gate};
-use crate::support::TestApp;
+use crate::support::{Send, TestApp};
 use crate::{SmtpServer, until};
 use crate::{all_sent, later, mail_check, put_off, request_reset, spawn, stored, tried_in_vain};
 
@@ -94,6 +96,27 @@ async fn nothing_is_sent_and_the_connection_stays_of_use() {
     app.register("ada").await;
     assert_eq!(all_sent(&app, &server).await.len(), 1);
     assert_eq!(server.connections(), 1);
+}
+
+/// A mail to set a password, whose reader has got one by another way meanwhile.
+#[tokio::test]
+async fn what_is_out_of_date_is_not_sent() {
+    let (app, mut server) = spawn().await;
+    let admin = app.admin("root").await;
+    all_sent(&app, &server).await;
+    server.stop().await;
+    let before = server.mails().len();
+    app.post("/users")
+        .bearer_auth(&admin.access)
+        .json(&json!({ "email": ADA, "username": "ada" }))
+        .answer()
+        .await
+        .expect(StatusCode::CREATED);
+    let hash = stored_hash(&app, "root").await.expect("a password");
+    set_stored_hash(&app, "ada", &hash).await;
+    server.start_again().await;
+    later(&app, Duration::from_secs(60));
+    assert_eq!(all_sent(&app, &server).await.len(), before);
 }
 
 /// One to somebody is on its way for as long as the server takes to answer; one to nobody is not.

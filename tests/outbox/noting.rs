@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vestibule::domain::outbox;
+use vestibule::domain::outbox::{self, Outcome};
 
 use crate::smtp::{At, Do, Gate};
 use crate::support::TestApp;
@@ -73,6 +73,37 @@ async fn it_is_sent_once_by_two_who_have_taken_it() {
         while let Some(claim) = claims.pop() {
             outbox::deliver(services, claim).await.expect("delivers");
         }
+        assert_each_once(&all_sent(&app, &server).await, 1);
+    }
+}
+
+/// What a server says to whoever has lost the mail meanwhile is of no account: it is another's to send.
+#[tokio::test]
+async fn who_has_lost_it_neither_puts_it_off_nor_gives_it_up() {
+    for failure in ["451 4.3.0 Try again later", "554 5.7.1 Looks like spam"] {
+        let (app, server) = spawn().await;
+        let services = app.services.clone();
+        services.outbox.close();
+        app.register("ada").await;
+        let gate = Gate::new();
+        server.next(1, At::Recipient, Do::Wait(gate.clone()));
+        server.next(1, At::Message, Do::Reply(failure));
+        let slow = outbox::claim(&services).await.expect("reads");
+        let delivering = {
+            let services = services.clone();
+            tokio::spawn(async move { outbox::deliver(&services, slow.expect("is due")).await })
+        };
+        gate.reached_by(1).await;
+        app.advance(Duration::from_secs(31));
+        let next = outbox::claim(&services).await.expect("reads");
+        let taken = stored(&app).await;
+        gate.open();
+        let outcome = delivering.await.expect("ends").expect("is noted");
+        assert_eq!(outcome, Outcome::Failed);
+        assert_eq!(stored(&app).await, taken, "{failure}");
+        outbox::deliver(&services, next.expect("is due"))
+            .await
+            .expect("delivers");
         assert_each_once(&all_sent(&app, &server).await, 1);
     }
 }

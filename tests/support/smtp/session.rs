@@ -110,6 +110,10 @@ impl Session<'_> {
             "MAIL" | "RCPT" | "DATA" if is_locked => {
                 self.reply("530 5.7.0 Authentication required").await?;
             }
+            // RFC 5321 §4.1.4: a transaction is ended before the next begins.
+            "MAIL" if self.from.is_some() => {
+                self.reply("503 5.5.1 Nested MAIL command").await?;
+            }
             "MAIL" => {
                 if self.answer(At::Sender, "250 2.1.0 Ok").await? {
                     self.from = Some(path(line));
