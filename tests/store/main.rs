@@ -15,6 +15,7 @@ mod clean_up;
 mod copy;
 mod fixture;
 mod idempotency;
+mod leases;
 mod migrations;
 mod outages;
 mod pages;
