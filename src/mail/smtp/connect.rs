@@ -92,8 +92,8 @@ impl Dialler {
             return Ok(connecting.await?);
         }
         let stream = self.stream().await?;
-        // A message and the dot that ends it are written apart: the dot must not wait until the other side acknowledges the
-        // message, which it may put off (RFC 1122 §4.2.3.2).
+        // The end of a long message must not wait until the other side acknowledges the rest, which it may put off
+        // (RFC 1122 §4.2.3.2).
         stream.set_nodelay(true)?;
         let stream = Box::new(stream);
         Ok(AsyncSmtpConnection::connect_with_transport(stream, &self.name).await?)

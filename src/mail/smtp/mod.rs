@@ -2,6 +2,7 @@
 //! may have taken the message, so that none is sent twice without need.
 
 mod connect;
+mod content;
 mod outcome;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,7 @@ use tokio::time::timeout;
 use super::{MailError, SendError};
 use crate::config::Smtp;
 use connect::Dialler;
+use content::Content;
 use outcome::{Failure, Step};
 
 /// Connections at one time: mail servers count them by client, and some allow few.
@@ -65,10 +67,12 @@ impl Server {
     /// Hands `message` over. Waits for a free connection first, and then takes no longer than five minutes.
     pub async fn send(self: &Arc<Self>, message: &Message) -> Result<(), SendError> {
         let envelope = message.envelope();
+        let text = String::from_utf8(message.formatted())
+            .map_err(|_| SendError::Defect("it is not UTF-8".to_owned()))?;
         let transaction = Transaction {
             from: envelope.from(),
             to: envelope.to(),
-            message: Some(message.formatted()),
+            message: Some(text),
         };
         self.run(&transaction).await
     }
@@ -164,7 +168,7 @@ struct Transaction<'a> {
     from: Option<&'a Address>,
     to: &'a [Address],
     /// `None`: it ends before there is a recipient.
-    message: Option<Vec<u8>>,
+    message: Option<String>,
 }
 
 impl Transaction<'_> {
@@ -198,7 +202,7 @@ impl Transaction<'_> {
         }
         let sent = timeout(COMMAND, connection.command(Data)).await;
         outcome::of(Step::Data, sent)?;
-        let sent = timeout(MESSAGE, connection.message(message)).await;
+        let sent = timeout(MESSAGE, connection.command(Content(message))).await;
         outcome::of(Step::Message, sent)
     }
 }
