@@ -10,6 +10,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::{Map, Value};
 
 use super::answer::JSON;
+use super::fields::wrong_value;
 use super::problem::Failure;
 use crate::domain::{Error, FieldCode, FieldError, Invalid};
 
@@ -115,8 +116,11 @@ fn read_json<T: RequestObject>(bytes: &[u8]) -> std::result::Result<T, Failure> 
             errors: Vec::new(),
         });
     };
-    let errors = compare(fields, T::schema());
+    let mut errors = compare(fields, T::schema());
     if !errors.is_empty() {
+        // Whoever mends these is not to learn only then what else is wrong.
+        errors.extend(wrong_values(fields, T::schema()));
+        errors.truncate(MAX_ERRORS);
         return Err(Error::Invalid(Invalid(errors)).into());
     }
     T::parse_from_json(Some(value))
@@ -144,6 +148,16 @@ fn compare(fields: &Map<String, Value>, schema: &MetaSchema) -> Vec<FieldError> 
         Some((name, expected)) => wrong_type(name, value, expected),
     });
     missing.chain(present).take(MAX_ERRORS).collect()
+}
+
+/// The texts that nothing can be made of, whatever the other fields say.
+fn wrong_values(fields: &Map<String, Value>, schema: &MetaSchema) -> Vec<FieldError> {
+    let properties = schema.properties.iter();
+    let wrong = properties.filter_map(|(name, schema)| match (schema, fields.get(*name)?) {
+        (MetaSchemaRef::Inline(schema), Value::String(text)) => wrong_value(name, text, schema),
+        _ => None,
+    });
+    wrong.collect()
 }
 
 fn wrong_type(name: &str, value: &Value, schema: &MetaSchemaRef) -> Option<FieldError> {

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::config::Secret;
-use crate::domain;
+use crate::domain::{self, FieldError};
 
 macro_rules! scalar {
     ($name:ident, $schema:expr) => {
@@ -65,6 +65,21 @@ impl From<String> for Secret {
     }
 }
 
+const FULL_NAME: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+
+/// What the domain has against the text of a field with this schema: the texts that it parses are known by their patterns.
+pub fn wrong_value(field: &str, text: &str, schema: &MetaSchema) -> Option<FieldError> {
+    match schema.pattern.as_deref()? {
+        domain::Email::PATTERN => domain::Email::parse(field, text).err(),
+        domain::Username::PATTERN => domain::Username::parse(field, text).err(),
+        FULL_NAME => domain::FullName::parse(field, Some(text)).err(),
+        domain::Password::PATTERN if schema.min_length == Some(domain::Password::MIN_CHARS) => {
+            domain::Password::parse(field, Secret::new(text)).err()
+        }
+        _ => None,
+    }
+}
+
 fn string() -> MetaSchema {
     MetaSchema::new("string")
 }
@@ -100,7 +115,7 @@ text! {
     MetaSchema {
         nullable: true,
         max_length: Some(domain::FullName::MAX_CHARS),
-        pattern: Some(r"^[^\u0000-\u001f\u007f-\u009f]*$".to_owned()),
+        pattern: Some(FULL_NAME.to_owned()),
         example: Some("Ada Lovelace".into()),
         ..string()
     }

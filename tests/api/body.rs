@@ -79,6 +79,38 @@ async fn unknown_missing_and_mistyped_fields_are_told_at_once() {
     ]);
 }
 
+/// Whoever mends what is missing does not learn only then what else is wrong.
+#[tokio::test]
+async fn what_is_missing_hides_no_wrong_value() {
+    let app = TestApp::spawn().await;
+    let body =
+        json!({ "email": "ada", "username": "a b", "full_name": "a\u{7}", "is_admin": true });
+    let answer = app.post("/auth/register").json(&body).answer().await;
+    answer.expect_invalid(&[
+        ("password", "required"),
+        ("is_admin", "unknown_field"),
+        ("email", "invalid_format"),
+        ("username", "invalid_format"),
+        ("full_name", "invalid_format"),
+    ]);
+    let body = json!({ "email": null, "password": "short" });
+    let answer = app.post("/auth/register").json(&body).answer().await;
+    answer.expect_invalid(&[
+        ("username", "required"),
+        ("email", "invalid_type"),
+        ("password", "too_short"),
+    ]);
+    let session = app.user("ada").await;
+    // A password that is to be checked may be anything.
+    let body = json!({ "current_password": "x", "new_password": 1, "more": 1 });
+    let change = app.put("/users/me/password").bearer_auth(&session.access);
+    change
+        .json(&body)
+        .answer()
+        .await
+        .expect_invalid(&[("more", "unknown_field"), ("new_password", "invalid_type")]);
+}
+
 #[tokio::test]
 async fn a_body_has_64_kib_at_most() {
     let app = TestApp::spawn().await;

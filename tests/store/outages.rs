@@ -107,9 +107,10 @@ async fn a_database_held_by_another_program_is_unavailable_until_it_lets_go() {
     let app = TestApp::spawn().await;
     let session = app.user("eve").await;
     let other = Holder::start(&app);
-    let (refused, ready, is_alive) = tokio::join!(
+    let (refused, ready, metrics, is_alive) = tokio::join!(
         register(&app, "ada"),
         app.get("/readyz").answer(),
+        app.get("/metrics").answer(),
         app.is_alive(&session)
     );
     expect_unavailable_problem(refused);
@@ -119,6 +120,8 @@ async fn a_database_held_by_another_program_is_unavailable_until_it_lets_go() {
     } else {
         expect_unavailable_problem(ready);
     }
+    let up = format!("\nvestibule_database_up {}\n", i32::from(on_postgresql()));
+    assert!(metrics.text.contains(&up), "{}", metrics.text);
     assert!(is_alive, "what needs no write goes on");
     drop(other);
     register(&app, "ada").await.expect(StatusCode::CREATED);
