@@ -73,9 +73,7 @@ pub fn wrong_value(field: &str, text: &str, schema: &MetaSchema) -> Option<Field
         domain::Email::PATTERN => domain::Email::parse(field, text).err(),
         domain::Username::PATTERN => domain::Username::parse(field, text).err(),
         FULL_NAME => domain::FullName::parse(field, Some(text)).err(),
-        domain::Password::PATTERN if schema.min_length == Some(domain::Password::MIN_CHARS) => {
-            domain::Password::parse(field, Secret::new(text)).err()
-        }
+        domain::Password::PATTERN => domain::Password::parse(field, Secret::new(text)).err(),
         _ => None,
     }
 }

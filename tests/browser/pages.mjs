@@ -21,7 +21,8 @@ async function visit(path, view, act) {
   await page.context().close();
 }
 
-const heading = (page) => page.getByRole("heading", { level: 1 }).innerText();
+// No line of it ends at a hyphen.
+const heading = async (page) => (await page.getByRole("heading", { level: 1 }).innerText()).replaceAll("\u2011", "-");
 
 async function press(page, name, done) {
   await page.getByRole("button", { name, exact: true }).click();
