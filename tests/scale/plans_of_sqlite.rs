@@ -96,7 +96,7 @@ fn check(connection: &rusqlite::Connection) {
         ),
         (
             registrations::FIND_ALIKE.to_owned(),
-            "SEARCH registrations USING INDEX registrations_email_key (email_key=?)",
+            "SEARCH registrations USING INDEX registrations_username_key (username_key=?)",
         ),
         (
             registrations::FIND_BY_USERNAME.to_owned(),
