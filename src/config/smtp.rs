@@ -92,7 +92,13 @@ impl Smtp {
     }
 }
 
+/// A `%` that encodes nothing is a mistake: whoever means one has to encode it (RFC 3986 §2.1).
 fn decoded(text: &str) -> Option<String> {
+    let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    let mut escapes = text.split('%').skip(1).map(str::as_bytes);
+    if !escapes.all(|rest| rest.get(..2).is_some_and(is_hex)) {
+        return None;
+    }
     let text = percent_decode_str(text).decode_utf8().ok()?;
     (!text.contains(char::is_control)).then(|| text.into_owned())
 }
@@ -246,6 +252,8 @@ mod tests {
             "smtp://ada:@mail.example.com",
             "smtp://:secret@mail.example.com",
             "smtp://ada:a%0D%0Ab@mail.example.com",
+            "smtp://ada:100%@mail.example.com",
+            "smtp://ada:100%zz@mail.example.com",
             "smtp://mail.example.com?tls=maybe",
             "smtp://mail.example.com?tls",
             "smtp://mail.example.com?ssl=true",

@@ -40,6 +40,10 @@ impl Composer {
             })?,
             None => Mailbox::new(None, default_sender(public_host)?),
         };
+        let spelling = from.email.to_string();
+        if !spelling.is_ascii() {
+            from.email = address(&spelling).ok_or(MailError::From { found: spelling })?;
+        }
         let name = from.name.take().filter(|name| !name.is_empty());
         from.name = Some(name.unwrap_or_else(|| settings.product.name.clone()));
         Ok(Self { from, texts })

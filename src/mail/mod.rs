@@ -44,7 +44,7 @@ pub enum Sent {
     File(PathBuf),
 }
 
-/// Why a mail was not sent. The messages are for operators: they may hold the recipient's address.
+/// Why a mail was not sent. The messages are for operators; they may hold the recipient's address, unless [`SendError::without`] took it out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// The server cannot be reached or does not work for us: it would be the same for every mail.
@@ -63,6 +63,25 @@ pub enum SendError {
     /// It cannot be composed.
     #[error("the mail cannot be composed: {0}")]
     Defect(String),
+}
+
+impl SendError {
+    /// The same without `address`: servers like to repeat it, and it is nobody's business who reads a log.
+    pub fn without(self, address: &str) -> Self {
+        let hide = |message: String| message.replace(address, "…");
+        match self {
+            Self::Unreachable(message) => Self::Unreachable(hide(message)),
+            Self::Temporary(message) => Self::Temporary(hide(message)),
+            Self::Refused {
+                message,
+                is_address,
+            } => Self::Refused {
+                message: hide(message),
+                is_address,
+            },
+            Self::Defect(message) => Self::Defect(hide(message)),
+        }
+    }
 }
 
 /// Composes and sends mails.

@@ -105,6 +105,34 @@ async fn an_address_that_the_server_cannot_be_told_is_refused() {
     assert_eq!(taken(&server).len(), 1);
 }
 
+/// A sender whom the server cannot be told of is the same for every mail.
+#[tokio::test]
+async fn a_sender_that_the_server_cannot_be_told_costs_no_mail() {
+    let server = SmtpServer::start().await;
+    let from = [
+        ("SMTP_URL", &*server.url()),
+        ("MAIL_FROM", "jürgen@example.com"),
+    ];
+    let mailer = try_mailer(&from).expect("can be used");
+    let error = mailer.send(&letter(1)).await.expect_err("is not sent");
+    assert!(matches!(error, SendError::Unreachable(_)), "{error:?}");
+    assert_eq!(
+        mailer.ask(letter(1).id).await.expect_err("says the same"),
+        error
+    );
+}
+
+#[test]
+fn what_goes_into_the_log_names_nobody() {
+    let message = "550 5.1.1 <ada@example.org>: no such user".to_owned();
+    let refused = SendError::Refused {
+        message,
+        is_address: true,
+    };
+    let told = refused.without("ada@example.org").to_string();
+    assert!(told.ends_with("550 5.1.1 <…>: no such user"), "{told}");
+}
+
 #[tokio::test]
 async fn without_a_server_a_mail_is_a_file() {
     let folder = tempfile::tempdir().expect("a folder");

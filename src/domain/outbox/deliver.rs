@@ -101,7 +101,10 @@ pub async fn deliver(services: &Arc<Services>, claim: Claim) -> Result<Outcome> 
     let kind = claim.mail.kind.as_str();
     let sending = async {
         match &letter {
-            Some(letter) => services.mailer.send(letter).await.map(Some),
+            Some(letter) => {
+                let sent = services.mailer.send(letter).await;
+                sent.map(Some).map_err(|error| error.without(&letter.to))
+            }
             // How long a mail waits can be seen from outside. One to nobody waits as long as others for a server that is away.
             None => services.mailer.ask(claim.mail.id.0).await.map(|()| None),
         }

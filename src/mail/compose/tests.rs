@@ -172,6 +172,10 @@ fn the_sender_is_the_one_set_with_its_name_or_the_products() {
         from(&[("MAIL_FROM", "Ada <a@example.com>")], None),
         ok("Ada <a@example.com>")
     );
+    assert_eq!(
+        from(&[("MAIL_FROM", "Ada <a@bücher.example>")], None),
+        ok("Ada <a@xn--bcher-kva.example>")
+    );
     let named = [
         ("MAIL_FROM", "a@example.com"),
         ("PRODUCT_NAME", "Shop, Inc."),

@@ -185,7 +185,12 @@ impl Transaction<'_> {
                 .server_info()
                 .supports_feature(Extension::SmtpUtfEight)
             {
-                return Err(Failure::address("the server takes addresses in ASCII only"));
+                let sender = self.from.map(AsRef::<str>::as_ref);
+                let step = match sender.is_none_or(str::is_ascii) {
+                    true => Step::Recipient,
+                    false => Step::Sender,
+                };
+                return Err(Failure::not_ascii(step));
             }
             parameters.push(MailParameter::SmtpUtfEight);
         }

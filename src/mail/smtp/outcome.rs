@@ -53,12 +53,12 @@ pub fn of(step: Step, sent: Result<Result<Response, Error>, Elapsed>) -> Result<
 }
 
 impl Failure {
-    /// The server cannot be told the recipient's address.
-    pub fn address(message: &str) -> Self {
+    /// The server cannot be told the address of this step.
+    pub fn not_ascii(step: Step) -> Self {
         Self {
-            step: Step::Recipient,
+            step,
             code: Some(553),
-            message: message.to_owned(),
+            message: "the server takes addresses in ASCII only".to_owned(),
         }
     }
 
