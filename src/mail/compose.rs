@@ -77,6 +77,9 @@ impl Composer {
                 letter.id,
                 self.from.email.domain()
             )));
+        if let Some(from) = quoted(&self.from) {
+            builder = builder.raw_header(header("From", &from)?);
+        }
         for (name, value) in AUTOMATIC {
             builder = builder.raw_header(header(name, value)?);
         }
@@ -112,6 +115,16 @@ fn defect(problem: impl ToString) -> SendError {
 fn header(name: &'static str, value: &str) -> Result<HeaderValue, SendError> {
     let name = HeaderName::new_from_ascii(name.to_owned()).map_err(defect)?;
     Ok(HeaderValue::new(name, value.to_owned()))
+}
+
+/// A mailbox whose name is one word with dots in it, which has to be quoted (RFC 5322 §3.2.5); the library does not.
+fn quoted(mailbox: &Mailbox) -> Option<String> {
+    let name = mailbox.name.as_deref()?;
+    let is_dotted_word = name.contains('.')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c));
+    is_dotted_word.then(|| format!("\"{name}\" <{}>", mailbox.email))
 }
 
 /// `accounts@example.com`; at an address literal (RFC 5321 §4.1.3) where the host is an address.

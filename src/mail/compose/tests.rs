@@ -118,6 +118,27 @@ fn every_kind_reads_well_in_every_language() {
 }
 
 #[test]
+fn a_sender_called_as_a_host_is_quoted() {
+    for (name, expected) in [
+        ("Example.com", "\"Example.com\" <a@example.com>"),
+        ("Example Ltd.", "\"Example Ltd.\" <a@example.com>"),
+        ("Example", "Example <a@example.com>"),
+    ] {
+        let settings = [("MAIL_FROM", "a@example.com"), ("PRODUCT_NAME", name)];
+        let bytes = composed(&letter(Kind::VerifyEmail), &settings);
+        let mail = parsed(&bytes);
+        assert_eq!(raw(&mail, "From"), expected);
+        let found = mail.from().and_then(|from| from.first()?.name());
+        assert_eq!(found, Some(name));
+        assert_eq!(
+            String::from_utf8_lossy(&bytes).matches("\nFrom: ").count()
+                + usize::from(bytes.starts_with(b"From: ")),
+            1
+        );
+    }
+}
+
+#[test]
 fn headers_say_who_when_and_that_nobody_need_answer() {
     let bytes = composed(
         &Letter {
