@@ -64,7 +64,8 @@ impl Dialler {
     /// A connection on which mails can be handed over, or what is in the way.
     pub async fn connect(&self) -> Result<AsyncSmtpConnection, String> {
         let place = format!("{}:{}", self.host, self.port);
-        let mut connection = in_time(&place, self.dial()).await?;
+        let dialled = in_time(&place, self.dial()).await;
+        let mut connection = dialled.map_err(|problem| format!("{problem}{}", self.hint()))?;
         let start = match &self.security {
             Security::StartTls(tls) => Some(tls),
             Security::Opportunistic(tls) => Some(tls).filter(|_| connection.can_starttls()),
@@ -80,6 +81,16 @@ impl Dialler {
             in_time(&format!("logging in to {place}"), logging_in).await?;
         }
         Ok(connection)
+    }
+
+    /// What is worth a look when there is no greeting, on the ports that tell.
+    fn hint(&self) -> &'static str {
+        let is_implicit = matches!(self.security, Security::Implicit(_));
+        match (is_implicit, self.port) {
+            (false, 465) => " (port 465 expects TLS from the start: smtps://)",
+            (true, 25 | 587) => " (ports 25 and 587 expect STARTTLS: smtp://)",
+            _ => "",
+        }
     }
 
     /// Connects, and waits for the greeting.
