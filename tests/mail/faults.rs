@@ -99,7 +99,12 @@ async fn a_refusal_is_told_with_what_the_server_said_and_the_connection_goes_on(
 async fn for_now_is_not_for_ever() {
     let server = SmtpServer::start().await;
     let mailer = mailer(&server.url());
-    for at in [At::Sender, At::Recipient, At::Data, At::Message] {
+    // Before there is a recipient it is for all mails, and no fault of this one.
+    let later = "451 4.3.0 Try again later";
+    server.next(1, At::Sender, Do::Reply(later));
+    let error = failure(&mailer, &letter(1)).await;
+    assert_eq!(error, SendError::Unreachable(later.to_owned()));
+    for at in [At::Recipient, At::Data, At::Message] {
         server.next(1, at, Do::Reply("451 4.3.0 Try again later"));
         let error = failure(&mailer, &letter(1)).await;
         assert_eq!(
@@ -173,8 +178,8 @@ async fn a_connection_that_carries_no_more_mails_fails_none_either() {
 async fn a_fresh_connection_is_tried_once() {
     let server = SmtpServer::start().await;
     let mailer = mailer(&server.url());
-    server.next(2, At::Sender, CLOSING);
-    assert_temporary(&failure(&mailer, &letter(1)).await);
+    server.next(1, At::Sender, CLOSING);
+    assert_unreachable(&failure(&mailer, &letter(1)).await);
     assert_eq!(server.connections(), 1);
     server.next(1, At::Sender, Do::Close);
     assert_temporary(&failure(&mailer, &letter(1)).await);

@@ -74,13 +74,14 @@ async fn it_is_tried_again_where_the_server_puts_off_everybody() {
         let (app, server) = with_ada().await;
         server.next(1, At::Sender, Do::Reply("451 4.3.2 Not now"));
         request_reset(&app, email).await;
-        put_off(&app, 1, Duration::from_secs(5)).await;
+        until("it is not tried", async || server.faults() == 0).await;
+        put_off(&app, 0, Duration::ZERO).await;
         server.next(1, At::Sender, Do::Reply("550 5.7.1 Not you"));
         later(&app, Duration::from_secs(5));
         until("it is not tried", async || server.faults() == 0).await;
         // That was no try.
-        put_off(&app, 1, Duration::ZERO).await;
-        later(&app, Duration::from_secs(5));
+        put_off(&app, 0, Duration::ZERO).await;
+        later(&app, Duration::from_secs(10));
         all_sent(&app, &server).await;
     }
 }

@@ -80,9 +80,9 @@ impl Failure {
         match code {
             // Authentication is asked for, or refused (RFC 4954 §6).
             530 | 534 | 535 | 538 => SendError::Unreachable(message),
-            400..=499 => SendError::Temporary(message),
             // The sender is the same for every mail.
             _ if self.step == Step::Sender => SendError::Unreachable(message),
+            400..=499 => SendError::Temporary(message),
             _ => SendError::Refused {
                 is_address: self.is_about_address(code),
                 message,
@@ -176,6 +176,8 @@ mod tests {
             (Step::Sender, 530),
             (Step::Sender, 550),
             (Step::Sender, 553),
+            (Step::Sender, 421),
+            (Step::Sender, 452),
             (Step::Recipient, 530),
             (Step::Data, 535),
         ] {
@@ -186,7 +188,6 @@ mod tests {
             );
         }
         for (step, code) in [
-            (Step::Sender, Some(451)),
             (Step::Recipient, Some(450)),
             (Step::Recipient, Some(421)),
             (Step::Message, Some(452)),
