@@ -1,5 +1,6 @@
 //! Metrics for Prometheus, in the text format of OpenMetrics 1.0. Whoever reaches the API may read them where they have no
-//! address of their own, so none of them names an account, or tells whether there is one.
+//! address of their own, so none of them names an account. What a server does once a recipient is named can be seen in the mail
+//! that waits: README says who should not see it.
 
 use std::io;
 use std::net::SocketAddr;

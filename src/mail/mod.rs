@@ -44,7 +44,8 @@ pub enum Sent {
     File(PathBuf),
 }
 
-/// Why a mail was not sent. The messages are for operators; they may hold the recipient's address, unless [`SendError::without`] took it out.
+/// Why a mail was not sent. The messages are for operators; they may hold the recipient's address, unless
+/// [`SendError::without`] took it out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// The server cannot be reached or does not work for us: it would be the same for every mail.

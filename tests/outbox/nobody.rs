@@ -1,4 +1,4 @@
-//! A mail to an address that nobody has: whoever watches what waits sees no difference from one to somebody.
+//! A mail to an address that nobody has: until the server takes mail, it waits as one to somebody does.
 
 use std::time::Duration;
 

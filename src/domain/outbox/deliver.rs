@@ -105,7 +105,7 @@ pub async fn deliver(services: &Arc<Services>, claim: Claim) -> Result<Outcome> 
                 let sent = services.mailer.send(letter).await;
                 sent.map(Some).map_err(|error| error.without(&letter.to))
             }
-            // How long a mail waits can be seen from outside. One to nobody waits as long as others for a server that is away.
+            // How long a mail waits can be seen from outside: one to nobody, too, waits until the server takes mail.
             None => services.mailer.ask(claim.mail.id.0).await.map(|()| None),
         }
     };
