@@ -272,6 +272,9 @@ impl EmailApi {
     ///
     /// The newest that was mailed to the address: good once, for 10 minutes and 5 tries.
     ///
+    /// It proves the address. Where nobody had done that before, somebody else may have made the account: all other sessions
+    /// end, the password is of no more use, and a link to choose a new one is mailed.
+    ///
     /// Off unless the service is set up with `EMAIL_LOGIN_ENABLED=true`.
     #[oai(path = "/email-login", method = "post", operation_id = "loginWithCode")]
     async fn login(&self, ctx: Ctx, body: JsonBody<CodeLogin>) -> Result<Json<Token>> {

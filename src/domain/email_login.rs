@@ -7,15 +7,16 @@ use zeroize::Zeroizing;
 use super::audit::Event;
 use super::idempotency::Once;
 use super::login::{Proof, Start};
-use super::outbox::{self, Request};
+use super::outbox::{self, Mail, Request};
 use super::tokens::{self, TokenPair};
-use super::{Email, Error, Origin, Result, Services};
+use super::{Email, Error, Origin, Result, Services, account_security};
 use crate::clock::Timestamp;
 use crate::config::Secret;
 use crate::ids::{MailId, UserId};
 use crate::mail::Kind;
 use crate::store::db::Tx;
 use crate::store::email_codes;
+use crate::store::users;
 
 /// How long a code is good.
 pub const CODE_LIFETIME: Duration = Duration::from_secs(600);
@@ -97,6 +98,7 @@ pub async fn login(
             .await?;
         return Err(Error::InvalidToken);
     };
+    let takeover = Takeover::new(services, origin, user_id);
     let start = Start::new(services, origin, user_id, "", Proof::Code);
     let started = services
         .db
@@ -104,10 +106,51 @@ pub async fn login(
             if !email_codes::consume(tx, &address, &stored).await? {
                 return Ok(None);
             }
+            takeover.run(tx, now).await?;
             start.run(tx).await
         })
         .await?;
     let (session, permissions) = started.ok_or(Error::InvalidToken)?;
     services.outbox.wake();
     tokens::issue(services, &session, permissions, session.rotated_at)
+}
+
+/// What comes before a login that proves an address: whoever made the account may be another than the one who proves now
+/// that he has the address. Whatever the former knows or waits for is of no more use, and the latter is mailed a link to
+/// choose a password.
+struct Takeover {
+    user_id: UserId,
+    event: Event,
+    choice: Mail,
+}
+
+impl Takeover {
+    fn new(services: &Services, origin: &Origin, user_id: UserId) -> Self {
+        let event = Event::new(services, "account.claimed");
+        Self {
+            user_id,
+            event: event.self_service(user_id).from(origin),
+            choice: Mail::to_address(services, Kind::PasswordRemoved, ""),
+        }
+    }
+
+    /// Does nothing where the address was proved before.
+    async fn run(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
+        users::lock(tx, self.user_id).await?;
+        let contact = users::contact(tx, self.user_id).await?;
+        let Some(contact) = contact.filter(|it| it.is_active && !it.email_verified) else {
+            return Ok(());
+        };
+        let ended = account_security::shut(tx, contact.id, now).await?;
+        if contact.has_password {
+            let choice = self.choice.clone().readdressed(contact.id, &contact.email);
+            choice.enqueue(tx).await?;
+        }
+        let event = self.event.clone();
+        let event = event.with(serde_json::json!({
+            "sessions_ended": ended,
+            "password_removed": contact.has_password,
+        }));
+        Ok(event.record(tx).await?)
+    }
 }

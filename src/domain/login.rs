@@ -8,7 +8,6 @@ use super::outbox::Notice;
 use super::password_check::{self, Subject};
 use super::tokens::{self, TokenPair};
 use super::{Email, Error, Origin, Result, Services, devices, scope, types};
-use crate::clock::Timestamp;
 use crate::config::Secret;
 use crate::ids::{SessionId, UserId};
 use crate::mail::Kind;
@@ -16,7 +15,7 @@ use crate::password::{Priority, Verdict};
 use crate::store::db::Tx;
 use crate::store::known_devices::{self, Seen};
 use crate::store::registrations::{self, Registration};
-use crate::store::sessions::{self, NewSession, Session, Which};
+use crate::store::sessions::{self, NewSession, Session};
 use crate::store::users::{self, Credentials};
 use crate::store::{db, roles};
 
@@ -254,10 +253,7 @@ impl Start {
         let at = session.rotated_at;
         let is_recorded = match &self.proof {
             Proof::Password(hash) => users::record_login(tx, user_id, hash, at).await?,
-            Proof::Code => {
-                shut_out_strangers(tx, user_id, at).await?;
-                users::record_login_by_mail(tx, user_id, at).await?
-            }
+            Proof::Code => users::record_login_by_mail(tx, user_id, at).await?,
         };
         if !is_recorded {
             return Ok(None);
@@ -282,17 +278,6 @@ impl Start {
         self.event.record(tx).await?;
         Ok(Some((session, permissions)))
     }
-}
-
-/// Whoever made the account of an address that nobody had proved may be another than the one who proves it now: what he knows
-/// is of no more use.
-async fn shut_out_strangers(tx: &mut Tx<'_>, user_id: UserId, now: Timestamp) -> Result<()> {
-    let contact = users::contact(tx, user_id).await?;
-    if contact.is_some_and(|contact| !contact.email_verified) {
-        sessions::revoke(tx, user_id, Which::All, now).await?;
-        users::clear_password(tx, user_id, now).await?;
-    }
-    Ok(())
 }
 
 /// Stores the password in today's form and cost. Not worth more than one try: the next login comes here again.

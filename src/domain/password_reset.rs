@@ -18,7 +18,7 @@ use crate::store::db::Tx;
 use crate::store::one_time_tokens::{self, OneTime};
 use crate::store::sessions::{self, Which};
 use crate::store::users::{self, Changes};
-use crate::store::{email_codes, throttles};
+use crate::store::{email_codes, mails, throttles};
 use crate::token::OneTimeToken;
 
 /// Mails a link to whoever has this address. Nobody learns whether there is such a person.
@@ -87,7 +87,8 @@ async fn owner(services: &Services, token: &OneTimeToken) -> Result<(UserId, Vec
     Ok((id, vec![contact.email, contact.username]))
 }
 
-/// Takes back every token and code by which somebody could still come in.
+/// Takes back every token and code by which somebody could still come in, also what waits to be mailed to a new address that
+/// he wanted: it would carry a token made only then.
 pub(super) async fn forget_ways_in(tx: &mut Tx<'_>, id: UserId) -> Result<()> {
     for purpose in [
         purpose::RESET_PASSWORD,
@@ -97,6 +98,7 @@ pub(super) async fn forget_ways_in(tx: &mut Tx<'_>, id: UserId) -> Result<()> {
         one_time_tokens::delete_of(tx, id, purpose).await?;
     }
     email_codes::delete_of(tx, id).await?;
+    mails::delete_of(tx, id, Kind::EmailChange.as_str()).await?;
     Ok(())
 }
 

@@ -13,6 +13,9 @@ pub enum Kind {
     PasswordReset,
     /// Everybody was logged out and the password is gone, as you wanted: choose a new one. Needs `link`, `valid_for`.
     AccountSecured,
+    /// You have proved the address of an account that somebody else may have made: its password is gone. Needs `link`,
+    /// `valid_for`.
+    PasswordRemoved,
     /// An administrator made an account for you: choose its password. Needs `link`, `valid_for`.
     SetPassword,
     /// To the new address: confirm it. Needs `link`, `valid_for`.
@@ -30,11 +33,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::VerifyEmail,
         Self::AccountExists,
         Self::PasswordReset,
         Self::AccountSecured,
+        Self::PasswordRemoved,
         Self::SetPassword,
         Self::EmailChange,
         Self::EmailChanged,
@@ -52,6 +56,7 @@ impl Kind {
             Self::AccountExists => "account_exists",
             Self::PasswordReset => "password_reset",
             Self::AccountSecured => "account_secured",
+            Self::PasswordRemoved => "password_removed",
             Self::SetPassword => "set_password",
             Self::EmailChange => "email_change",
             Self::EmailChanged => "email_changed",
@@ -77,6 +82,7 @@ impl Kind {
             Self::VerifyEmail
             | Self::PasswordReset
             | Self::AccountSecured
+            | Self::PasswordRemoved
             | Self::SetPassword
             | Self::EmailChange => &[link, valid_for],
             Self::LoginCode => &[code, valid_for],

@@ -119,6 +119,16 @@ pub async fn delete(tx: &mut Tx<'_>, id: MailId) -> Result<()> {
     Ok(())
 }
 
+/// Deletes a user's mails of one kind that wait, also one that somebody has taken and not yet made ready.
+pub async fn delete_of(tx: &mut Tx<'_>, user_id: UserId, kind: &str) -> Result<()> {
+    tx.execute(
+        "DELETE FROM mails WHERE user_id = ?1 AND kind = ?2",
+        &[user_id.into(), kind.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Puts a mail off, as long as the lease that ends at `lease_end` is in force. With `counted` false the try was none.
 pub async fn put_off(
     tx: &mut Tx<'_>,

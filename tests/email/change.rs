@@ -13,7 +13,7 @@ use crate::verification::verify;
 const OLD: &str = "ada@example.com";
 const NEW: &str = "lovelace@example.com";
 
-async fn request(app: &TestApp, session: &Session, new: &str, password: &str) -> Answer {
+pub async fn request(app: &TestApp, session: &Session, new: &str, password: &str) -> Answer {
     app.post("/users/me/email")
         .bearer_auth(&session.access)
         .json(&json!({ "new_email": new, "current_password": password }))
@@ -21,7 +21,7 @@ async fn request(app: &TestApp, session: &Session, new: &str, password: &str) ->
         .await
 }
 
-async fn confirm(app: &TestApp, token: &str) -> Answer {
+pub async fn confirm(app: &TestApp, token: &str) -> Answer {
     app.post("/auth/email-change")
         .json(&json!({ "token": token }))
         .answer()

@@ -111,6 +111,31 @@ async fn registrations_that_wait_for_proof_send_no_more_than_requests() {
     assert_eq!(app.mails_of("verify_email", ADA).await.len(), 1);
 }
 
+/// Where nothing waits for an address, asking for a link sends none: that must not use up the one of its owner.
+#[tokio::test]
+async fn nobody_keeps_the_mail_of_a_registration_from_being_sent() {
+    let app = spawn(&[("REQUIRE_EMAIL_VERIFICATION", "true")]).await;
+    let request = "/auth/verify-email/request";
+    ask(&app, request, ADA).await.expect(StatusCode::ACCEPTED);
+    app.mails().await;
+    let body = json!({ "email": ADA, "username": "ada", "password": PASSWORD });
+    app.post("/auth/register")
+        .json(&body)
+        .answer()
+        .await
+        .expect(StatusCode::ACCEPTED);
+    assert_eq!(app.mails_of("verify_email", ADA).await.len(), 1);
+    // The mail of a registration is one that was asked for.
+    app.advance(Duration::from_secs(60));
+    app.post("/auth/register")
+        .json(&body)
+        .answer()
+        .await
+        .expect(StatusCode::ACCEPTED);
+    ask(&app, request, ADA).await.expect(StatusCode::ACCEPTED);
+    assert_eq!(app.mails_of("verify_email", ADA).await.len(), 2);
+}
+
 #[tokio::test]
 async fn a_request_that_comes_again_with_its_key_is_one() {
     let app = TestApp::spawn().await;

@@ -237,12 +237,12 @@ async fn who_proves_an_address_first_shuts_out_whoever_registered_it() {
     app.try_login("ada", PASSWORD)
         .await
         .expect_oauth_error("invalid_grant");
+    let event = &events(&app, "account.claimed").await[0];
+    assert_eq!(event.data["sessions_ended"], 1);
+    assert_eq!(event.data["password_removed"], true);
+    let token = app.mail("password_removed", ADA).await.token();
     // With the address proved, a code is just another way in.
     app.advance(Duration::from_secs(1));
-    crate::reset::request(&app, ADA)
-        .await
-        .expect(StatusCode::ACCEPTED);
-    let token = app.mail("password_reset", ADA).await.token();
     crate::reset::reset(&app, &token, PASSWORD)
         .await
         .expect(StatusCode::NO_CONTENT);
@@ -252,4 +252,51 @@ async fn who_proves_an_address_first_shuts_out_whoever_registered_it() {
     login(&app, ADA, &code).await.expect(StatusCode::OK);
     assert!(app.is_alive(&session).await);
     app.login("ada").await;
+}
+
+/// Somebody who registered another's address has wanted a new one for the account: with the link for that he would have it
+/// back. Of two such links one was sent before the owner came, and the other waits.
+#[tokio::test]
+async fn who_proves_an_address_first_keeps_it() {
+    let app = spawn().await;
+    let stranger = app.user("ada").await;
+    crate::change::request(&app, &stranger, "eve@example.com", PASSWORD)
+        .await
+        .expect(StatusCode::ACCEPTED);
+    let token = app.mail("email_change", "eve@example.com").await.token();
+    request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+    let code = app.mail("login_code", ADA).await.code();
+    let folder = app.outbox.path();
+    std::fs::remove_dir_all(folder).expect("removed");
+    std::fs::write(folder, "no folder").expect("written");
+    crate::change::request(&app, &stranger, "mallory@example.com", PASSWORD)
+        .await
+        .expect(StatusCode::ACCEPTED);
+    login(&app, ADA, &code).await.expect(StatusCode::OK);
+    std::fs::remove_file(folder).expect("removed");
+    app.advance(Duration::from_secs(60));
+    crate::change::confirm(&app, &token)
+        .await
+        .expect_problem(400, "invalid_token");
+    let mails = app.mails_of("email_change", "mallory@example.com").await;
+    assert!(mails.is_empty());
+}
+
+/// Whoever an account was made for, without a password, has nothing to be told.
+#[tokio::test]
+async fn an_account_without_a_password_loses_none() {
+    let app = spawn().await;
+    let admin = app.admin("root").await;
+    app.post("/users")
+        .bearer_auth(&admin.access)
+        .json(&json!({ "email": ADA, "username": "ada" }))
+        .answer()
+        .await
+        .expect(StatusCode::CREATED);
+    request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+    let code = app.mail("login_code", ADA).await.code();
+    login(&app, ADA, &code).await.expect(StatusCode::OK);
+    assert!(app.mails_of("password_removed", ADA).await.is_empty());
+    let event = &events(&app, "account.claimed").await[0];
+    assert_eq!(event.data["password_removed"], false);
 }

@@ -36,9 +36,10 @@ impl Draft<'_> {
     pub async fn letter(&self, tx: &mut Tx<'_>) -> Result<Option<(Letter, Option<Contact>)>> {
         match self.kind {
             Kind::VerifyEmail => self.verification(tx).await,
-            Kind::PasswordReset | Kind::AccountSecured | Kind::SetPassword => {
-                self.password(tx).await
-            }
+            Kind::PasswordReset
+            | Kind::AccountSecured
+            | Kind::PasswordRemoved
+            | Kind::SetPassword => self.password(tx).await,
             Kind::EmailChange => self.change(tx).await,
             Kind::LoginCode => self.code(tx).await,
             Kind::EmailChanged | Kind::PasswordChanged | Kind::NewDevice | Kind::SessionsEnded => {
@@ -109,7 +110,8 @@ impl Draft<'_> {
         let Some(contact) = self.contact(tx).await? else {
             return Ok(None);
         };
-        if self.kind == Kind::SetPassword && contact.has_password {
+        let is_for_who_has_none = matches!(self.kind, Kind::SetPassword | Kind::PasswordRemoved);
+        if is_for_who_has_none && contact.has_password {
             return Ok(None);
         }
         let carried = Carried {

@@ -183,6 +183,9 @@ pub(super) enum Request {
     Reset,
     Code,
     Change,
+    /// A registration that is to be confirmed. Apart from the rest, so that nobody keeps its mail from being sent by asking for
+    /// others, of which none is sent as long as nothing waits for the address.
+    Registration,
 }
 
 /// What notices are counted as, apart from all that anybody asks for.

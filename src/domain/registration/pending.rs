@@ -113,7 +113,8 @@ impl Wanted<'_> {
         };
         let mail = Mail::to_address(services, Kind::VerifyEmail, email.as_str());
         let mail = mail.of_registration(id);
-        let allowance = Allowance::of(services, Request::Verification, email.key());
+        let allowance = Allowance::of(services, Request::Registration, email.key());
+        let asked_for = Allowance::of(services, Request::Verification, email.key());
         let event = Event::new(services, "registration.requested").from(self.origin);
         idempotency::write(services, once, async move |tx| {
             // First of all: of two for one address at one moment, the second waits here and then sees the first.
@@ -147,6 +148,8 @@ impl Wanted<'_> {
                 registrations::insert(tx, &new).await?;
             }
             if is_mailed {
+                // Whoever then asks for it once more has had it a moment ago.
+                let _ = asked_for.take(tx, now).await?;
                 mail.enqueue(tx).await?;
             }
             event.record(tx).await?;
