@@ -113,7 +113,7 @@ impl Mailer {
         })
     }
 
-    /// Composes and sends `letter`, within five minutes. May be called again with the same letter: it then carries the same
+    /// Composes and sends `letter`. May be called again with the same letter: it then carries the same
     /// Message-ID, and replaces the file of before.
     pub async fn send(&self, letter: &Letter) -> Result<Sent, SendError> {
         let is_for_a_file = matches!(self.transport, Transport::Folder(_));

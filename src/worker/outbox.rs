@@ -16,6 +16,10 @@ const SENDERS: usize = 4;
 /// How often to look, besides when told to: mails fall due, and other instances may have died over one.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How long the mail that finds out whether the server is back is waited for, before another one tries beside it: it may be the
+/// one that the server has trouble with.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Pause while the server cannot be reached; each is twice the one before,
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// up to this.
@@ -33,6 +37,7 @@ pub async fn run(services: Arc<Services>) {
         while !services.outbox.is_closed() && line.has_room(sending.len(), services.now()) {
             match outbox::claim(&services).await {
                 Ok(Some(claim)) => {
+                    line.begin(services.now());
                     let services = services.clone();
                     sending.spawn(async move { outbox::deliver(&services, claim).await });
                 }
@@ -64,14 +69,23 @@ struct Line {
     failures: u32,
     /// When to try next.
     closed_until: Option<Timestamp>,
+    /// When the last mail was begun.
+    begun: Option<Timestamp>,
 }
 
 impl Line {
     fn has_room(&self, under_way: usize, now: Timestamp) -> bool {
         match self.closed_until {
             None => under_way < SENDERS,
-            Some(until) => under_way == 0 && until <= now,
+            Some(until) => {
+                let is_waited_for = self.begun.is_some_and(|begun| now.since(begun) < PATIENCE);
+                until <= now && (under_way == 0 || under_way < SENDERS && !is_waited_for)
+            }
         }
+    }
+
+    fn begin(&mut self, now: Timestamp) {
+        self.begun = Some(now);
     }
 
     fn note(&mut self, outcome: Outcome) {
@@ -90,7 +104,8 @@ impl Line {
                     "NO MAIL CAN BE SENT; what waits is kept"
                 );
             }
-            Outcome::Settled | Outcome::Failed => {
+            Outcome::Untried => (),
+            Outcome::Reached => {
                 if self.failures > 0 {
                     tracing::info!("mail can be sent again");
                 }
@@ -116,6 +131,7 @@ mod tests {
     fn a_server_that_is_away_is_asked_by_one_mail_at_a_time_and_less_and_less_often() {
         let mut line = Line::default();
         assert!(line.has_room(3, at(0)) && !line.has_room(4, at(0)));
+        line.begin(at(0));
         line.note(away(at(0)));
         // The others that were under way.
         line.note(away(at(1)));
@@ -129,7 +145,32 @@ mod tests {
         let until = line.closed_until.expect("closed");
         line.note(away(until));
         assert_eq!(line.closed_until, Some(until.plus(LONGEST_PAUSE)));
-        line.note(Outcome::Settled);
-        assert!(line.has_room(3, at(1000)));
+        // A mail that the server was not asked about tells nothing of it.
+        line.note(Outcome::Untried);
+        assert!(line.closed_until.is_some());
+        line.note(Outcome::Reached);
+        assert!(line.has_room(3, at(10_000)));
+    }
+
+    /// The one that finds out whether the server is back may be one that it keeps waiting.
+    #[test]
+    fn one_mail_does_not_hold_up_the_others_for_long() {
+        let mut line = Line::default();
+        line.note(away(at(0)));
+        assert!(line.has_room(0, at(5)));
+        line.begin(at(5));
+        assert!(!line.has_room(1, at(64)) && line.has_room(1, at(65)));
+        line.begin(at(65));
+        assert!(!line.has_room(2, at(124)) && line.has_room(2, at(125)));
+        assert!(!line.has_room(4, at(1000)));
+    }
+
+    /// A pause begins with the failure, however long it takes until it is known here.
+    #[test]
+    fn a_pause_counts_from_the_failure() {
+        let mut line = Line::default();
+        line.note(away(at(0)));
+        line.note(away(at(60)));
+        assert!(!line.has_room(0, at(69)) && line.has_room(0, at(70)));
     }
 }

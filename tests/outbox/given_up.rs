@@ -10,7 +10,7 @@ use crate::support::TestApp;
 use crate::{later, mail_check, put_off, request_reset, spawn, stored, until};
 
 const NOT_NOW: Do = Do::Reply("451 4.3.0 Not now");
-const UNKNOWN: Do = Do::Reply("550 5.1.1 <ada@example.com>: no such user");
+pub const UNKNOWN: Do = Do::Reply("550 5.1.1 <ada@example.com>: no such user");
 const SPAM: Do = Do::Reply("554 5.7.1 Looks like spam");
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -34,7 +34,7 @@ async fn given_up(app: &TestApp) {
 }
 
 /// Whether a server has refused the user's address.
-async fn is_marked(app: &TestApp) -> bool {
+pub async fn is_marked(app: &TestApp) -> bool {
     let sql = "SELECT email_refused_at FROM users WHERE username = ?1";
     let marks: Vec<Option<i64>> = column(app, sql, &["ada"]).await;
     marks[0].is_some()

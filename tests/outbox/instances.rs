@@ -106,6 +106,34 @@ async fn what_waits_when_the_program_is_killed_is_sent_by_the_next() {
     assert_each_once(&all_sent(&folder, &server).await, MAILS);
 }
 
+/// Servers like to repeat it in what they say.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_tells_what_a_server_said_without_the_address() {
+    let (folder, server) = (
+        tempfile::tempdir().expect("a folder"),
+        SmtpServer::start().await,
+    );
+    let service = start(&folder, &server);
+    for (number, answer, told) in [
+        (
+            0,
+            "451 4.2.0 <ada-0@example.com>: later",
+            "451 4.2.0 <…>: later",
+        ),
+        (
+            1,
+            "550 5.1.1 <ada-1@example.com>: unknown",
+            "550 5.1.1 <…>: unknown",
+        ),
+    ] {
+        server.next(1, At::Recipient, Do::Reply(answer));
+        register(&service, number..number + 1).await;
+        until("it is not told", async || service.has_logged(told)).await;
+    }
+    let log = service.stop();
+    assert!(!log.contains("ada-"), "{log}");
+}
+
 /// Two mails have not been handed over when the program is killed: they arrive once. Two have, but nobody knows: they arrive
 /// twice, and are the same. All four are left alone until the leases of the dead have ended.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

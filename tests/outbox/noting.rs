@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use vestibule::domain::outbox::{self, Outcome};
 
+use crate::given_up::{UNKNOWN, is_marked};
 use crate::smtp::{At, Do, Gate};
 use crate::support::TestApp;
-use crate::{all_sent, assert_each_once, database, later, spawn, stored, until};
+use crate::{all_sent, assert_each_once, database, later, request_reset, spawn, stored, until};
 
 /// From now on no mail can be deleted from the outbox.
 fn keep_mails(app: &TestApp) {
@@ -51,6 +52,29 @@ async fn it_is_not_sent_again_by_who_has_sent_it() {
     assert_eq!(server.mails().len(), 1);
     let_mails_go(&app);
     assert_each_once(&all_sent(&app, &server).await, 1);
+}
+
+/// Whom the mail has reached is not forgotten while it cannot be noted.
+#[tokio::test]
+async fn an_address_that_is_reached_after_all_loses_its_mark_also_later() {
+    let (app, server) = spawn().await;
+    server.next(1, At::Recipient, UNKNOWN);
+    app.register("ada").await;
+    until("no mark", async || is_marked(&app).await).await;
+    let gate = Gate::new();
+    server.next(1, At::Message, Do::Wait(gate.clone()));
+    request_reset(&app, "ada@example.com").await;
+    gate.reached_by(1).await;
+    keep_mails(&app);
+    gate.open();
+    server.wait_for(1).await;
+    later(&app, Duration::from_secs(31));
+    let is_taken = async || stored(&app).await.iter().any(|mail| mail.tries == 2);
+    until("it is not taken again", is_taken).await;
+    assert!(is_marked(&app).await);
+    let_mails_go(&app);
+    until("the mark stays", async || !is_marked(&app).await).await;
+    assert_eq!(server.mails().len(), 1);
 }
 
 /// Whoever is so slow that his lease ends leaves the mail to the next, and the last of them finds that it has gone.
@@ -99,7 +123,7 @@ async fn who_has_lost_it_neither_puts_it_off_nor_gives_it_up() {
         let taken = stored(&app).await;
         gate.open();
         let outcome = delivering.await.expect("ends").expect("is noted");
-        assert_eq!(outcome, Outcome::Failed);
+        assert_eq!(outcome, Outcome::Reached);
         assert_eq!(stored(&app).await, taken, "{failure}");
         outbox::deliver(&services, next.expect("is due"))
             .await

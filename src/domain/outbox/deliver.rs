@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::Facts;
-use super::letter::Draft;
+use super::letter::{Addressed, Draft};
 use crate::clock::Timestamp;
 use crate::domain::audit::Event;
 use crate::domain::{Error, Result, Services};
 use crate::ids::MailId;
-use crate::mail::{Kind, Letter, SendError, Sent};
+use crate::mail::{Kind, SendError, Sent};
 use crate::store::mails::{self, Mail};
-use crate::store::users::{self, Contact};
+use crate::store::users;
 
 /// How long a mail is taken for.
 const LEASE: Duration = Duration::from_secs(30);
@@ -48,15 +48,15 @@ impl Claim {
     }
 }
 
-/// What became of a try.
+/// What a try tells of the mail server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was sent, or there was nobody to send it to.
-    Settled,
-    /// The server did not take it: again later, or never.
-    Failed,
-    /// No server could be reached, at that time; no mail is to blame.
+    /// It was there: it took the mail, or did not want this one.
+    Reached,
+    /// It could not be reached, at that time; no mail is to blame.
     Unreachable(String, Timestamp),
+    /// It was not asked.
+    Untried,
 }
 
 /// Takes a mail that is due; `None` when there is none.
@@ -82,104 +82,132 @@ pub async fn claim(services: &Services) -> Result<Option<Claim>> {
 
 /// Sends a mail and notes what became of it.
 pub async fn deliver(services: &Arc<Services>, claim: Claim) -> Result<Outcome> {
-    let claim = Arc::new(claim);
     if services.outbox.is_done(claim.mail.id) {
         // It is not on record yet: the database was in the way. That is no reason to send it again.
         try_to_note_done(services, claim.mail.id).await?;
-        return Ok(Outcome::Settled);
+        return Ok(Outcome::Untried);
     }
     if claim.mail.attempts > TRIES {
         // Every try before ended without a word: whatever it is that this mail does to us, it is not to go on for ever.
         give_up(services, &claim, "it was begun too often without an end").await?;
-        return Ok(Outcome::Failed);
+        return Ok(Outcome::Untried);
     }
-    let Some(prepared) = prepare(services, &claim).await? else {
-        return Ok(Outcome::Settled);
-    };
-    let (letter, contact) = prepared.unzip();
-    let contact = contact.flatten();
-    let kind = claim.mail.kind.as_str();
-    let sending = async {
-        match &letter {
-            Some(letter) => {
-                let sent = services.mailer.send(letter).await;
-                sent.map(Some).map_err(|error| error.without(&letter.to))
-            }
-            // How long a mail waits can be seen from outside: one to nobody, too, waits until the server takes mail.
-            None => services.mailer.ask(claim.mail.id.0).await.map(|()| None),
+    let (sent, addressed) = match prepare(services, &claim).await? {
+        Prepared::Addressed(addressed) => {
+            let letter = &addressed.letter;
+            let sent = in_time(services, &claim, services.mailer.send(letter)).await;
+            let sent = sent.map_err(|error| error.without(&letter.to));
+            (sent.map(Some), Some(addressed))
         }
-    };
-    let sent = tokio::select! {
-        sent = sending => sent,
-        () = keep(services, &claim) => Err(SendError::Temporary("it took too long".to_owned())),
+        // How long a mail waits can be seen from outside: one to nobody, too, waits until the server takes mail.
+        Prepared::Nobody => {
+            let asking = services.mailer.ask(claim.mail.id.0);
+            let asked = in_time(services, &claim, asking).await;
+            (asked.map(|()| None), None)
+        }
+        Prepared::Gone => return Ok(Outcome::Untried),
     };
     match sent {
         Ok(sent) => {
             // What was written to a file is in the log already.
             if sent == Some(Sent::Smtp) {
+                let kind = claim.mail.kind.as_str();
                 tracing::info!(mail.id = %claim.mail.id, mail.kind = kind, "mail sent");
             }
-            services.outbox.set_done(claim.mail.id, contact);
+            let reached = addressed.and_then(|addressed| addressed.reader);
+            services.outbox.set_done(claim.mail.id, reached);
             note_done(services, claim.mail.id).await?;
-            Ok(Outcome::Settled)
+            Ok(Outcome::Reached)
         }
-        Err(SendError::Unreachable(message)) => {
+        Err(error) => note_failure(services, &claim, addressed.as_deref(), error).await,
+    }
+}
+
+/// Does something about a mail for as long as its lease can be prolonged.
+async fn in_time<T>(
+    services: &Services,
+    claim: &Claim,
+    doing: impl Future<Output = std::result::Result<T, SendError>>,
+) -> std::result::Result<T, SendError> {
+    tokio::select! {
+        done = doing => done,
+        () = keep(services, claim) => Err(SendError::Temporary("it took too long".to_owned())),
+    }
+}
+
+/// Puts the mail off, or gives it up.
+async fn note_failure(
+    services: &Services,
+    claim: &Claim,
+    addressed: Option<&Addressed>,
+    error: SendError,
+) -> Result<Outcome> {
+    match error {
+        SendError::Unreachable(message) => {
             let now = services.now();
-            let is_stale = now.since(claim.mail.created_at) >= STALE_AFTER;
-            if is_stale {
-                give_up(services, &claim, &message).await?;
+            if now.since(claim.mail.created_at) >= STALE_AFTER {
+                give_up(services, claim, &message).await?;
             } else {
-                put_off(services, &claim, Duration::ZERO, false).await?;
+                put_off(services, claim, Duration::ZERO, false).await?;
             }
             Ok(Outcome::Unreachable(message, now))
         }
-        Err(SendError::Temporary(message)) => {
-            if claim.mail.attempts >= TRIES {
-                give_up(services, &claim, &message).await?;
-            } else {
-                let pause = pause_after(claim.mail.attempts);
-                tracing::warn!(
-                    mail.id = %claim.mail.id, mail.kind = kind, tries = claim.mail.attempts,
-                    again_in.seconds = pause.as_secs(), error = message, "mail not sent yet"
-                );
-                put_off(services, &claim, pause, true).await?;
-            }
-            Ok(Outcome::Failed)
+        SendError::Temporary(message) if claim.mail.attempts >= TRIES => {
+            give_up(services, claim, &message).await?;
+            Ok(Outcome::Reached)
         }
-        Err(SendError::Refused {
+        SendError::Temporary(message) => {
+            let pause = pause_after(claim.mail.attempts);
+            tracing::warn!(
+                mail.id = %claim.mail.id, mail.kind = claim.mail.kind, tries = claim.mail.attempts,
+                again_in.seconds = pause.as_secs(), error = message, "mail not sent yet"
+            );
+            put_off(services, claim, pause, true).await?;
+            Ok(Outcome::Reached)
+        }
+        SendError::Refused {
             message,
             is_address,
-        }) => {
-            give_up(services, &claim, &message).await?;
-            if let (Some(letter), Some(contact), true) = (letter, contact, is_address) {
-                mark_refused(services, &letter, contact).await?;
+        } => {
+            give_up(services, claim, &message).await?;
+            if let (Some(addressed), true) = (addressed, is_address) {
+                mark_refused(services, addressed).await?;
             }
-            Ok(Outcome::Failed)
+            Ok(Outcome::Reached)
         }
-        Err(SendError::Defect(message)) => {
-            give_up(services, &claim, &message).await?;
-            Ok(Outcome::Failed)
+        SendError::Defect(message) => {
+            give_up(services, claim, &message).await?;
+            Ok(Outcome::Untried)
         }
     }
 }
 
-/// A letter and whoever is written to; `None` when that is nobody.
-type Prepared = Option<(Letter, Option<Contact>)>;
+/// What is to be done about a mail.
+enum Prepared {
+    Addressed(Box<Addressed>),
+    /// There is nobody to tell, or nothing any more.
+    Nobody,
+    /// It is no more ours to send: the claim came late, and it was noted meanwhile that it had been sent; or it is not wanted any
+    /// more.
+    Gone,
+}
 
-/// Makes the letter, and stores what it carries. `None` when the mail is no more ours to send: the claim came late, and it was
-/// noted meanwhile that it had been sent.
-async fn prepare(services: &Arc<Services>, claim: &Claim) -> Result<Option<Prepared>> {
+/// Makes the letter, and stores what it carries.
+async fn prepare(services: &Arc<Services>, claim: &Claim) -> Result<Prepared> {
     let mail = &claim.mail;
     let (Some(kind), Ok(facts)) = (
         Kind::parse(&mail.kind),
         serde_json::from_str::<Facts>(&mail.facts),
     ) else {
         tracing::error!(mail.id = %mail.id, mail.kind = mail.kind, "a mail that cannot be read is dropped");
-        return Ok(Some(None));
+        return Ok(Prepared::Nobody);
     };
     let (services, mail, lease_end) = (services.clone(), mail.clone(), claim.lease_end());
     let db = services.db.clone();
     db.write(async move |tx| {
+        if !mails::is_held(tx, mail.id, lease_end).await? {
+            return Ok(Prepared::Gone);
+        }
         let draft = Draft {
             services: &services,
             mail: &mail,
@@ -187,10 +215,8 @@ async fn prepare(services: &Arc<Services>, claim: &Claim) -> Result<Option<Prepa
             facts: facts.clone(),
             now: services.now(),
         };
-        if !mails::is_held(tx, mail.id, lease_end).await? {
-            return Ok(None);
-        }
-        draft.letter(tx).await.map(Some)
+        let addressed = draft.addressed(tx).await?;
+        Ok(addressed.map_or(Prepared::Nobody, |it| Prepared::Addressed(Box::new(it))))
     })
     .await
 }
@@ -273,19 +299,20 @@ async fn give_up(services: &Services, claim: &Claim, message: &str) -> Result<()
         .await
 }
 
-/// Marks an address that a server has refused for good.
-async fn mark_refused(services: &Services, letter: &Letter, contact: Contact) -> Result<()> {
-    if letter.to != contact.email {
+/// Marks an address that a server has refused for good, if it is still its reader's.
+async fn mark_refused(services: &Services, addressed: &Addressed) -> Result<()> {
+    let Some(reader) = addressed.reader.clone() else {
+        return Ok(());
+    };
+    if addressed.letter.to != reader.email {
         return Ok(());
     }
-    let event = Event::new(services, "email.refused")
-        .on(contact.id)
-        .failed();
+    let event = Event::new(services, "email.refused").on(reader.id).failed();
     let now = services.now();
     services
         .db
         .write(async move |tx| {
-            if users::mark_refused(tx, contact.id, &contact.email_key, now).await? {
+            if users::mark_refused(tx, reader.id, &reader.email_key, now).await? {
                 event.record(tx).await?;
             }
             Ok(())

@@ -24,6 +24,12 @@ pub(super) struct Draft<'a> {
     pub now: Timestamp,
 }
 
+/// A letter, and whoever reads it: `None` as long as nobody has an account at its address.
+pub(super) struct Addressed {
+    pub letter: Letter,
+    pub reader: Option<Contact>,
+}
+
 /// A token to put into a letter.
 struct Carried {
     page: Page,
@@ -32,8 +38,8 @@ struct Carried {
 }
 
 impl Draft<'_> {
-    /// The letter, and whoever is written to; `None` when there is nobody to tell, or nothing any more.
-    pub async fn letter(&self, tx: &mut Tx<'_>) -> Result<Option<(Letter, Option<Contact>)>> {
+    /// `None` when there is nobody to tell, or nothing any more.
+    pub async fn addressed(&self, tx: &mut Tx<'_>) -> Result<Option<Addressed>> {
         match self.kind {
             Kind::VerifyEmail => self.verification(tx).await,
             Kind::PasswordReset
@@ -49,7 +55,7 @@ impl Draft<'_> {
         }
     }
 
-    async fn verification(&self, tx: &mut Tx<'_>) -> Result<Option<(Letter, Option<Contact>)>> {
+    async fn verification(&self, tx: &mut Tx<'_>) -> Result<Option<Addressed>> {
         if let Some(registration) = self.registration(tx).await? {
             return match users::contact_by_email(tx, &registration.email_key).await? {
                 Some(owner) => Ok(self.account_exists(owner)),
@@ -82,11 +88,7 @@ impl Draft<'_> {
         Ok(registrations::find_by_email(tx, &self.recipient_key(), self.now).await?)
     }
 
-    async fn confirmation(
-        &self,
-        tx: &mut Tx<'_>,
-        registration: Registration,
-    ) -> Result<(Letter, Option<Contact>)> {
+    async fn confirmation(&self, tx: &mut Tx<'_>, registration: Registration) -> Result<Addressed> {
         let carried = Carried {
             page: Page::VerifyEmail,
             lifetime: purpose::VERIFY_EMAIL_LIFETIME,
@@ -100,13 +102,13 @@ impl Draft<'_> {
             username: Some(registration.username),
             ..self.carry(tx, carried).await?
         };
-        Ok((
-            self.sealed(registration.email, registration.locale, values),
-            None,
-        ))
+        Ok(Addressed {
+            letter: self.sealed(registration.email, registration.locale, values),
+            reader: None,
+        })
     }
 
-    async fn password(&self, tx: &mut Tx<'_>) -> Result<Option<(Letter, Option<Contact>)>> {
+    async fn password(&self, tx: &mut Tx<'_>) -> Result<Option<Addressed>> {
         let Some(contact) = self.contact(tx).await? else {
             return Ok(None);
         };
@@ -125,7 +127,7 @@ impl Draft<'_> {
         self.to_contact(tx, contact, carried).await.map(Some)
     }
 
-    async fn change(&self, tx: &mut Tx<'_>) -> Result<Option<(Letter, Option<Contact>)>> {
+    async fn change(&self, tx: &mut Tx<'_>) -> Result<Option<Addressed>> {
         let Some(contact) = self.contact(tx).await? else {
             return Ok(None);
         };
@@ -157,10 +159,13 @@ impl Draft<'_> {
         };
         let to = new.as_str().to_owned();
         // What a server says of the new address says nothing of the one that the user has.
-        Ok(Some((self.sealed(to, contact.locale, values), None)))
+        Ok(Some(Addressed {
+            letter: self.sealed(to, contact.locale, values),
+            reader: None,
+        }))
     }
 
-    async fn code(&self, tx: &mut Tx<'_>) -> Result<Option<(Letter, Option<Contact>)>> {
+    async fn code(&self, tx: &mut Tx<'_>) -> Result<Option<Addressed>> {
         let contact = self.contact(tx).await?;
         let code = email_login::store_code(
             self.services,
@@ -181,11 +186,14 @@ impl Draft<'_> {
             ..Values::default()
         };
         let letter = self.sealed(contact.email.clone(), contact.locale.clone(), values);
-        Ok(Some((letter, Some(contact))))
+        Ok(Some(Addressed {
+            letter,
+            reader: Some(contact),
+        }))
     }
 
     /// To the address of the time at which it happened: whoever did it may have changed that, too.
-    async fn notice(&self, tx: &mut Tx<'_>) -> Result<Option<(Letter, Option<Contact>)>> {
+    async fn notice(&self, tx: &mut Tx<'_>) -> Result<Option<Addressed>> {
         let Some(contact) = self.contact(tx).await? else {
             return Ok(None);
         };
@@ -215,14 +223,14 @@ impl Draft<'_> {
             ..values
         };
         let recipient = self.mail.recipient.clone();
-        Ok(Some((
-            self.sealed(recipient, contact.locale.clone(), values),
-            Some(contact),
-        )))
+        Ok(Some(Addressed {
+            letter: self.sealed(recipient, contact.locale.clone(), values),
+            reader: Some(contact),
+        }))
     }
 
     /// To the owner of an address that somebody else, or he himself, wanted to use.
-    fn account_exists(&self, owner: Contact) -> Option<(Letter, Option<Contact>)> {
+    fn account_exists(&self, owner: Contact) -> Option<Addressed> {
         if !owner.is_active {
             return None;
         }
@@ -234,7 +242,10 @@ impl Draft<'_> {
             kind: Kind::AccountExists,
             ..self.sealed(owner.email.clone(), owner.locale.clone(), values)
         };
-        Some((letter, Some(owner)))
+        Some(Addressed {
+            letter,
+            reader: Some(owner),
+        })
     }
 
     /// The active user whom the mail is for: the one it names, else the one who has the address.
@@ -251,14 +262,17 @@ impl Draft<'_> {
         tx: &mut Tx<'_>,
         contact: Contact,
         carried: Carried,
-    ) -> Result<(Letter, Option<Contact>)> {
+    ) -> Result<Addressed> {
         let values = Values {
             username: greeted(&contact),
             ..self.carry(tx, carried).await?
         };
         // As the user spells it, not as it was typed: what folds into one may be two for a mail server.
         let letter = self.sealed(contact.email.clone(), contact.locale.clone(), values);
-        Ok((letter, Some(contact)))
+        Ok(Addressed {
+            letter,
+            reader: Some(contact),
+        })
     }
 
     /// Stores the token of this mail and links to it. Its life begins now.

@@ -1,7 +1,6 @@
 //! Opens connections to the mail server: TCP, TLS as the settings say, and logging in.
 
 use std::error::Error;
-use std::fmt::Display;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -17,6 +16,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::COMMAND;
+use super::outcome::reason;
 use crate::config::{Smtp, SmtpTls};
 use crate::mail::MailError;
 
@@ -124,13 +124,13 @@ impl Dialler {
     }
 }
 
-async fn in_time<T, E: Display>(
+async fn in_time<T, E: Into<Box<dyn Error + Send + Sync>>>(
     what: &str,
     doing: impl Future<Output = Result<T, E>>,
 ) -> Result<T, String> {
     match timeout(COMMAND, doing).await {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(super::outcome::one_line(&format!("{what}: {error}"))),
+        Ok(Err(error)) => Err(format!("{what}: {}", reason(error.into().as_ref()))),
         Err(_) => Err(format!("{what}: no answer within {} s", COMMAND.as_secs())),
     }
 }
@@ -172,4 +172,33 @@ fn tls(settings: &Smtp) -> Result<TlsParameters, MailError> {
     };
     let built = builder.build();
     built.map_err(|error| MailError::Tls(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{MailTransport, Settings, Source};
+
+    #[test]
+    fn who_mixes_up_the_two_ways_of_tls_is_told() {
+        for (url, hint) in [
+            ("smtp://mail.example.com:465", "smtps://"),
+            ("smtps://mail.example.com:587", "smtp://"),
+            ("smtps://mail.example.com:25", "smtp://"),
+            ("smtp://mail.example.com", ""),
+            ("smtps://mail.example.com", ""),
+            ("smtp://mail.example.com:2525", ""),
+        ] {
+            let settings = Settings::read(&mut Source::of(&[("SMTP_URL", url)])).expect("valid");
+            let MailTransport::Smtp(smtp) = &settings.mail.transport else {
+                panic!("a server");
+            };
+            let dialler = Dialler::new(smtp, None).expect("can be used");
+            let told = dialler.hint();
+            assert!(
+                told.ends_with(&format!("{hint})")) || hint.is_empty() && told.is_empty(),
+                "{url}: {told}"
+            );
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What a failed step of a mail transaction means: for this mail, for its address, or for all mails.
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::response::Response;
@@ -37,11 +37,7 @@ pub struct Failure {
 pub fn of(step: Step, sent: Result<Result<Response, Error>, Elapsed>) -> Result<(), Failure> {
     let (code, message) = match sent {
         Ok(Ok(_)) => return Ok(()),
-        Ok(Err(error)) => {
-            let code = error.status().map(u16::from);
-            let said = error.source().map(ToString::to_string);
-            (code, said.unwrap_or_else(|| error.to_string()))
-        }
+        Ok(Err(error)) => (error.status().map(u16::from), cause(&error)),
         Err(_) => (None, "no answer in time".to_owned()),
     };
     let message = one_line(&message);
@@ -73,15 +69,20 @@ impl Failure {
     }
 
     pub fn into_error(self) -> SendError {
-        let Some(code) = self.code else {
-            return SendError::Temporary(self.message);
+        let message = match self.code {
+            Some(code) => format!("{code} {}", self.message),
+            None => self.message.clone(),
         };
-        let message = format!("{code} {}", self.message);
+        // The sender is the same for every mail.
+        if self.step == Step::Sender {
+            return SendError::Unreachable(message);
+        }
+        let Some(code) = self.code else {
+            return SendError::Temporary(message);
+        };
         match code {
             // Authentication is asked for, or refused (RFC 4954 §6).
             530 | 534 | 535 | 538 => SendError::Unreachable(message),
-            // The sender is the same for every mail.
-            _ if self.step == Step::Sender => SendError::Unreachable(message),
             400..=499 => SendError::Temporary(message),
             _ => SendError::Refused {
                 is_address: self.is_about_address(code),
@@ -110,8 +111,29 @@ fn enhanced(message: &str) -> Option<(u16, u16, u16)> {
     Some((number()?, number()?, number()?))
 }
 
+/// What is at the bottom of an error: the layers above it tell where it came through.
+fn cause(error: &(dyn StdError + 'static)) -> String {
+    match error.source() {
+        Some(source) => cause(source),
+        None => error.to_string(),
+    }
+}
+
+/// Why there is no connection on which mails can be handed over, fit for a line of the log: what the server said, or else what
+/// happened.
+pub fn reason(error: &(dyn StdError + 'static)) -> String {
+    let of_server = error.downcast_ref::<Error>();
+    if of_server.is_some_and(Error::is_response) {
+        return "it gave no whole answer in SMTP".to_owned();
+    }
+    match of_server.and_then(Error::status) {
+        Some(code) => one_line(&format!("{code} {}", cause(error))),
+        None => one_line(&cause(error)),
+    }
+}
+
 /// What a server said, fit for a line of the log.
-pub fn one_line(text: &str) -> String {
+fn one_line(text: &str) -> String {
     let words: Vec<&str> = text
         .split(|c: char| c.is_whitespace() || c.is_control())
         .collect();
@@ -173,18 +195,19 @@ mod tests {
     #[test]
     fn what_would_be_the_same_for_every_mail_is_not_this_ones_fault() {
         for (step, code) in [
-            (Step::Sender, 530),
-            (Step::Sender, 550),
-            (Step::Sender, 553),
-            (Step::Sender, 421),
-            (Step::Sender, 452),
-            (Step::Recipient, 530),
-            (Step::Data, 535),
+            (Step::Sender, Some(530)),
+            (Step::Sender, Some(550)),
+            (Step::Sender, Some(553)),
+            (Step::Sender, Some(421)),
+            (Step::Sender, Some(452)),
+            (Step::Sender, None),
+            (Step::Recipient, Some(530)),
+            (Step::Data, Some(535)),
         ] {
-            let found = error(step, Some(code), "5.7.0 no");
+            let found = error(step, code, "5.7.0 no");
             assert!(
                 matches!(found, SendError::Unreachable(_)),
-                "{code}: {found:?}"
+                "{code:?}: {found:?}"
             );
         }
         for (step, code) in [
@@ -192,7 +215,6 @@ mod tests {
             (Step::Recipient, Some(421)),
             (Step::Message, Some(452)),
             (Step::Message, None),
-            (Step::Sender, None),
         ] {
             let found = error(step, code, "later");
             assert!(
