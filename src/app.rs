@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::api::{BindError, Front, Limiters, MetricsListener, Serving, TlsError};
+use crate::api::{BindError, Front, Limiters, MetricsListener, Serving, TlsError, check_tls};
 use crate::clock::SharedClock;
 use crate::config::{Backups, Settings, Tokens};
 use crate::domain::links::Links;
@@ -134,12 +134,8 @@ impl App {
 
     /// Binds the addresses.
     pub async fn bind(self) -> Result<Bound, StartError> {
-        if let Some(Backups { folder, .. }) = &self.settings.backups {
-            worker::backup::check_folder(folder).map_err(|source| StartError::Backups {
-                folder: folder.clone(),
-                source,
-            })?;
-        }
+        check_backups(&self.settings)?;
+        self.services.mailer.check()?;
         let server = &self.settings.server;
         let address = SocketAddr::new(server.host, server.port);
         let serving = Serving::bind(server).await.map_err(|error| match error {
@@ -174,6 +170,30 @@ impl App {
             front: Arc::new(front),
         })
     }
+}
+
+/// What keeps the service from starting with these settings, as far as it can be found out without its database and without
+/// changing anything.
+pub fn problems(settings: &Settings) -> Vec<StartError> {
+    let key = SecretKey::check(&settings.secrets, &settings.database.url);
+    let tls = settings.server.tls.as_ref().map_or(Ok(()), check_tls);
+    let checked = [
+        key.map_err(StartError::from),
+        tls.map_err(StartError::Tls),
+        check_backups(settings),
+        mail(settings).and_then(|(_, mailer)| Ok(mailer.check()?)),
+    ];
+    checked.into_iter().filter_map(Result::err).collect()
+}
+
+fn check_backups(settings: &Settings) -> Result<(), StartError> {
+    let Some(Backups { folder, .. }) = &settings.backups else {
+        return Ok(());
+    };
+    worker::backup::check_folder(folder).map_err(|source| StartError::Backups {
+        folder: folder.clone(),
+        source,
+    })
 }
 
 /// Builds what mails are made and sent with.

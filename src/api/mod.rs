@@ -36,7 +36,7 @@ mod users;
 pub use front::Front;
 pub use limits::Limiters;
 pub use metrics::MetricsListener;
-pub use serve::{BindError, Listener, Serving, TlsError};
+pub use serve::{BindError, Listener, Serving, TlsError, check_tls};
 pub use spec::{document, document_3_1};
 
 use poem_openapi::OpenApi;

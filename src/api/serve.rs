@@ -285,6 +285,11 @@ impl Connection {
     }
 }
 
+/// Fails when nothing can be served with this certificate and key.
+pub fn check_tls(tls: &config::Tls) -> Result<(), TlsError> {
+    acceptor(tls).map(drop)
+}
+
 fn acceptor(tls: &config::Tls) -> Result<TlsAcceptor, TlsError> {
     let problem = |setting, path: &Path, problem: &dyn std::fmt::Display| TlsError {
         setting,

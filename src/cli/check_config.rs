@@ -1,8 +1,11 @@
 //! `vestibule check-config`: prints the settings in force, secrets masked, and every problem found.
 
+use std::fmt::Display;
+
 use clap::{ArgMatches, Command};
 
 use super::{Exit, Outcome, WRONG_USE, source};
+use crate::app;
 use crate::config::Settings;
 
 pub fn command() -> Command {
@@ -29,13 +32,19 @@ pub fn run(matches: &ArgMatches) -> Outcome {
             for warning in settings.warnings() {
                 eprintln!("warning: {warning}");
             }
-            Ok(())
+            told(&app::problems(&settings))
         }
-        Err(problems) => {
-            for problem in problems {
-                eprintln!("problem: {problem}");
-            }
-            Err(Exit(WRONG_USE))
-        }
+        Err(problems) => told(&problems),
+    }
+}
+
+fn told(problems: &[impl Display]) -> Outcome {
+    for problem in problems {
+        eprintln!("problem: {problem}");
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Exit(WRONG_USE))
     }
 }

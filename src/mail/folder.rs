@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::{Letter, SendError, Sent};
+use super::{Letter, MailError, SendError, Sent};
 
 /// Bytes of what is written to find out whether there is room: as many as a mail may have.
 const PROBE: usize = 16 * 1024;
@@ -29,6 +29,19 @@ impl Folder {
             .await?;
         tracing::info!(mail.kind = kind, mail.file = %path.display(), "mail written, not sent");
         Ok(Sent::File(path))
+    }
+
+    /// Fails when no file can be written. A folder that is missing is not made: the one above, where it will be, is looked at.
+    pub fn check(&self) -> Result<(), MailError> {
+        let here = Path::new(".");
+        let above = self.0.ancestors().find(|path| path.exists());
+        let above = above.unwrap_or(here);
+        let name = format!(".vestibule-{}.probe", std::process::id());
+        let probed = write(above, &name, &[]).and_then(fs::remove_file);
+        probed.map_err(|source| MailError::Folder {
+            path: self.0.clone(),
+            source,
+        })
     }
 
     /// Finds out whether the mail of this id could be written: writes a file, and deletes it.

@@ -7,6 +7,7 @@ mod kind;
 mod letter;
 mod smtp;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,6 +34,11 @@ pub enum MailError {
     Authority { path: PathBuf, problem: String },
     #[error("SMTP_URL: {0}")]
     Tls(String),
+    #[error(
+        "MAIL_OUTBOX_DIR: found {}: {source}; allowed: a folder that can be written, or a mail server in SMTP_URL",
+        path.display()
+    )]
+    Folder { path: PathBuf, source: io::Error },
 }
 
 /// Where a mail has gone.
@@ -111,6 +117,15 @@ impl Mailer {
                 MailTransport::Folder(folder) => Transport::Folder(Folder::new(folder)),
             },
         })
+    }
+
+    /// Fails when mails are to be written to a folder where none can be. Whether a mail server can be reached now says nothing of
+    /// later: it is not asked.
+    pub fn check(&self) -> Result<(), MailError> {
+        match &self.transport {
+            Transport::Smtp(_) => Ok(()),
+            Transport::Folder(folder) => folder.check(),
+        }
     }
 
     /// Composes and sends `letter`. May be called again with the same letter: it then carries the same

@@ -73,6 +73,14 @@ impl SecretKey {
         }
     }
 
+    /// Fails when the key that there is cannot be used. Makes none.
+    pub fn check(secrets: &Secrets, database: &DatabaseUrl) -> Result<(), Error> {
+        match Self::place(secrets, database) {
+            Some(path) if secrets.key_file.is_some() || path.exists() => read(&path).map(drop),
+            _ => Ok(()),
+        }
+    }
+
     /// Finds the key, making one where the settings name none.
     pub fn find(
         secrets: &Secrets,

@@ -104,3 +104,59 @@ fn a_url_that_cannot_be_used_is_told_without_its_password() {
         assert_eq!(stderr(&started).lines().count(), 1);
     }
 }
+
+/// Files and folders are looked at, in the same words as at a start, and nothing is made.
+#[test]
+fn what_a_setting_names_is_looked_at() {
+    let folder = folder();
+    fs::write(
+        folder.path().join("file"),
+        "none of these",
+    )
+    .expect("writes");
+    for (settings, name) in [
+        (&[("MAIL_LANGUAGE", "zz")][..], "MAIL_LANGUAGE"),
+        (&[("MAIL_TEMPLATES_DIR", "missing")], "MAIL_TEMPLATES_DIR"),
+        (&[("MAIL_OUTBOX_DIR", "file")], "MAIL_OUTBOX_DIR"),
+        (&[("MAIL_OUTBOX_DIR", "file/outbox")], "MAIL_OUTBOX_DIR"),
+        (&[("MAIL_FROM", "A <a@b.test>, c@d.test")], "MAIL_FROM"),
+        (
+            &[("SMTP_URL", "smtp://mail.test?ca=missing.pem")],
+            "SMTP_URL",
+        ),
+        (&[("SMTP_URL", "smtp://mail.test?ca=file")], "SMTP_URL"),
+        (&[("BACKUP_DIR", "missing")], "BACKUP_DIR"),
+        (&[("SECRET_KEY_FILE", "missing")], "SECRET_KEY_FILE"),
+        (&[("SECRET_KEY_FILE", "file")], "SECRET_KEY"),
+        (&[("TLS_CERT", "file"), ("TLS_KEY", "file")], "TLS_"),
+    ] {
+        let checked = run(folder.path(), &["check-config"], settings);
+        expect_code(&checked, 2);
+        let told = stderr(&checked);
+        let problem = told.lines().find(|line| line.starts_with("problem: "));
+        let problem = problem.unwrap_or_else(|| panic!("{settings:?}: {told}"));
+        assert!(problem.starts_with(&format!("problem: {name}")), "{told}");
+        let names: Vec<_> = fs::read_dir(folder.path()).expect("lists").collect();
+        assert_eq!(names.len(), 1, "{settings:?} {names:?}");
+
+        let elsewhere = self::folder();
+        fs::copy(folder.path().join("file"), elsewhere.path().join("file")).expect("copies");
+        let started = run(elsewhere.path(), &["serve", "--port", "0"], settings);
+        expect_code(&started, 2);
+        assert_eq!(
+            stderr(&started)
+                .trim_end()
+                .replace("vestibule: ", "problem: "),
+            problem
+        );
+    }
+}
+
+/// Where mails will be written is not there before there is one.
+#[test]
+fn a_folder_for_mails_is_made_with_the_first() {
+    let folder = folder();
+    let settings = [("MAIL_OUTBOX_DIR", "deep/outbox"), ("SECRET_KEY", SECRET)];
+    expect_code(&run(folder.path(), &["check-config"], &settings), 0);
+    assert_eq!(fs::read_dir(folder.path()).expect("lists").count(), 0);
+}
