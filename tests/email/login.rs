@@ -275,11 +275,15 @@ async fn who_proves_an_address_first_keeps_it() {
     login(&app, ADA, &code).await.expect(StatusCode::OK);
     std::fs::remove_file(folder).expect("removed");
     app.advance(Duration::from_secs(60));
-    crate::change::confirm(&app, &token)
-        .await
-        .expect_problem(400, "invalid_token");
-    let mails = app.mails_of("email_change", "mallory@example.com").await;
-    assert!(mails.is_empty());
+    let mut tokens = vec![token];
+    // It is sent if that had begun before the owner came.
+    let late = app.mails_of("email_change", "mallory@example.com").await;
+    tokens.extend(late.iter().map(|mail| mail.token()));
+    for token in tokens {
+        crate::change::confirm(&app, &token)
+            .await
+            .expect_problem(400, "invalid_token");
+    }
 }
 
 /// Whoever an account was made for, without a password, has nothing to be told.
