@@ -14,6 +14,9 @@ use crate::domain::{Error, FieldError};
 /// When to come back while the database is away.
 const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
 
+/// When to come back after somebody else was faster: at once would do.
+const OVERTAKEN_RETRY: Duration = Duration::from_secs(1);
+
 /// Why a request is answered with an error.
 #[derive(Debug, Clone)]
 pub enum Failure {
@@ -242,6 +245,10 @@ fn describe(error: &Error) -> Described {
             "Too many failed attempts for this account. Try again later.",
         )
         .after(*retry_after),
+        Error::Overtaken => {
+            Described::new(Code::Overloaded, "The service is busy. Try again later.")
+                .after(OVERTAKEN_RETRY)
+        }
         Error::Overloaded { retry_after } => {
             Described::new(Code::Overloaded, "The service is busy. Try again later.")
                 .after(*retry_after)

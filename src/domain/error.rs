@@ -66,6 +66,9 @@ pub enum Error {
     AccountThrottled { retry_after: Duration },
     #[error("too much to do")]
     Overloaded { retry_after: Duration },
+    /// Things are no more as they were when it was decided what to do. It would be decided in another way now.
+    #[error("somebody else was faster")]
+    Overtaken,
     /// The database cannot be used now.
     #[error("unavailable: {0}")]
     Unavailable(String),

@@ -109,11 +109,7 @@ fn a_url_that_cannot_be_used_is_told_without_its_password() {
 #[test]
 fn what_a_setting_names_is_looked_at() {
     let folder = folder();
-    fs::write(
-        folder.path().join("file"),
-        "none of these",
-    )
-    .expect("writes");
+    fs::write(folder.path().join("file"), "none of these").expect("writes");
     for (settings, name) in [
         (&[("MAIL_LANGUAGE", "zz")][..], "MAIL_LANGUAGE"),
         (&[("MAIL_TEMPLATES_DIR", "missing")], "MAIL_TEMPLATES_DIR"),

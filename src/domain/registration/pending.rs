@@ -1,7 +1,6 @@
 //! Registrations that wait until their address is proved. Nothing here tells whether an address has an account.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::{Registered, Registration, hash_new_password};
 use crate::clock::Timestamp;
@@ -16,9 +15,6 @@ use crate::store::db::Tx;
 use crate::store::registrations::{self, NewRegistration};
 use crate::store::roles;
 use crate::store::users::{self, NewUser};
-
-/// When to come back if the same name is registered for the same address all the time: at once would do.
-const OVERTAKEN_RETRY: Duration = Duration::from_secs(1);
 
 /// Does the same whether or not the address has an account: the registration is stored, and whoever sends the mail finds out
 /// which one to send.
@@ -36,7 +32,7 @@ pub(super) async fn wait_for_proof(
     };
     match wanted.store(wanted.plan().await?, once.clone()).await {
         // A button was pressed twice, and the other registration came in between. Now it can be seen.
-        Err(Error::Overloaded { .. }) => wanted.store(wanted.plan().await?, once).await,
+        Err(Error::Overtaken) => wanted.store(wanted.plan().await?, once).await,
         stored => stored,
     }
 }
@@ -103,7 +99,7 @@ impl Wanted<'_> {
     }
 
     /// # Errors
-    /// [`Error::Overloaded`] when things are no more as they were for `plan`.
+    /// [`Error::Overtaken`] when things are no more as they were for `plan`.
     async fn store(&self, plan: Plan, once: Option<Once<Registered>>) -> Result<Registered> {
         let (services, wanted) = (self.services, self.registration.clone());
         let (now, email) = (services.now(), &wanted.email);
@@ -128,9 +124,7 @@ impl Wanted<'_> {
                 }
             };
             if !is_as_planned {
-                return Err(Error::Overloaded {
-                    retry_after: OVERTAKEN_RETRY,
-                });
+                return Err(Error::Overtaken);
             }
             if let Plan::New { password_hash, .. } = &plan {
                 let new = NewRegistration {
