@@ -15,10 +15,11 @@ use super::context::Context;
 use super::problem::Failure;
 use super::upload;
 use crate::config::Secret;
+use crate::domain::email_verification::Proved;
 use crate::domain::links::Page;
 use crate::domain::{
-    Error, FieldCode, Password, Services, account_security, email_change, email_verification,
-    one_time, password_reset,
+    Error, FieldCode, FieldError, Password, Services, account_security, email_change,
+    email_verification, one_time, password_reset,
 };
 use crate::text::{TextError, Texts};
 
@@ -157,25 +158,18 @@ impl View<'_> {
     /// Does what the button is for.
     async fn act(&self, body: &[u8], context: &Context) -> Rendered {
         let token = field(body, "token").unwrap_or_default();
-        let (services, origin) = (self.services, &context.origin);
         let done = match self.page {
-            Page::VerifyEmail => email_verification::verify(services, origin, &token).await,
-            Page::ConfirmEmailChange => email_change::confirm(services, origin, &token).await,
-            Page::UndoEmailChange => email_change::undo(services, origin, &token).await,
-            Page::SecureAccount => account_security::secure(services, origin, &token).await,
-            Page::ResetPassword => {
-                let new = field(body, "new_password").unwrap_or_default();
-                match Password::parse("new_password", Secret::new(new.as_str())) {
-                    Ok(new) => password_reset::reset(services, origin, &token, new).await,
-                    Err(error) => Err(error.into()),
-                }
-            }
+            Page::ResetPassword => match self.set_password(&token, body, context).await {
+                Ok(table) => Ok((table, "done_text")),
+                Err(error) => Err(error),
+            },
+            _ => self.press(&token, context).await,
         };
         match done {
-            Ok(()) => self.page(
+            Ok((table, text)) => self.page(
                 StatusCode::OK,
-                &self.text("done_title")?,
-                vec![self.text("done_text")?],
+                &self.text(table, "done_title")?,
+                vec![self.text(table, text)?],
             ),
             Err(Error::InvalidToken) => self.invalid_link(),
             Err(Error::Invalid(invalid)) => {
@@ -188,9 +182,51 @@ impl View<'_> {
         }
     }
 
+    /// What a button does that stands alone. Gives the texts' table, and the key of the one that says what was done.
+    async fn press(
+        &self,
+        token: &str,
+        context: &Context,
+    ) -> Result<(&'static str, &'static str), Error> {
+        let (services, origin) = (self.services, &context.origin);
+        let mut text = "done_text";
+        match self.page {
+            Page::VerifyEmail => {
+                let proved = email_verification::verify(services, origin, token).await?;
+                if proved == Proved::PasswordToBeChosen {
+                    text = "done_text_no_password";
+                }
+            }
+            Page::ConfirmEmailChange => email_change::confirm(services, origin, token).await?,
+            Page::UndoEmailChange => email_change::undo(services, origin, token).await?,
+            Page::SecureAccount => account_security::secure(services, origin, token).await?,
+            Page::ResetPassword => (),
+        }
+        Ok((self.table(true), text))
+    }
+
+    /// Sets the password that was typed. Gives the texts' table.
+    async fn set_password(
+        &self,
+        token: &str,
+        body: &[u8],
+        context: &Context,
+    ) -> Result<&'static str, Error> {
+        let holder = one_time::holder(self.services, self.page, token).await?;
+        let typed = field(body, "new_password").unwrap_or_default();
+        if typed.is_empty() {
+            let error =
+                FieldError::new("new_password", FieldCode::Required, "Type a new password.");
+            return Err(error.into());
+        }
+        let new = Password::parse("new_password", Secret::new(typed.as_str()))?;
+        password_reset::reset(self.services, &context.origin, token, new).await?;
+        Ok(self.table(holder.has_password))
+    }
+
     async fn form(&self, status: StatusCode, token: &str, problem: Option<String>) -> Rendered {
-        let username = match one_time::username(self.services, self.page, token).await {
-            Ok(username) => username,
+        let holder = match one_time::holder(self.services, self.page, token).await {
+            Ok(holder) => holder,
             Err(Error::InvalidToken) => return self.invalid_link(),
             Err(error) => {
                 tracing::error!(error = %error, "a page cannot be shown");
@@ -201,39 +237,45 @@ impl View<'_> {
                 );
             }
         };
+        let table = self.table(holder.has_password);
         let names = Names {
-            username: &username,
+            username: &holder.username,
         };
         let paragraph = self
             .texts()
-            .text(self.language, &self.key("text"), &names)?;
+            .text(self.language, &format!("pages.{table}.text"), &names)?;
         let password = match self.page {
             Page::ResetPassword => Some(PasswordField {
-                label: self.text("label")?,
-                hint: self.text("hint")?,
-                username: username.clone(),
+                label: self.text(table, "label")?,
+                hint: self.text(table, "hint")?,
+                username: holder.username.clone(),
             }),
             _ => None,
         };
         let form = Form {
             token,
-            action: self.text("action")?,
+            action: self.text(table, "action")?,
             password,
         };
         let shown = Shown {
             paragraphs: vec![paragraph],
             problem,
             form: Some(form),
-            ..self.shown(&self.text("title")?)?
+            ..self.shown(&self.text(table, "title")?)?
         };
         Ok((status, self.texts().layout("page.html", shown)?))
     }
 
     fn invalid_link(&self) -> Rendered {
+        let text = match self.page {
+            // Nobody asks for those.
+            Page::UndoEmailChange | Page::SecureAccount => "invalid_link.text_of_notice",
+            _ => "invalid_link.text",
+        };
         self.page(
             StatusCode::BAD_REQUEST,
             &self.common("invalid_link.title")?,
-            vec![self.common("invalid_link.text")?],
+            vec![self.common(text)?],
         )
     }
 
@@ -286,9 +328,8 @@ impl View<'_> {
         }
     }
 
-    fn text(&self, key: &str) -> Result<String, TextError> {
-        self.texts()
-            .text(self.language, &self.key(key), BTreeMap::<&str, &str>::new())
+    fn text(&self, table: &str, key: &str) -> Result<String, TextError> {
+        self.common(&format!("{table}.{key}"))
     }
 
     fn common(&self, key: &str) -> Result<String, TextError> {
@@ -297,9 +338,16 @@ impl View<'_> {
             .text(self.language, &format!("pages.{key}"), none)
     }
 
-    fn key(&self, key: &str) -> String {
-        let name = self.page.path().trim_start_matches('/').replace('-', "_");
-        format!("pages.{name}.{key}")
+    /// The table of this page's texts. A first password is no new one.
+    fn table(&self, has_password: bool) -> &'static str {
+        match self.page {
+            Page::VerifyEmail => "verify_email",
+            Page::ResetPassword if has_password => "reset_password",
+            Page::ResetPassword => "set_password",
+            Page::ConfirmEmailChange => "confirm_email_change",
+            Page::UndoEmailChange => "undo_email_change",
+            Page::SecureAccount => "secure_account",
+        }
     }
 
     fn texts(&self) -> &Texts {

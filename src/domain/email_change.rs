@@ -120,6 +120,7 @@ pub async fn undo(services: &Services, origin: &Origin, token: &str) -> Result<(
             reset
                 .clone()
                 .readdressed(contact.id, &email)
+                .with_email(&email)
                 .enqueue(tx)
                 .await?;
             let event = event.clone().self_service(contact.id);

@@ -19,16 +19,25 @@ pub async fn request(services: &Services, email: &Email, once: Option<Once<()>>)
     .await
 }
 
+/// What is left to do for whoever has proved an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proved {
+    /// Nothing.
+    Ready,
+    /// No password was kept, and a link to choose one is on its way to him.
+    PasswordToBeChosen,
+}
+
 /// Takes the proof. Of a registration it makes the account.
 ///
 /// # Errors
 /// [`Error::InvalidToken`]; [`Error::UsernameTaken`] when somebody else took the name of a registration meanwhile.
-pub async fn verify(services: &Services, origin: &Origin, token: &str) -> Result<()> {
+pub async fn verify(services: &Services, origin: &Origin, token: &str) -> Result<Proved> {
     let token = one_time::parse(token)?;
     let now = services.now();
     let account = registration::Confirmed::new(services, origin);
     let event = Event::new(services, "email.verified").from(origin);
-    services
+    let proved = services
         .db
         .write(async move |tx| {
             let used = one_time::consume(tx, &token, purpose::VERIFY_EMAIL, now).await?;
@@ -44,9 +53,10 @@ pub async fn verify(services: &Services, origin: &Origin, token: &str) -> Result
                 return Err(Error::InvalidToken);
             }
             let event = event.clone().self_service(contact.id);
-            Ok(event.record(tx).await?)
+            event.record(tx).await?;
+            Ok(Proved::Ready)
         })
         .await?;
     services.outbox.wake();
-    Ok(())
+    Ok(proved)
 }

@@ -17,29 +17,42 @@ pub(super) fn parse(text: &str) -> Result<OneTimeToken> {
     OneTimeToken::parse(text).ok_or(Error::InvalidToken)
 }
 
-/// The name of whoever has the token that a page was opened with. Leaves the token as it is.
+/// Whoever has the token that a page was opened with.
+pub struct Holder {
+    pub username: String,
+    /// Whether it is a password in place of another that he would choose.
+    pub has_password: bool,
+}
+
+/// Finds out who has the token that a page was opened with. Leaves the token as it is.
 ///
 /// # Errors
 /// [`Error::InvalidToken`] for one that is wrong, used or expired.
-pub async fn username(services: &Services, page: Page, token: &str) -> Result<String> {
+pub async fn holder(services: &Services, page: Page, token: &str) -> Result<Holder> {
     let token = parse(token)?;
     let now = services.now();
     let mut tx = services.db.read().await?;
     let found = one_time_tokens::find(&mut tx, &token.hash(), purpose::of(page), now).await?;
     let found = found.ok_or(Error::InvalidToken)?;
-    let name = match (found.user_id, found.registration_id) {
+    let holder = match (found.user_id, found.registration_id) {
         (Some(id), _) => {
             let contact = users::contact(&mut tx, id).await?;
             let contact = contact.filter(|contact| contact.is_active);
-            contact.map(|contact| contact.username)
+            contact.map(|contact| Holder {
+                username: contact.username,
+                has_password: contact.has_password,
+            })
         }
         (None, Some(id)) => {
             let registration = registrations::find(&mut tx, id, now).await?;
-            registration.map(|registration| registration.username)
+            registration.map(|registration| Holder {
+                username: registration.username,
+                has_password: true,
+            })
         }
         (None, None) => None,
     };
-    name.ok_or(Error::InvalidToken)
+    holder.ok_or(Error::InvalidToken)
 }
 
 /// Takes a token away; of two at one moment one gets it.

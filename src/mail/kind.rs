@@ -11,11 +11,14 @@ pub enum Kind {
     AccountExists,
     /// Choose a new password. Needs `link`, `valid_for`.
     PasswordReset,
-    /// Everybody was logged out and the password is gone, as you wanted: choose a new one. Needs `link`, `valid_for`.
+    /// Everybody was logged out and the password is gone, as you wanted: choose a new one; `email` is your address again. Needs
+    /// `link`, `valid_for`.
     AccountSecured,
     /// You have proved the address of an account that somebody else may have made: its password is gone. Needs `link`,
     /// `valid_for`.
     PasswordRemoved,
+    /// Your address is proved; it was registered more than once, and no password was kept. Needs `link`, `valid_for`.
+    PasswordNotKept,
     /// An administrator made an account for you: choose its password. Needs `link`, `valid_for`.
     SetPassword,
     /// To the new address: confirm it. Needs `link`, `valid_for`.
@@ -33,12 +36,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::VerifyEmail,
         Self::AccountExists,
         Self::PasswordReset,
         Self::AccountSecured,
         Self::PasswordRemoved,
+        Self::PasswordNotKept,
         Self::SetPassword,
         Self::EmailChange,
         Self::EmailChanged,
@@ -57,6 +61,7 @@ impl Kind {
             Self::PasswordReset => "password_reset",
             Self::AccountSecured => "account_secured",
             Self::PasswordRemoved => "password_removed",
+            Self::PasswordNotKept => "password_not_kept",
             Self::SetPassword => "set_password",
             Self::EmailChange => "email_change",
             Self::EmailChanged => "email_changed",
@@ -83,6 +88,7 @@ impl Kind {
             | Self::PasswordReset
             | Self::AccountSecured
             | Self::PasswordRemoved
+            | Self::PasswordNotKept
             | Self::SetPassword
             | Self::EmailChange => &[link, valid_for],
             Self::LoginCode => &[code, valid_for],
@@ -97,7 +103,7 @@ impl Kind {
     pub(super) const fn reaches_strangers(self) -> bool {
         matches!(
             self,
-            Self::VerifyEmail | Self::EmailChange | Self::SetPassword
+            Self::VerifyEmail | Self::EmailChange | Self::SetPassword | Self::PasswordNotKept
         )
     }
 }

@@ -62,6 +62,14 @@ impl Catalogue {
                 measure.texts.get(key).map(|origin| &origin.words),
             ) {
                 (_, None) => return Err(format!("{key}: there is no such text")),
+                // A mail has a subject, and one that brings a link has a button for it.
+                (Words::One(own), Some(Words::One(other)))
+                    if own.trim().is_empty()
+                        && !other.is_empty()
+                        && (key.ends_with(".subject") || key.ends_with(".action")) =>
+                {
+                    return Err(format!("{key}: must not be empty"));
+                }
                 (Words::One(_), Some(Words::Many(_))) => {
                     return Err(format!("{key}: has to be a list of texts"));
                 }
@@ -141,7 +149,7 @@ mod tests {
             let read = Catalogue::parse("xx.toml", content);
             read.and_then(|own| {
                 own.check(&parse(
-                    "a = 'text'\nb = ['list']\n[dates]\nmonths = ['1', '2']",
+                    "a = 'text'\nb = ['list']\n[c]\naction = 'x'\n[dates]\nmonths = ['1', '2']",
                 ))
             })
             .expect_err(content)
@@ -152,6 +160,7 @@ mod tests {
         assert_eq!(problem("a = ['x']"), "a: has to be one text");
         assert_eq!(problem("b = 'x'"), "b: has to be a list of texts");
         assert_eq!(problem("[a]\nc = 'x'"), "a.c: there is no such text");
+        assert_eq!(problem("[c]\naction = ' '"), "c.action: must not be empty");
         assert_eq!(
             problem("[dates]\nmonths = ['1']"),
             "dates.months: 2 months, not 1"

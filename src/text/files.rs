@@ -69,7 +69,11 @@ impl Files {
     }
 
     fn add_language(&mut self, tag: &str, name: &str, content: &str) -> Result<(), TextError> {
-        let is_tag = tag.len() >= 2 && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        // What the languages of people have (RFC 5646 §2.2.1).
+        let language = tag.split('-').next().unwrap_or_default();
+        let is_language =
+            (2..=3).contains(&language.len()) && language.chars().all(|c| c.is_ascii_alphabetic());
+        let is_tag = is_language && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         if !is_tag {
             return Err(broken(name, "not named by a language tag, such as fr.toml"));
         }

@@ -22,6 +22,34 @@ impl Texts {
         self.templates.tables_below(language, MAILS)
     }
 
+    /// Renders a mail with nothing and with everything, and looks whether it then has what it is for.
+    pub(super) fn try_mail(&self, language: &str, name: &str) -> Result<(), TextError> {
+        self.mail(language, name, &Values::default())?;
+        let sample = Values::sample();
+        let mail = self.mail(language, name, &sample)?;
+        let action = format!("{MAILS}.{name}.action");
+        let has_action = !self.text(language, &action, ())?.is_empty();
+        let link = sample.link.as_deref().filter(|_| has_action);
+        let token = link.and_then(|link| link.rsplit('=').next());
+        for (layout, rendered) in [("mail.txt", &mail.text), ("mail.html", &mail.html)] {
+            for (part, needed) in [("action.link", token), ("code", sample.code.as_deref())] {
+                if needed.is_some_and(|needed| !rendered.contains(needed)) {
+                    return Err(TextError::Override {
+                        file: layout.to_owned(),
+                        problem: format!("does not show {part}"),
+                    });
+                }
+            }
+        }
+        if mail.subject.is_empty() {
+            return Err(TextError::Override {
+                file: format!("{language}.toml"),
+                problem: format!("{MAILS}.{name}.subject: comes out empty"),
+            });
+        }
+        Ok(())
+    }
+
     /// The mail `name` in a language that [`Texts::language`] gave.
     pub fn mail(&self, language: &str, name: &str, values: &Values) -> Result<Rendered, TextError> {
         let values = &values.clean();

@@ -84,11 +84,16 @@ impl Texts {
 
     fn try_everything(&self) -> Result<(), TextError> {
         self.templates.try_texts()?;
-        let [full, empty] = [Values::sample(), Values::default()];
         for language in &self.languages {
+            let direction = self.text(language, "language.direction", ())?;
+            if !["ltr", "rtl"].contains(&direction.as_str()) {
+                return Err(TextError::Override {
+                    file: format!("{language}.toml"),
+                    problem: "language.direction: has to be ltr or rtl".to_owned(),
+                });
+            }
             for name in self.mails(language) {
-                self.mail(language, name, &full)?;
-                self.mail(language, name, &empty)?;
+                self.try_mail(language, name)?;
             }
         }
         self.try_page()
@@ -96,12 +101,13 @@ impl Texts {
 
     /// A page with a form in which something is wrong, and one with a sentence alone.
     fn try_page(&self) -> Result<(), TextError> {
+        const PASSWORD: &str = "new_password";
         let form = context! {
-            token => "token",
-            action => "action",
+            token => "the-token",
+            action => "the-action",
             password => context! { label => "label", hint => "hint", username => "ada" },
         };
-        for (problem, form) in [("problem", form), ("", Value::from(()))] {
+        let page = |problem: &str, form: Value| {
             let page = context! {
                 language => self.default.as_str(),
                 direction => "ltr",
@@ -111,9 +117,19 @@ impl Texts {
                 problem,
                 form,
             };
-            self.layout("page.html", page)?;
+            self.layout("page.html", page)
+        };
+        page("", Value::from(()))?;
+        let page = page("problem", form)?;
+        let needed = ["<form", "the-token", "the-action", PASSWORD];
+        match needed.iter().find(|needed| !page.contains(**needed)) {
+            Some(_) => Err(TextError::Override {
+                file: "page.html".to_owned(),
+                problem: "its form needs form.token, form.action and a field new_password"
+                    .to_owned(),
+            }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The tags of all languages.

@@ -43,6 +43,8 @@ impl Templates {
     pub fn new(brand: &Brand) -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        // Errors then tell what was undefined; where there is none it costs nothing.
+        environment.set_debug(true);
         environment.set_syntax(syntax());
         environment.set_auto_escape_callback(|name| {
             // A text is plain whatever its key is called.

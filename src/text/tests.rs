@@ -142,7 +142,7 @@ fn gaps_are_filled_from_the_default_language_first() {
 fn an_operators_layout_takes_the_place_of_ours() {
     let folder = folder(&[(
         "mail.html",
-        "<b>{{ brand.name }}: {{ heading }}</b>{{ paragraphs|join }}",
+        "<b>{{ brand.name }}: {{ heading }}</b>{{ paragraphs|join }}{{ code }}{% if action %}{{ action.link }}{% endif %}",
     )]);
     let path = folder.path().to_string_lossy();
     let texts = load(&[("MAIL_TEMPLATES_DIR", &path), ("PRODUCT_NAME", "A & B")]).expect("loads");
@@ -178,7 +178,7 @@ fn a_broken_override_is_told_in_one_line() {
         (
             "de.toml",
             "[mails.test]\nsubject = '{{ prodcut }}'",
-            "de.toml: mails.test.subject: undefined value",
+            "de.toml: mails.test.subject: undefined value: `prodcut` is undefined",
         ),
         (
             "de.toml",
@@ -212,6 +212,41 @@ fn a_broken_override_is_told_in_one_line() {
             "page.html: line 1: undefined value",
         ),
         ("mails.html", "", "mails.html: no layout has this name"),
+        (
+            "french.toml",
+            "",
+            "french.toml: not named by a language tag",
+        ),
+        (
+            "fr.toml",
+            "[language]\ndirection = 'up'",
+            "fr.toml: language.direction: has to be ltr or rtl",
+        ),
+        (
+            "en.toml",
+            "[mails.password_reset]\naction = ''",
+            "en.toml: mails.password_reset.action: must not be empty",
+        ),
+        (
+            "en.toml",
+            "[mails.test]\nsubject = '{% if code %}{% endif %}'",
+            "en.toml: mails.test.subject: comes out empty",
+        ),
+        (
+            "mail.txt",
+            "{{ heading }} {{ code }}",
+            "mail.txt: does not show action.link",
+        ),
+        (
+            "mail.html",
+            "{% if action %}{{ action.link }}{% endif %}",
+            "mail.html: does not show code",
+        ),
+        (
+            "page.html",
+            "{% if form %}<form>{{ form.action }}<input name='new_password'></form>{% endif %}",
+            "page.html: its form needs form.token",
+        ),
     ] {
         let folder = folder(&[(name, content)]);
         let error = with(folder.path()).err().expect(content).to_string();

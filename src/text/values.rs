@@ -60,7 +60,7 @@ impl Values {
         let some = |text: &str| Some(text.to_owned());
         Self {
             username: some("ada"),
-            link: some("https://accounts.example.com/verify#token"),
+            link: some("https://accounts.example.com/verify?token=fIaQ4Zr0"),
             valid_for: Some(Duration::from_secs(1800)),
             code: some("123456"),
             when: Some(Timestamp::from_millis(0)),

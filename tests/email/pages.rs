@@ -3,9 +3,9 @@
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::reset;
 use crate::support::{Answer, OTHER_PASSWORD, PASSWORD, Send, TestApp};
 use crate::verification;
+use crate::{reset, silent};
 
 const ADA: &str = "ada@example.com";
 
@@ -85,7 +85,7 @@ async fn the_reset_page_says_what_is_wrong_with_a_password() {
     let by_api = reset::reset(&app, &token, "password1").await.json();
     let said = by_api["errors"][0]["message"].as_str().expect("a text");
     for (password, text) in [
-        ("", "Use at least 8 characters."),
+        ("", "Type a new password."),
         ("short", "Use at least 8 characters."),
         ("password1", said),
     ] {
@@ -136,6 +136,12 @@ async fn the_other_pages_do_what_they_say() {
     );
     let done = press(&app, path, &[("token", &token)]).await;
     expect_page(&done, 200, "You have your address back");
+    let mail = app.mail("account_secured", ADA).await;
+    assert!(
+        mail.text.contains("Your address is ada@example.com again."),
+        "{}",
+        mail.text
+    );
     assert!(!app.is_alive(&session).await);
 
     let token = app.mail("account_secured", ADA).await.token();
@@ -213,4 +219,67 @@ async fn pages_speak_the_readers_language_in_the_applications_colours() {
     assert!(page.text.contains("<html lang=\"de\" dir=\"ltr\">"));
     assert!(page.text.contains("Käse &amp; &lt;b&gt;Brot&lt;"));
     assert!(page.text.contains("#123456") && page.text.contains("#abcdef"));
+}
+
+/// Whoever never had a password does not get a new one.
+#[tokio::test]
+async fn a_first_password_is_no_new_one() {
+    let app = TestApp::spawn().await;
+    let admin = app.admin("root").await;
+    app.post("/users")
+        .bearer_auth(&admin.access)
+        .json(&json!({ "email": ADA, "username": "ada" }))
+        .answer()
+        .await
+        .expect(StatusCode::CREATED);
+    let token = app.mail("set_password", ADA).await.token();
+    let path = "/reset-password";
+    let page = open(&app, path, &token).await;
+    expect_page(&page, 200, "<p>For the account ada.</p>");
+    let fields = [("token", token.as_str()), ("new_password", PASSWORD)];
+    let done = press(&app, path, &fields).await;
+    expect_page(&done, 200, "Your password is set");
+}
+
+/// Nobody asks for a notice, so nobody can ask for another one.
+#[tokio::test]
+async fn whoever_comes_too_late_with_a_notice_is_told_what_to_do() {
+    let app = TestApp::spawn().await;
+    for (path, text) in [
+        (
+            "/secure-account",
+            "ask for a new password on the login page",
+        ),
+        (
+            "/undo-email-change",
+            "ask for a new password on the login page",
+        ),
+        (
+            "/reset-password",
+            "Ask for a new one where you asked for this one",
+        ),
+    ] {
+        expect_page(&open(&app, path, "nothing").await, 400, text);
+    }
+}
+
+/// Where nobody's password was kept, the page does not send people to the login.
+#[tokio::test]
+async fn who_has_to_choose_a_password_is_told_on_the_page() {
+    let app = TestApp::spawn_with(&[("REQUIRE_EMAIL_VERIFICATION", "true")]).await;
+    for password in [PASSWORD, OTHER_PASSWORD] {
+        silent::register(&app, ADA, "ada", password)
+            .await
+            .expect(StatusCode::ACCEPTED);
+    }
+    let token = app.mail("verify_email", ADA).await.token();
+    let done = press(&app, "/verify-email", &[("token", &token)]).await;
+    expect_page(&done, 200, "no password was kept");
+    assert!(!done.text.contains("log in"), "{}", done.text);
+    let mail = app.mail("password_not_kept", ADA).await;
+    assert!(mail.text.contains("Your username: ada"), "{}", mail.text);
+    reset::reset(&app, &mail.token(), PASSWORD)
+        .await
+        .expect(StatusCode::NO_CONTENT);
+    app.login("ada").await;
 }

@@ -39,7 +39,7 @@ async fn who_registers_twice_alike_has_two_links_to_one_account() {
         .await
         .expect_problem(400, "invalid_token");
     app.login("ada").await;
-    assert!(app.mails_of("set_password", ADA).await.is_empty());
+    assert!(app.mails_of("password_not_kept", ADA).await.is_empty());
 }
 
 /// A second try with the same name and password waits as long as a first one.
@@ -92,7 +92,7 @@ async fn nobody_gets_into_an_account_by_registering_before_its_owner() {
                 .expect_oauth_error("invalid_grant");
         }
         app.advance(Duration::from_secs(60));
-        let token = app.mail("set_password", &email).await.token();
+        let token = app.mail("password_not_kept", &email).await.token();
         crate::reset::reset(&app, &token, OTHER_PASSWORD)
             .await
             .expect(StatusCode::NO_CONTENT);
@@ -121,7 +121,7 @@ async fn the_same_at_one_moment_is_one() {
         .await
         .expect(StatusCode::NO_CONTENT);
     app.login("ada").await;
-    assert!(app.mails_of("set_password", ADA).await.is_empty());
+    assert!(app.mails_of("password_not_kept", ADA).await.is_empty());
 }
 
 #[tokio::test]

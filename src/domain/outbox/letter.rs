@@ -45,6 +45,7 @@ impl Draft<'_> {
             Kind::PasswordReset
             | Kind::AccountSecured
             | Kind::PasswordRemoved
+            | Kind::PasswordNotKept
             | Kind::SetPassword => self.password(tx).await,
             Kind::EmailChange => self.change(tx).await,
             Kind::LoginCode => self.code(tx).await,
@@ -112,14 +113,17 @@ impl Draft<'_> {
         let Some(contact) = self.contact(tx).await? else {
             return Ok(None);
         };
-        let is_for_who_has_none = matches!(self.kind, Kind::SetPassword | Kind::PasswordRemoved);
+        let is_for_who_has_none = matches!(
+            self.kind,
+            Kind::SetPassword | Kind::PasswordRemoved | Kind::PasswordNotKept
+        );
         if is_for_who_has_none && contact.has_password {
             return Ok(None);
         }
         let carried = Carried {
             page: Page::ResetPassword,
             lifetime: match self.kind {
-                Kind::SetPassword => purpose::SET_PASSWORD_LIFETIME,
+                Kind::SetPassword | Kind::PasswordNotKept => purpose::SET_PASSWORD_LIFETIME,
                 _ => purpose::RESET_PASSWORD_LIFETIME,
             },
             token: to(&contact),
@@ -265,6 +269,7 @@ impl Draft<'_> {
     ) -> Result<Addressed> {
         let values = Values {
             username: greeted(&contact),
+            email: self.facts.email.clone(),
             ..self.carry(tx, carried).await?
         };
         // As the user spells it, not as it was typed: what folds into one may be two for a mail server.

@@ -85,7 +85,7 @@ impl Outbox {
 struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     registration: Option<uuid::Uuid>,
-    /// A new address.
+    /// A new address, or one that was put back.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -141,7 +141,7 @@ impl Mail {
         self
     }
 
-    /// With a new address.
+    /// With an address that it tells of.
     pub fn with_email(mut self, email: &str) -> Self {
         self.facts.email = Some(email.to_owned());
         self

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Registered, Registration, hash_new_password};
 use crate::clock::Timestamp;
 use crate::domain::audit::Event;
+use crate::domain::email_verification::Proved;
 use crate::domain::idempotency::{self, Once};
 use crate::domain::outbox::{Allowance, Mail, Request};
 use crate::domain::{Error, Origin, Result, Services, email_change, purpose};
@@ -177,7 +178,7 @@ impl Confirmed {
         Self {
             id,
             events: [event("user.registered"), event("email.verified")],
-            choice: Mail::to_address(services, Kind::SetPassword, ""),
+            choice: Mail::to_address(services, Kind::PasswordNotKept, ""),
         }
     }
 
@@ -193,7 +194,7 @@ impl Confirmed {
         tx: &mut Tx<'_>,
         registration: RegistrationId,
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<Proved> {
         let found = registrations::find(tx, registration, now).await?;
         let wanted = found.ok_or(Error::InvalidToken)?;
         let (has_account, _) = users::taken(tx, &wanted.email_key, "").await?;
@@ -224,6 +225,10 @@ impl Confirmed {
         for event in &self.events {
             event.record(tx).await?;
         }
-        Ok(())
+        Ok(if is_contested {
+            Proved::PasswordToBeChosen
+        } else {
+            Proved::Ready
+        })
     }
 }
