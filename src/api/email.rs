@@ -21,7 +21,10 @@ use crate::domain::{
 /// What the operations answer besides success and what every operation may answer.
 pub const FAILURES: Failures = &[
     ("requestEmailVerification", &[Code::IdempotencyKeyReused]),
-    ("verifyEmail", &[Code::InvalidToken, Code::UsernameTaken]),
+    (
+        "verifyEmail",
+        &[Code::InvalidToken, Code::UsernameTaken, Code::EmailTaken],
+    ),
     ("requestPasswordReset", &[Code::IdempotencyKeyReused]),
     ("resetPassword", &[Code::InvalidToken]),
     (

@@ -39,12 +39,12 @@ pub async fn update(
     }
     let (id, now) = (actor.id(), services.now());
     let event = Event::by(services, actor, "user.profile_changed").on(id);
+    let actor = actor.clone();
     services
         .db
         .write(async move |tx| {
-            users::lock(tx, id).await?;
-            let user = users::find(tx, id).await?;
-            precondition.check(&user.ok_or(Error::InvalidAccessToken)?)?;
+            let actor = actor.renewed(tx, now).await?;
+            precondition.check(&actor.user)?;
             let changes = Changes {
                 username: profile
                     .username
@@ -89,21 +89,19 @@ pub async fn change_password(
     .await?;
     let (id, session_id, now) = (actor.id(), actor.session_id(), services.now());
     let event = Event::by(services, actor, "password.changed").on(id);
+    let actor = actor.clone();
     let is_told = services.policy.notices.password_changed;
     let notice = is_told.then(|| Notice::new(services, Kind::PasswordChanged, id, &actor.origin));
-    let address = actor.user.email.clone();
     services
         .db
         .write(async move |tx| {
             // A session that was ended while the hashes were computed changes nothing any more.
-            sessions::authenticate(tx, session_id, now)
-                .await?
-                .ok_or(Error::InvalidAccessToken)?;
+            let actor = actor.renewed(tx, now).await?;
             users::set_password_hash(tx, id, &hash, now).await?;
             let ended = sessions::revoke(tx, id, Which::AllBut(session_id), now).await?;
             forget_ways_in(tx, id).await?;
             if let Some(notice) = &notice {
-                notice.enqueue(tx, &address, now).await?;
+                notice.enqueue(tx, &actor.user.email, now).await?;
             }
             let event = event
                 .clone()
@@ -126,12 +124,12 @@ pub async fn delete(services: &Services, actor: &Actor, precondition: Preconditi
     let event = Event::by(services, actor, "user.deleted")
         .on(id)
         .without_origin();
+    let actor = actor.clone();
     services
         .db
         .write(async move |tx| {
-            users::lock(tx, id).await?;
-            let user = users::find(tx, id).await?;
-            precondition.check(&user.ok_or(Error::InvalidAccessToken)?)?;
+            let actor = actor.renewed(tx, now).await?;
+            precondition.check(&actor.user)?;
             audit::forget(tx, id).await?;
             keep_an_admin(tx, id, now, async |tx| Ok(users::delete(tx, id).await?)).await?;
             Ok(event.record(tx).await?)

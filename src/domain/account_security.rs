@@ -2,7 +2,7 @@
 
 use super::audit::Event;
 use super::outbox::Mail;
-use super::password_reset::forget_ways_in;
+use super::password_reset::{forget_notices, forget_ways_in};
 use super::{Origin, Result, Services, one_time, purpose};
 use crate::clock::Timestamp;
 use crate::ids::UserId;
@@ -48,5 +48,6 @@ pub(super) async fn shut(tx: &mut Tx<'_>, id: UserId, now: Timestamp) -> Result<
     let ended = sessions::revoke(tx, id, Which::All, now).await?;
     users::clear_password(tx, id, now).await?;
     forget_ways_in(tx, id).await?;
+    forget_notices(tx, id).await?;
     Ok(ended)
 }

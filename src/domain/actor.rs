@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 use crate::store::db::Tx;
 use crate::store::sessions::{self, Authenticated, Session};
-use crate::store::users::User;
+use crate::store::users::{self, User};
 
 /// How long after the password was given the steps that ask for it may be taken.
 pub const FRESH: Duration = Duration::from_secs(10 * 60);
@@ -47,11 +47,13 @@ impl Actor {
     }
 
     /// The same actor as he is now, in the unit of work that acts for him: meanwhile he may have lost his session or his
-    /// permissions.
+    /// permissions. Whatever else takes them from him waits until this unit is over, or has been waited for here: nothing is done
+    /// with the rights of a moment ago.
     ///
     /// # Errors
     /// [`Error::InvalidAccessToken`].
     pub(super) async fn renewed(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Self> {
+        users::lock(tx, self.user.id).await?;
         let found = sessions::authenticate(tx, self.session.id, now).await?;
         let found = found.ok_or(Error::InvalidAccessToken)?;
         Ok(Self::new(found, self.authenticated_at, self.origin.clone()))

@@ -3,7 +3,7 @@
 
 use super::audit::Event;
 use super::idempotency::{self, Once};
-use super::outbox::{Allowance, Mail, Request};
+use super::outbox::{Allowance, Mail};
 use super::reauthentication::check_current_password;
 use super::{
     Actor, Email, Error, FieldCode, FieldError, Origin, Result, Services, one_time, purpose,
@@ -13,7 +13,6 @@ use crate::config::Secret;
 use crate::ids::UserId;
 use crate::mail::Kind;
 use crate::store::db::Tx;
-use crate::store::sessions;
 use crate::store::users::{self, Changes};
 use crate::store::{email_codes, one_time_tokens};
 
@@ -33,14 +32,13 @@ pub async fn request(
         let message = "This is the address that you have now.";
         return Err(FieldError::new("new_email", FieldCode::SameAsCurrent, message).into());
     }
-    let (id, session_id, now) = (actor.id(), actor.session_id(), services.now());
-    let allowance = Allowance::of(services, Request::Change, new.key());
+    let (id, now) = (actor.id(), services.now());
+    let allowance = Allowance::of_changes(services, id, new.key());
     let mail = Mail::to_user(services, Kind::EmailChange, id, new.as_str());
     let event = Event::by(services, actor, "email.change_requested").on(id);
+    let actor = actor.clone();
     idempotency::write(services, once, async move |tx| {
-        sessions::authenticate(tx, session_id, now)
-            .await?
-            .ok_or(Error::InvalidAccessToken)?;
+        actor.renewed(tx, now).await?;
         if allowance.take(tx, now).await? {
             mail.enqueue(tx).await?;
         }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::audit::Event;
 use super::idempotency::Once;
 use super::login::{Proof, Start};
-use super::outbox::{self, Mail, Request};
+use super::outbox::{self, Mail};
 use super::tokens::{self, TokenPair};
 use super::{Email, Error, Origin, Result, Services, account_security};
 use crate::clock::Timestamp;
@@ -16,7 +16,7 @@ use crate::ids::{MailId, UserId};
 use crate::mail::Kind;
 use crate::store::db::Tx;
 use crate::store::email_codes;
-use crate::store::users;
+use crate::store::users::{self, Contact};
 
 /// How long a code is good.
 pub const CODE_LIFETIME: Duration = Duration::from_secs(600);
@@ -42,7 +42,7 @@ pub fn require_enabled(services: &Services) -> Result<()> {
 /// [`Error::EmailLoginDisabled`].
 pub async fn request(services: &Services, email: &Email, once: Option<Once<()>>) -> Result<()> {
     require_enabled(services)?;
-    outbox::request(services, Request::Code, Kind::LoginCode, email, once).await
+    outbox::request(services, Kind::LoginCode, email, once).await
 }
 
 /// Makes the code that `mail` brings and stores it in the place of the one before. An address without an account gets one
@@ -134,23 +134,19 @@ impl Takeover {
         }
     }
 
-    /// Does nothing where the address was proved before.
+    /// Does nothing where the address was proved before, or where nobody has a password: then the account was made for its owner.
     async fn run(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
         users::lock(tx, self.user_id).await?;
         let contact = users::contact(tx, self.user_id).await?;
-        let Some(contact) = contact.filter(|it| it.is_active && !it.email_verified) else {
+        let is_anothers = |it: &Contact| it.is_active && it.has_password && !it.email_verified;
+        let Some(contact) = contact.filter(is_anothers) else {
             return Ok(());
         };
         let ended = account_security::shut(tx, contact.id, now).await?;
-        if contact.has_password {
-            let choice = self.choice.clone().readdressed(contact.id, &contact.email);
-            choice.enqueue(tx).await?;
-        }
+        let choice = self.choice.clone().readdressed(contact.id, &contact.email);
+        choice.enqueue(tx).await?;
         let event = self.event.clone();
-        let event = event.with(serde_json::json!({
-            "sessions_ended": ended,
-            "password_removed": contact.has_password,
-        }));
+        let event = event.with(serde_json::json!({ "sessions_ended": ended }));
         Ok(event.record(tx).await?)
     }
 }

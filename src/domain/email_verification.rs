@@ -2,21 +2,14 @@
 
 use super::audit::Event;
 use super::idempotency::Once;
-use super::outbox::{self, Request};
+use super::outbox;
 use super::{Email, Error, Origin, Result, Services, one_time, purpose, registration};
 use crate::mail::Kind;
 use crate::store::users::{self, Changes};
 
 /// Mails a link to whoever has this address without having proved it. Nobody learns whether there is such a person.
 pub async fn request(services: &Services, email: &Email, once: Option<Once<()>>) -> Result<()> {
-    outbox::request(
-        services,
-        Request::Verification,
-        Kind::VerifyEmail,
-        email,
-        once,
-    )
-    .await
+    outbox::request(services, Kind::VerifyEmail, email, once).await
 }
 
 /// What is left to do for whoever has proved an address.
@@ -31,7 +24,8 @@ pub enum Proved {
 /// Takes the proof. Of a registration it makes the account.
 ///
 /// # Errors
-/// [`Error::InvalidToken`]; [`Error::UsernameTaken`] when somebody else took the name of a registration meanwhile.
+/// [`Error::InvalidToken`]; [`Error::UsernameTaken`] when somebody else took the name of a registration meanwhile;
+/// [`Error::EmailTaken`] while a former account may still take the address back.
 pub async fn verify(services: &Services, origin: &Origin, token: &str) -> Result<Proved> {
     let token = one_time::parse(token)?;
     let now = services.now();

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::audit::Event;
 use super::idempotency::{self, Once};
 use super::links::Page;
-use super::outbox::{self, Mail, Notice, Request};
+use super::outbox::{self, Mail, Notice};
 use super::registration::hash_new_password;
 use super::roles::USERS_WRITE;
 use super::users::require_authority;
@@ -23,7 +23,7 @@ use crate::token::OneTimeToken;
 
 /// Mails a link to whoever has this address. Nobody learns whether there is such a person.
 pub async fn request(services: &Services, email: &Email, once: Option<Once<()>>) -> Result<()> {
-    outbox::request(services, Request::Reset, Kind::PasswordReset, email, once).await
+    outbox::request(services, Kind::PasswordReset, email, once).await
 }
 
 /// Sets a new password and ends all sessions (ASVS 7.4.3). A token that was mailed proves the address, too.
@@ -57,6 +57,7 @@ pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Passw
             }
             let ended = sessions::revoke(tx, id, Which::All, now).await?;
             forget_ways_in(tx, id).await?;
+            forget_notices(tx, id).await?;
             // Whoever guessed at the old password is no reason to keep its owner out with the new one.
             throttles::clear(tx, subject(id).as_bytes()).await?;
             if let Some(notice) = &notice {
@@ -90,15 +91,18 @@ async fn owner(services: &Services, token: &OneTimeToken) -> Result<(UserId, Vec
 /// Takes back every token and code by which somebody could still come in, also what waits to be mailed to a new address that
 /// he wanted: it would carry a token made only then.
 pub(super) async fn forget_ways_in(tx: &mut Tx<'_>, id: UserId) -> Result<()> {
-    for purpose in [
-        purpose::RESET_PASSWORD,
-        purpose::CHANGE_EMAIL,
-        purpose::SECURE_ACCOUNT,
-    ] {
+    for purpose in [purpose::RESET_PASSWORD, purpose::CHANGE_EMAIL] {
         one_time_tokens::delete_of(tx, id, purpose).await?;
     }
     email_codes::delete_of(tx, id).await?;
     mails::delete_of(tx, id, Kind::EmailChange.as_str()).await?;
+    Ok(())
+}
+
+/// Takes back the links of notices, once whoever reads the mailbox has shut everybody else out. A password changed by who knows
+/// the old one is no reason: that may be the very one whom the notices tell of.
+pub(super) async fn forget_notices(tx: &mut Tx<'_>, id: UserId) -> Result<()> {
+    one_time_tokens::delete_of(tx, id, purpose::SECURE_ACCOUNT).await?;
     Ok(())
 }
 

@@ -27,16 +27,18 @@ pub async fn logout(services: &Services, actor: &Actor, scope: LogoutScope) -> R
     let is_told = scope == LogoutScope::All && services.policy.notices.sessions_ended;
     let notice =
         is_told.then(|| Notice::new(services, Kind::SessionsEnded, user_id, &actor.origin));
-    let address = actor.user.email.clone();
+    let actor = actor.clone();
     services
         .db
         .write(async move |tx| {
+            // Whoever has been shut out meanwhile shuts nobody out.
+            let actor = actor.renewed(tx, now).await?;
             let ended = sessions::revoke(tx, user_id, which, now).await?;
             let event = event
                 .clone()
                 .with(serde_json::json!({ "scope": name, "ended": ended }));
             if let Some(notice) = &notice {
-                notice.enqueue(tx, &address, now).await?;
+                notice.enqueue(tx, &actor.user.email, now).await?;
             }
             Ok::<_, Error>(event.record(tx).await?)
         })

@@ -89,6 +89,16 @@ pub const CLAIM: &str = "UPDATE mails SET due_at = ?2, attempts = attempts + 1 W
      (SELECT id FROM mails WHERE due_at <= ?1 ORDER BY due_at LIMIT 1) \
      RETURNING id, kind, user_id, recipient, facts, created_at, attempts";
 
+/// Writes what a mail tells of anew.
+pub async fn set_facts(tx: &mut Tx<'_>, id: MailId, facts: &str) -> Result<()> {
+    tx.execute(
+        "UPDATE mails SET facts = ?2 WHERE id = ?1",
+        &[id.into(), facts.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Whether the lease of a mail that ends at `lease_end` is in force.
 pub async fn is_held(tx: &mut Tx<'_>, id: MailId, lease_end: Timestamp) -> Result<bool> {
     let found = tx

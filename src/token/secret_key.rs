@@ -73,12 +73,17 @@ impl SecretKey {
         }
     }
 
-    /// Fails when the key that there is cannot be used. Makes none.
+    /// Fails when the key that there is cannot be used, or none can be made where one will be. Makes none.
     pub fn check(secrets: &Secrets, database: &DatabaseUrl) -> Result<(), Error> {
-        match Self::place(secrets, database) {
-            Some(path) if secrets.key_file.is_some() || path.exists() => read(&path).map(drop),
-            _ => Ok(()),
+        let Some(path) = Self::place(secrets, database) else {
+            return Ok(());
+        };
+        if secrets.key_file.is_some() || path.exists() {
+            return read(&path).map(drop);
         }
+        let probe = draft(&path);
+        let probed = File::create(&probe).and_then(|_| std::fs::remove_file(&probe));
+        probed.map_err(|source| Error::NotKept { path, source })
     }
 
     /// Finds the key, making one where the settings name none.
@@ -133,15 +138,20 @@ fn make(random: &dyn Random) -> Secret {
     )
 }
 
+/// What a key is called before it is complete.
+fn draft(path: &Path) -> PathBuf {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}", std::process::id()));
+    PathBuf::from(draft)
+}
+
 /// Writes a new key whole or not at all; fails with `AlreadyExists` when there is one, also when two processes try at
 /// the same moment.
 fn create(path: &Path, random: &dyn Random) -> std::io::Result<()> {
     if path.exists() {
         return Err(ErrorKind::AlreadyExists.into());
     }
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}", std::process::id()));
-    let draft = PathBuf::from(draft);
+    let draft = draft(path);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

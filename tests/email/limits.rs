@@ -42,20 +42,55 @@ async fn an_address_gets_one_mail_a_minute_and_three_an_hour_of_each_kind() {
             ask(&app, path, "ADA@EXAMPLE.com")
                 .await
                 .expect(StatusCode::ACCEPTED);
+            app.mails().await;
         }
         assert_eq!(app.mails_of(kind, ADA).await.len(), 3 + already, "{kind}");
     }
 }
 
-/// What is counted is the address: unknown ones as well, so that the work is the same, and none in clear.
+/// What is counted is what somebody gets: nobody uses up the mails of a person who comes later. No address stands there in clear.
 #[tokio::test]
-async fn unknown_addresses_are_counted_and_not_stored() {
+async fn requests_that_nobody_gets_a_mail_for_do_not_count() {
     let app = spawn(&[]).await;
-    ask(&app, "/auth/password-reset/request", "nobody@example.com")
-        .await
-        .expect(StatusCode::ACCEPTED);
+    for (path, kind) in [
+        ("/auth/password-reset/request", "password_reset"),
+        ("/auth/email-login/request", "login_code"),
+    ] {
+        for _ in 0..2 {
+            ask(&app, path, ADA).await.expect(StatusCode::ACCEPTED);
+        }
+        app.mails().await;
+        if kind == "password_reset" {
+            app.register("ada").await;
+        }
+        ask(&app, path, ADA).await.expect(StatusCode::ACCEPTED);
+        assert_eq!(app.mails_of(kind, ADA).await.len(), 1, "{kind}");
+    }
     let sql = "SELECT count(*) FROM throttles WHERE length(subject) = 35";
-    assert_eq!(crate::records::count(&app, sql, &[]).await, 2);
+    assert_eq!(crate::records::count(&app, sql, &[]).await, 4);
+}
+
+/// Of several who want one address each is mailed his own link: the only one that is there must not be a stranger's.
+#[tokio::test]
+async fn changes_to_one_address_are_counted_for_each_who_wants_it() {
+    let app = spawn(&[]).await;
+    for name in ["eve", "ada"] {
+        let session = app.user(name).await;
+        for _ in 0..2 {
+            crate::change::request(&app, &session, "new@example.com", PASSWORD)
+                .await
+                .expect(StatusCode::ACCEPTED);
+        }
+    }
+    let mails = app.mails_of("email_change", "new@example.com").await;
+    let named = |name: &str| {
+        let account = format!("the account “{name}”");
+        mails
+            .iter()
+            .filter(|mail| mail.text.contains(&account))
+            .count()
+    };
+    assert_eq!((named("eve"), named("ada")), (1, 1));
 }
 
 #[tokio::test]

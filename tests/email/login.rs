@@ -240,7 +240,6 @@ async fn who_proves_an_address_first_shuts_out_whoever_registered_it() {
         .expect_oauth_error("invalid_grant");
     let event = &events(&app, "account.claimed").await[0];
     assert_eq!(event.data["sessions_ended"], 1);
-    assert_eq!(event.data["password_removed"], true);
     let token = app.mail("password_removed", ADA).await.token();
     // With the address proved, a code is just another way in.
     app.advance(Duration::from_secs(1));
@@ -284,9 +283,9 @@ async fn who_proves_an_address_first_keeps_it() {
     app.mail("password_removed", ADA).await;
 }
 
-/// Whoever an account was made for, without a password, has nothing to be told.
+/// Whoever an account was made for, without a password, has nothing to be told, and can still choose one.
 #[tokio::test]
-async fn an_account_without_a_password_loses_none() {
+async fn an_account_without_a_password_loses_nothing() {
     let app = spawn().await;
     let admin = app.admin("root").await;
     app.post("/users")
@@ -299,6 +298,9 @@ async fn an_account_without_a_password_loses_none() {
     let code = app.mail("login_code", ADA).await.code();
     login(&app, ADA, &code).await.expect(StatusCode::OK);
     assert!(app.mails_of("password_removed", ADA).await.is_empty());
-    let event = &events(&app, "account.claimed").await[0];
-    assert_eq!(event.data["password_removed"], false);
+    assert!(events(&app, "account.claimed").await.is_empty());
+    let token = app.mail("set_password", ADA).await.token();
+    crate::reset::reset(&app, &token, PASSWORD)
+        .await
+        .expect(StatusCode::NO_CONTENT);
 }

@@ -36,6 +36,8 @@ const USUAL: &[(&str, &[Code])] = &[
     ("ServiceUnavailable", &[Code::Overloaded, Code::Unavailable]),
 ];
 
+const ISSUE_TOKEN: &str = "issueToken";
+
 const REQUEST_ID: &str = "5f2c9a7be41d0386-1a";
 
 fn body(failure: &Failure, form: ErrorForm) -> Value {
@@ -92,7 +94,10 @@ impl Problem {
     /// Usual problems come with other headers or in other forms at some operations.
     pub fn response_name(&self) -> String {
         let base = self.base_name();
-        if self.usual.is_some() && self.is_oauth() {
+        // Of the endpoints of OAuth 2.0 it alone has errors for who asks for a token.
+        if self.is_plain_oauth() && self.operation == ISSUE_TOKEN {
+            format!("Token{base}")
+        } else if self.usual.is_some() && self.is_oauth() {
             format!("OAuth{base}")
         } else if self.usual.is_some() && UNLIMITED.contains(&self.operation.as_str()) {
             format!("Unlimited{base}")
@@ -211,7 +216,7 @@ impl Problem {
 
 fn plain_oauth_response(operation: &str) -> Value {
     let words = oauth_told();
-    let words = if operation == "issueToken" {
+    let words = if operation == ISSUE_TOKEN {
         &words[..]
     } else {
         &words[..1]

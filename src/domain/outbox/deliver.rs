@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use super::Facts;
 use super::letter::{Addressed, Draft};
+use super::{Allowance, Facts};
 use crate::clock::Timestamp;
 use crate::domain::audit::Event;
-use crate::domain::{Error, Result, Services};
+use crate::domain::{Email, Error, Result, Services};
 use crate::ids::MailId;
 use crate::mail::{Kind, SendError, Sent};
+use crate::store::db::Tx;
 use crate::store::mails::{self, Mail};
+use crate::store::registrations;
 use crate::store::users;
 
 /// How long a mail is taken for.
@@ -208,6 +210,9 @@ async fn prepare(services: &Arc<Services>, claim: &Claim) -> Result<Prepared> {
         if !mails::is_held(tx, mail.id, lease_end).await? {
             return Ok(Prepared::Gone);
         }
+        if facts.is_to_be_counted && !count(tx, &services, &mail, kind, &facts).await? {
+            return Ok(Prepared::Nobody);
+        }
         let draft = Draft {
             services: &services,
             mail: &mail,
@@ -219,6 +224,41 @@ async fn prepare(services: &Arc<Services>, claim: &Claim) -> Result<Prepared> {
         Ok(addressed.map_or(Prepared::Nobody, |it| Prepared::Addressed(Box::new(it))))
     })
     .await
+}
+
+/// Counts a mail that somebody has asked for, once for all its tries; false when there may be none now. One that reaches nobody
+/// does not count.
+async fn count(
+    tx: &mut Tx<'_>,
+    services: &Services,
+    mail: &Mail,
+    kind: Kind,
+    facts: &Facts,
+) -> Result<bool> {
+    let Ok(email) = Email::parse("email", &mail.recipient) else {
+        return Ok(false);
+    };
+    let now = services.now();
+    let waits = match kind {
+        Kind::VerifyEmail => registrations::find_by_email(tx, email.key(), now).await?,
+        _ => None,
+    };
+    let is_somebodys = waits.is_some() || users::contact_by_email(tx, email.key()).await?.is_some();
+    if !is_somebodys {
+        return Ok(true);
+    }
+    if !Allowance::of_requests(services, kind, email.key())
+        .take(tx, now)
+        .await?
+    {
+        return Ok(false);
+    }
+    let counted = Facts {
+        is_to_be_counted: false,
+        ..facts.clone()
+    };
+    mails::set_facts(tx, mail.id, &counted.to_text()?).await?;
+    Ok(true)
 }
 
 /// Prolongs the lease until it is lost.

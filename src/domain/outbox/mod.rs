@@ -94,6 +94,16 @@ struct Facts {
     device: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     can_be_undone: bool,
+    /// Somebody has asked for it, and whether there may be one more has not been found out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_to_be_counted: bool,
+}
+
+impl Facts {
+    fn to_text(&self) -> Result<String> {
+        let text = serde_json::to_string(self);
+        text.map_err(|error| super::Error::Internal(format!("facts of a mail: {error}")))
+    }
 }
 
 /// A mail about to be written.
@@ -162,8 +172,7 @@ impl Mail {
 
     /// Writes it. Whoever commits then calls [`Outbox::wake`].
     pub async fn enqueue(&self, tx: &mut Tx<'_>) -> Result<()> {
-        let facts = serde_json::to_string(&self.facts)
-            .map_err(|error| super::Error::Internal(format!("facts of a mail: {error}")))?;
+        let facts = self.facts.to_text()?;
         let new = NewMail {
             id: self.id,
             kind: self.kind.as_str(),
@@ -176,20 +185,34 @@ impl Mail {
     }
 }
 
-/// What somebody may ask to be mailed, counted apart from one another.
+/// What is counted apart from one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Request {
+enum Counted {
     Verification,
     Reset,
     Code,
     Change,
-    /// A registration that is to be confirmed. Apart from the rest, so that nobody keeps its mail from being sent by asking for
-    /// others, of which none is sent as long as nothing waits for the address.
+    PasswordChanged,
+    NewDevice,
+    SessionsEnded,
+    /// Registrations that are to be confirmed.
     Registration,
 }
 
-/// What notices are counted as, apart from all that anybody asks for.
-const NOTICE: u8 = u8::MAX;
+impl Counted {
+    fn of(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::VerifyEmail => Some(Self::Verification),
+            Kind::PasswordReset => Some(Self::Reset),
+            Kind::LoginCode => Some(Self::Code),
+            Kind::EmailChange => Some(Self::Change),
+            Kind::PasswordChanged => Some(Self::PasswordChanged),
+            Kind::NewDevice => Some(Self::NewDevice),
+            Kind::SessionsEnded => Some(Self::SessionsEnded),
+            _ => None,
+        }
+    }
+}
 
 /// How often an address may be sent what somebody asks for, or a user be told of himself. Counts by the address alone,
 /// whoever has it.
@@ -199,19 +222,42 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
-    pub fn of(services: &Services, request: Request, email_key: &str) -> Self {
+    /// Of mails of a kind that anybody may ask for, to an address.
+    fn of_requests(services: &Services, kind: Kind, email_key: &str) -> Self {
         let limits = &services.policy.mail_address_limits;
-        Self::new(services, request as u8, email_key, limits)
+        Self::new(services, Counted::of(kind), email_key, limits)
     }
 
-    /// Of notices to a user.
-    fn of_notices(services: &Services, user_id: UserId) -> Self {
+    /// Of registrations with an address.
+    pub fn of_registrations(services: &Services, email_key: &str) -> Self {
+        let limits = &services.policy.mail_address_limits;
+        Self::new(services, Some(Counted::Registration), email_key, limits)
+    }
+
+    /// Of mails to prove an address that has been registered.
+    pub fn of_verifications(services: &Services, email_key: &str) -> Self {
+        Self::of_requests(services, Kind::VerifyEmail, email_key)
+    }
+
+    /// Of what one user asks for to have another address. Others who want the same one do not count: of their mails none is his.
+    pub fn of_changes(services: &Services, user_id: UserId, email_key: &str) -> Self {
+        Self::of_requests(
+            services,
+            Kind::EmailChange,
+            &format!("{user_id} {email_key}"),
+        )
+    }
+
+    /// Of notices of a kind to a user: one kind does not keep another from being told.
+    fn of_notices(services: &Services, kind: Kind, user_id: UserId) -> Self {
         let limits = services.policy.notice_limit.as_slice();
-        Self::new(services, NOTICE, &user_id.to_string(), limits)
+        Self::new(services, Counted::of(kind), &user_id.to_string(), limits)
     }
 
-    fn new(services: &Services, counted_as: u8, whom: &str, limits: &[Limit]) -> Self {
+    fn new(services: &Services, counted: Option<Counted>, whom: &str, limits: &[Limit]) -> Self {
         let whom = services.mailed.address(whom);
+        let limits = counted.map_or(&[][..], |_| limits);
+        let counted_as = counted.map_or(u8::MAX, |counted| counted as u8);
         let subjects = limits.iter().enumerate().map(|(index, limit)| {
             let subject = [&[b'm', counted_as, index as u8][..], &whom].concat();
             (subject, limit.interval(), limit.period - limit.interval())
@@ -245,7 +291,7 @@ impl Notice {
     pub fn new(services: &Services, kind: Kind, user_id: UserId, origin: &Origin) -> Self {
         Self {
             mail: Mail::to_address(services, kind, "").from(origin),
-            allowance: Allowance::of_notices(services, user_id),
+            allowance: Allowance::of_notices(services, kind, user_id),
             user_id,
         }
     }
@@ -260,26 +306,17 @@ impl Notice {
     }
 }
 
-/// Asks for a mail to an address, whoever has it, if anybody does. Says nothing of what becomes of it.
+/// Asks for a mail to an address, whoever has it, if anybody does. Says nothing of what becomes of it: whether there may be one
+/// more is found out when it is sent. So those that nobody would have got use up nothing, and nobody can tell.
 pub(super) async fn request(
     services: &Services,
-    request: Request,
     kind: Kind,
     email: &Email,
     once: Option<Once<()>>,
 ) -> Result<()> {
-    let allowance = Allowance::of(services, request, email.key());
-    let (mail, now) = (
-        Mail::to_address(services, kind, email.as_str()),
-        services.now(),
-    );
-    idempotency::write(services, once, async move |tx| {
-        if allowance.take(tx, now).await? {
-            mail.enqueue(tx).await?;
-        }
-        Ok(())
-    })
-    .await?;
+    let mut mail = Mail::to_address(services, kind, email.as_str());
+    mail.facts.is_to_be_counted = true;
+    idempotency::write(services, once, async move |tx| mail.enqueue(tx).await).await?;
     services.outbox.wake();
     Ok(())
 }

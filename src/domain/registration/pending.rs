@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::domain::audit::Event;
 use crate::domain::email_verification::Proved;
 use crate::domain::idempotency::{self, Once};
-use crate::domain::outbox::{Allowance, Mail, Request};
+use crate::domain::outbox::{Allowance, Mail};
 use crate::domain::{Error, Origin, Result, Services, email_change, purpose};
 use crate::ids::{RegistrationId, UserId};
 use crate::mail::Kind;
@@ -110,8 +110,8 @@ impl Wanted<'_> {
         };
         let mail = Mail::to_address(services, Kind::VerifyEmail, email.as_str());
         let mail = mail.of_registration(id);
-        let allowance = Allowance::of(services, Request::Registration, email.key());
-        let asked_for = Allowance::of(services, Request::Verification, email.key());
+        let allowance = Allowance::of_registrations(services, email.key());
+        let asked_for = Allowance::of_verifications(services, email.key());
         let event = Event::new(services, "registration.requested").from(self.origin);
         idempotency::write(services, once, async move |tx| {
             // First of all: of two for one address at one moment, the second waits here and then sees the first.
@@ -187,8 +187,8 @@ impl Confirmed {
     /// kept the mail of his own from being sent. Then nobody's password counts, and he is mailed a link to choose one.
     ///
     /// # Errors
-    /// [`Error::InvalidToken`] when the registration has gone or the address has an account by now;
-    /// [`Error::UsernameTaken`].
+    /// [`Error::InvalidToken`] when the registration has gone or the address has an account by now; [`Error::EmailTaken`] while
+    /// whoever had it before may take it back; [`Error::UsernameTaken`].
     pub async fn make(
         &self,
         tx: &mut Tx<'_>,
@@ -198,8 +198,11 @@ impl Confirmed {
         let found = registrations::find(tx, registration, now).await?;
         let wanted = found.ok_or(Error::InvalidToken)?;
         let (has_account, _) = users::taken(tx, &wanted.email_key, "").await?;
-        if has_account || email_change::is_held(tx, &wanted.email_key, None, now).await? {
+        if has_account {
             return Err(Error::InvalidToken);
+        }
+        if email_change::is_held(tx, &wanted.email_key, None, now).await? {
+            return Err(Error::EmailTaken);
         }
         let is_contested =
             registrations::has_rival(tx, registration, &wanted.email_key, now).await?;
