@@ -17,6 +17,7 @@ mod limits;
 mod links;
 mod login;
 mod notices;
+mod overlap;
 mod pages;
 mod repeated;
 mod reset;

@@ -11,7 +11,7 @@ use crate::support::{Answer, OTHER_PASSWORD, PASSWORD, Send, Session, TestApp};
 
 const ADA: &str = "ada@example.com";
 
-async fn login_from(app: &TestApp, user_agent: &str) {
+pub async fn login_from(app: &TestApp, user_agent: &str) {
     app.post("/auth/token")
         .header("user-agent", user_agent)
         .form(&[("username", "ada"), ("password", PASSWORD)])
@@ -195,4 +195,41 @@ async fn five_notices_come_at_once_and_no_more() {
         }
         assert_eq!(app.mails_of(kind, ADA).await.len(), 5, "{kind}");
     }
+}
+
+/// A thief who knows the password could else go on changing it, and so keep its owner out.
+#[tokio::test]
+async fn a_changed_password_leaves_the_links_of_notices() {
+    let app = TestApp::spawn().await;
+    let thief = app.user("ada").await;
+    login_from(&app, "Opera").await;
+    let told = app.mail("new_device", ADA).await.token();
+    change_password(&app, &thief).await;
+    let other = app.mail("password_changed", ADA).await.token();
+    secure(&app, &told).await.expect(StatusCode::NO_CONTENT);
+    assert!(!app.is_alive(&thief).await);
+    app.try_login("ada", OTHER_PASSWORD)
+        .await
+        .expect_oauth_error("invalid_grant");
+    // The one that told of the new password is of no more use: everybody is out.
+    secure(&app, &other)
+        .await
+        .expect_problem(400, "invalid_token");
+}
+
+/// Whoever has caused as many notices as there may be of one kind is not untold of in another.
+#[tokio::test]
+async fn notices_of_one_kind_use_up_none_of_another() {
+    let app = TestApp::spawn_with(&[
+        ("RATE_LIMIT_ENABLED", "true"),
+        ("RATE_LIMIT_LOGIN_IP", "off"),
+    ])
+    .await;
+    let thief = app.user("ada").await;
+    for program in ["A", "B", "C", "D", "E", "F", "G"] {
+        login_from(&app, program).await;
+    }
+    assert_eq!(app.mails_of("new_device", ADA).await.len(), 5);
+    change_password(&app, &thief).await;
+    assert_eq!(app.mails_of("password_changed", ADA).await.len(), 1);
 }
