@@ -16,9 +16,11 @@ pub use compose::leads_nowhere;
 use folder::Folder;
 pub use kind::Kind;
 pub use letter::Letter;
+pub use smtp::CONNECTIONS;
 use smtp::Server;
 use uuid::Uuid;
 
+use crate::clock::Timestamp;
 use crate::config::{self, MailTransport};
 use crate::text::Texts;
 pub use crate::text::Values;
@@ -73,9 +75,10 @@ pub enum SendError {
 }
 
 impl SendError {
-    /// The same without `address`: servers like to repeat it, and it is nobody's business who reads a log.
+    /// The same without `address`: servers like to repeat it, in one form or another, and it is nobody's business who reads a log.
     pub fn without(self, address: &str) -> Self {
-        let hide = |message: String| message.replace(address, "…");
+        let local = address.rsplit_once('@').map_or(address, |(local, _)| local);
+        let hide = |message: String| hidden(&hidden(&message, address), local);
         match self {
             Self::Unreachable(message) => Self::Unreachable(hide(message)),
             Self::Temporary(message) => Self::Temporary(hide(message)),
@@ -89,6 +92,28 @@ impl SendError {
             Self::Defect(message) => Self::Defect(hide(message)),
         }
     }
+}
+
+/// `text` with `…` in place of every `word` that stands alone, in whatever case.
+fn hidden(text: &str, word: &str) -> String {
+    let (lower, word) = (text.to_ascii_lowercase(), word.to_ascii_lowercase());
+    let mut shown = String::new();
+    let mut rest = 0;
+    for (start, found) in lower.match_indices(&word) {
+        let end = start + found.len();
+        let is_part = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let before = lower
+            .get(..start)
+            .and_then(|before| before.chars().next_back());
+        let after = lower.get(end..).and_then(|after| after.chars().next());
+        if !found.is_empty() && !is_part(before) && !is_part(after) {
+            shown.push_str(text.get(rest..start).unwrap_or_default());
+            shown.push('…');
+            rest = end;
+        }
+    }
+    shown.push_str(text.get(rest..).unwrap_or_default());
+    shown
 }
 
 /// Composes and sends mails.
@@ -142,8 +167,22 @@ impl Mailer {
         }
     }
 
-    /// Finds out whether the mail of this id could be sent now, in the way in which it would be, and sends none.
-    pub async fn ask(&self, id: Uuid) -> Result<(), SendError> {
+    /// Finds out whether the mail of this id and kind could be sent now, in the way in which it would be, and sends none. It takes
+    /// about as much work.
+    pub async fn ask(&self, id: Uuid, kind: Option<Kind>) -> Result<(), SendError> {
+        if let Some(kind) = kind {
+            let letter = Letter {
+                id,
+                kind,
+                language: None,
+                to: self.composer.sender().to_string(),
+                at: Timestamp::from_millis(0),
+                values: Values::sample(),
+            };
+            // What it says is nobody's to read.
+            let composed = self.composer.compose(&letter, false);
+            drop(composed.map(|message| message.formatted()));
+        }
         match &self.transport {
             Transport::Smtp(server) => server.ask(self.composer.sender()).await,
             Transport::Folder(folder) => folder.ask(id).await,

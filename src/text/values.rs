@@ -56,7 +56,7 @@ impl Values {
     }
 
     /// Something in every field, to try texts with.
-    pub(super) fn sample() -> Self {
+    pub fn sample() -> Self {
         let some = |text: &str| Some(text.to_owned());
         Self {
             username: some("ada"),

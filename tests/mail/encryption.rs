@@ -70,7 +70,14 @@ async fn tls_from_the_first_byte_on() {
 async fn nothing_goes_without_tls_where_it_is_required() {
     let server = server(Tls::None).await;
     let url = format!("{}?tls=required", server.url());
-    assert_unreachable(&failure(&mailer(&url), &letter(1)).await);
+    let told = failure(&mailer(&url), &letter(1)).await.to_string();
+    assert!(
+        told.ends_with(": STARTTLS is not supported on this server"),
+        "{told}"
+    );
+    let url = format!("smtps://{}", server.address);
+    let told = failure(&mailer(&url), &letter(1)).await.to_string();
+    assert!(told.contains("what it says is not TLS"), "{told}");
     assert_eq!(server.mails().len(), 0);
 }
 
@@ -79,18 +86,24 @@ async fn nobody_whom_we_do_not_trust_gets_a_mail() {
     let ours = certified("IP:127.0.0.1");
     let others = certified("IP:127.0.0.1");
     let elsewhere = certified("DNS:mail.example.com");
-    for (config, authority) in [
-        (&ours.config, None),
-        (&ours.config, Some(&others.authority)),
-        (&elsewhere.config, Some(&elsewhere.authority)),
+    let unknown = "its certificate is of no known authority (?ca=/path.pem adds one)";
+    let other = "its certificate is for another name than the one in SMTP_URL";
+    for (config, authority, why) in [
+        (&ours.config, None, unknown),
+        (&ours.config, Some(&others.authority), "its certificate"),
+        (&elsewhere.config, Some(&elsewhere.authority), other),
     ] {
         let ca = authority.map_or(String::new(), |path| format!("&ca={}", path.display()));
         let start = server(Tls::Start(config.clone())).await;
         let url = format!("{}?tls=required{ca}", start.url());
-        assert_unreachable(&failure(&mailer(&url), &letter(1)).await);
+        let error = failure(&mailer(&url), &letter(1)).await;
+        assert_unreachable(&error);
+        assert!(error.to_string().contains(why), "{error}");
         let implicit = server(Tls::Implicit(config.clone())).await;
         let url = format!("smtps://{}?tls=required{ca}", implicit.address);
-        assert_unreachable(&failure(&mailer(&url), &letter(1)).await);
+        let error = failure(&mailer(&url), &letter(1)).await;
+        assert_unreachable(&error);
+        assert!(error.to_string().contains(why), "{error}");
         assert_eq!((start.mails().len(), implicit.mails().len()), (0, 0));
     }
 }

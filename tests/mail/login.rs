@@ -40,6 +40,24 @@ async fn a_wrong_password_is_no_mails_fault_and_is_not_shown() {
     assert_eq!(server.mails().len(), 0);
 }
 
+/// Some servers repeat what they were told, as it was or as it came over the line.
+#[tokio::test]
+async fn a_password_that_the_server_repeats_is_not_shown() {
+    let server = SmtpServer::start_as(Setup {
+        login: Some(("u", "s3cr3tpw")),
+        ..Setup::default()
+    })
+    .await;
+    let told = "535 5.7.8 s3cr3tpw / czNjcjN0cHc= / AHUAczNjcjN0cHc=";
+    server.next(1, At::Login, Do::Reply(told));
+    let url = format!("smtp://u:s3cr3tpw@{}", server.address);
+    let error = failure(&mailer(&url), &letter(1)).await.to_string();
+    assert!(
+        error.ends_with("535 5.7.8 ******** / ******** / ********"),
+        "{error}"
+    );
+}
+
 #[tokio::test]
 async fn a_login_that_fails_for_now_is_no_mails_fault_either() {
     let server = server().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use vestibule::domain::outbox::{self, Outcome};
 
 use crate::given_up::{UNKNOWN, is_marked};
-use crate::smtp::{At, Do, Gate};
+use crate::smtp::{At, Do, Gate, SmtpServer};
 use crate::support::TestApp;
 use crate::{all_sent, assert_each_once, database, later, request_reset, spawn, stored, until};
 
@@ -77,24 +77,52 @@ async fn an_address_that_is_reached_after_all_loses_its_mark_also_later() {
     assert_eq!(server.mails().len(), 1);
 }
 
+/// While a server thinks about a mail the database may be away for longer than the lease. That is no reason to send it again.
+#[tokio::test]
+async fn it_is_not_taken_from_oneself_while_the_server_has_not_answered() {
+    let (app, server) = spawn().await;
+    let gate = Gate::new();
+    server.next(1, At::Message, Do::Wait(gate.clone()));
+    app.register("ada").await;
+    gate.reached_by(1).await;
+    for tries in 2..=4 {
+        later(&app, Duration::from_secs(31));
+        let is_taken = async || stored(&app).await[0].tries == tries;
+        until("it is not taken again", is_taken).await;
+    }
+    gate.open();
+    assert_each_once(&all_sent(&app, &server).await, 1);
+}
+
+/// Another instance on the same database, that sends nothing by itself.
+async fn twin(app: &TestApp, server: &SmtpServer) -> TestApp {
+    let settings = [
+        ("DATABASE_URL", app.database.url()),
+        ("SMTP_URL", &server.url()),
+    ];
+    let twin = TestApp::spawn_with(&settings).await;
+    twin.services.outbox.close();
+    twin
+}
+
 /// Whoever is so slow that his lease ends leaves the mail to the next, and the last of them finds that it has gone.
 #[tokio::test]
 async fn it_is_sent_once_by_two_who_have_taken_it() {
     for is_first_first in [true, false] {
         let (app, server) = spawn().await;
-        let services = &app.services;
-        services.outbox.close();
+        let twin = twin(&app, &server).await;
+        app.services.outbox.close();
         app.register("ada").await;
         let mut claims = Vec::new();
-        for _ in 0..2 {
+        for services in [&app.services, &twin.services] {
             let claim = outbox::claim(services).await.expect("reads");
-            claims.push(claim.expect("is due"));
-            app.advance(Duration::from_secs(31));
+            claims.push((services, claim.expect("is due")));
+            twin.advance(Duration::from_secs(31));
         }
         if is_first_first {
             claims.reverse();
         }
-        while let Some(claim) = claims.pop() {
+        while let Some((services, claim)) = claims.pop() {
             outbox::deliver(services, claim).await.expect("delivers");
         }
         assert_each_once(&all_sent(&app, &server).await, 1);
@@ -106,6 +134,7 @@ async fn it_is_sent_once_by_two_who_have_taken_it() {
 async fn who_has_lost_it_neither_puts_it_off_nor_gives_it_up() {
     for failure in ["451 4.3.0 Try again later", "554 5.7.1 Looks like spam"] {
         let (app, server) = spawn().await;
+        let twin = twin(&app, &server).await;
         let services = app.services.clone();
         services.outbox.close();
         app.register("ada").await;
@@ -118,14 +147,14 @@ async fn who_has_lost_it_neither_puts_it_off_nor_gives_it_up() {
             tokio::spawn(async move { outbox::deliver(&services, slow.expect("is due")).await })
         };
         gate.reached_by(1).await;
-        app.advance(Duration::from_secs(31));
-        let next = outbox::claim(&services).await.expect("reads");
+        twin.advance(Duration::from_secs(31));
+        let next = outbox::claim(&twin.services).await.expect("reads");
         let taken = stored(&app).await;
         gate.open();
         let outcome = delivering.await.expect("ends").expect("is noted");
         assert_eq!(outcome, Outcome::Reached);
         assert_eq!(stored(&app).await, taken, "{failure}");
-        outbox::deliver(&services, next.expect("is due"))
+        outbox::deliver(&twin.services, next.expect("is due"))
             .await
             .expect("delivers");
         assert_each_once(&all_sent(&app, &server).await, 1);

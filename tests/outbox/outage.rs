@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
+use crate::smtp::{At, Do, Gate};
 use crate::support::Send;
 use crate::{all_sent, assert_each_once, later, mail_check, spawn, stored, tried_in_vain, until};
 
@@ -56,4 +57,24 @@ async fn what_has_waited_for_a_day_is_given_up() {
     until("nothing arrives", has_arrived).await;
     assert_eq!(server.mails()[0].to, ["ben@example.com"]);
     assert_eq!(mail_check(&app).await["given_up"], 1);
+}
+
+/// A server may take its time over some mails. They leave their places to others, after half a minute.
+#[tokio::test]
+async fn mails_that_are_not_answered_do_not_hold_up_the_others() {
+    let (app, server) = spawn().await;
+    let gate = Gate::new();
+    server.next(4, At::Message, Do::Wait(gate.clone()));
+    for number in 0..4 {
+        app.register(&format!("ada-{number}")).await;
+    }
+    gate.reached_by(4).await;
+    for number in 0..8 {
+        app.register(&format!("ben-{number}")).await;
+    }
+    assert!(server.mails().is_empty());
+    later(&app, Duration::from_secs(30));
+    until("they are held up", async || server.mails().len() == 8).await;
+    gate.open();
+    assert_each_once(&all_sent(&app, &server).await, 12);
 }

@@ -20,8 +20,13 @@ use crate::store::users;
 /// How long a mail is taken for.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// How often that is prolonged while the mail is being sent.
+/// How often that is prolonged while the mail is being sent,
 const RENEW_EVERY: Duration = Duration::from_secs(10);
+/// and how soon after it could not be.
+const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// How long it is prolonged for: the database may be away for a while, too.
+const LONG_LEASE: Duration = Duration::from_secs(120);
 
 /// How often a mail is tried.
 pub const TRIES: i64 = 10;
@@ -41,12 +46,25 @@ const NOTE_PAUSE: Duration = Duration::from_secs(1);
 /// A mail that is ours to send.
 pub struct Claim {
     mail: Mail,
-    lease_end: AtomicI64,
+    lease: Arc<Lease>,
 }
 
 impl Claim {
     fn lease_end(&self) -> Timestamp {
-        Timestamp::from_millis(self.lease_end.load(Ordering::Relaxed))
+        self.lease.end()
+    }
+}
+
+/// Until when a mail is ours.
+pub(super) struct Lease(AtomicI64);
+
+impl Lease {
+    fn end(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    fn set_end(&self, end: Timestamp) {
+        self.0.store(end.millis(), Ordering::Relaxed);
     }
 }
 
@@ -63,6 +81,21 @@ pub enum Outcome {
 
 /// Takes a mail that is due; `None` when there is none.
 pub async fn claim(services: &Services) -> Result<Option<Claim>> {
+    while let Some(claim) = take(services).await? {
+        // It fell due again while it is being sent here: the database was in the way of prolonging its lease. Whoever sends it
+        // has the new one.
+        match services.outbox.lease(claim.mail.id) {
+            Some(lease) => lease.set_end(claim.lease_end()),
+            None => {
+                services.outbox.begin(claim.mail.id, &claim.lease);
+                return Ok(Some(claim));
+            }
+        }
+    }
+    Ok(None)
+}
+
+async fn take(services: &Services) -> Result<Option<Claim>> {
     let now = services.now();
     {
         // Most of the time there is nothing to write.
@@ -78,7 +111,7 @@ pub async fn claim(services: &Services) -> Result<Option<Claim>> {
         .await?;
     Ok(mail.map(|mail| Claim {
         mail,
-        lease_end: AtomicI64::new(lease_end.millis()),
+        lease: Arc::new(Lease(AtomicI64::new(lease_end.millis()))),
     }))
 }
 
@@ -103,7 +136,8 @@ pub async fn deliver(services: &Arc<Services>, claim: Claim) -> Result<Outcome> 
         }
         // How long a mail waits can be seen from outside: one to nobody, too, waits until the server takes mail.
         Prepared::Nobody => {
-            let asking = services.mailer.ask(claim.mail.id.0);
+            let kind = Kind::parse(&claim.mail.kind);
+            let asking = services.mailer.ask(claim.mail.id.0, kind);
             let asked = in_time(services, &claim, asking).await;
             (asked.map(|()| None), None)
         }
@@ -263,19 +297,27 @@ async fn count(
 
 /// Prolongs the lease until it is lost.
 async fn keep(services: &Services, claim: &Claim) {
+    let mut pause = RENEW_EVERY;
     loop {
-        tokio::time::sleep(RENEW_EVERY).await;
-        let (id, old, new) = (claim.mail.id, claim.lease_end(), services.now().plus(LEASE));
+        tokio::time::sleep(pause).await;
+        let new = services.now().plus(LONG_LEASE);
+        let (id, old) = (claim.mail.id, claim.lease_end());
         let renewed = services
             .db
             .write_one(async move |tx| Ok::<_, Error>(mails::renew(tx, id, old, new).await?))
             .await;
         match renewed {
-            Ok(true) => claim.lease_end.store(new.millis(), Ordering::Relaxed),
+            Ok(true) => {
+                claim.lease.set_end(new);
+                pause = RENEW_EVERY;
+            }
+            // It was taken again, for us.
+            Ok(false) if claim.lease_end() != old => pause = RENEW_AGAIN_AFTER,
             // Somebody else has it by now.
             Ok(false) => return,
             Err(error) => {
                 tracing::warn!(error = %error, "a mail's lease was not prolonged; it is tried again");
+                pause = RENEW_AGAIN_AFTER;
             }
         }
     }

@@ -7,7 +7,7 @@ mod letter;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,7 @@ use crate::store::mails::{self, NewMail};
 use crate::store::throttles;
 use crate::store::users::Contact;
 
+use self::deliver::Lease;
 pub use self::deliver::{Claim, Outcome, claim, deliver};
 pub use crate::store::mails::Waiting;
 
@@ -32,6 +33,8 @@ pub use crate::store::mails::Waiting;
 pub struct Outbox {
     wake: Notify,
     is_closed: AtomicBool,
+    /// Mails being sent here, with their leases.
+    under_way: Mutex<HashMap<MailId, Weak<Lease>>>,
     /// Mails that need nothing more but that this is noted, and who was reached.
     done: Mutex<HashMap<MailId, Option<Contact>>>,
 }
@@ -50,6 +53,23 @@ impl Outbox {
 
     pub fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Relaxed)
+    }
+
+    /// The lease of a mail that is being sent here.
+    fn lease(&self, id: MailId) -> Option<Arc<Lease>> {
+        self.under_way().get(&id)?.upgrade()
+    }
+
+    fn begin(&self, id: MailId, lease: &Arc<Lease>) {
+        let mut under_way = self.under_way();
+        under_way.retain(|_, lease| lease.strong_count() > 0);
+        under_way.insert(id, Arc::downgrade(lease));
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashMap<MailId, Weak<Lease>>> {
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers that a mail was sent, or has nobody to go to, until that is noted.

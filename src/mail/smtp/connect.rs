@@ -5,6 +5,8 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{
     AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters,
@@ -17,7 +19,7 @@ use tokio::time::timeout;
 
 use super::COMMAND;
 use super::outcome::reason;
-use crate::config::{Smtp, SmtpTls};
+use crate::config::{Secret, Smtp, SmtpTls};
 use crate::mail::MailError;
 
 /// For each of a host's addresses.
@@ -29,7 +31,7 @@ pub struct Dialler {
     port: u16,
     name: ClientId,
     security: Security,
-    credentials: Option<Credentials>,
+    login: Option<(String, Secret)>,
 }
 
 enum Security {
@@ -49,21 +51,22 @@ impl Dialler {
             SmtpTls::Required if settings.implicit_tls => Security::Implicit(tls(settings)?),
             SmtpTls::Required => Security::StartTls(tls(settings)?),
         };
-        let credentials = settings.credentials.as_ref();
         Ok(Self {
             host: settings.host.clone(),
             port: settings.port,
             name: client_id(name),
             security,
-            credentials: credentials.map(|(user, password)| {
-                Credentials::new(user.clone(), password.reveal().to_owned())
-            }),
+            login: settings.credentials.clone(),
         })
     }
 
     /// A connection on which mails can be handed over, or what is in the way.
     pub async fn connect(&self) -> Result<AsyncSmtpConnection, String> {
-        let place = format!("{}:{}", self.host, self.port);
+        let host = match self.host.contains(':') {
+            true => format!("[{}]", self.host),
+            false => self.host.clone(),
+        };
+        let place = format!("{host}:{}", self.port);
         let dialled = in_time(&place, self.dial()).await;
         let mut connection = dialled.map_err(|problem| format!("{problem}{}", self.hint()))?;
         let start = match &self.security {
@@ -73,14 +76,32 @@ impl Dialler {
         };
         if let Some(tls) = start {
             let starting = connection.starttls(tls.clone(), &self.name);
-            in_time(&format!("STARTTLS with {place}"), starting).await?;
+            in_time(&format!("TLS with {place}"), starting).await?;
         }
-        if let Some(credentials) = &self.credentials {
+        if let Some((user, password)) = &self.login {
             let mechanisms = [Mechanism::Plain, Mechanism::Login];
-            let logging_in = connection.auth(&mechanisms, credentials);
-            in_time(&format!("logging in to {place}"), logging_in).await?;
+            let credentials = Credentials::new(user.clone(), password.reveal().to_owned());
+            let logging_in = connection.auth(&mechanisms, &credentials);
+            let logged_in = in_time(&format!("logging in to {place}"), logging_in).await;
+            logged_in.map_err(|problem| self.without_password(problem))?;
         }
         Ok(connection)
+    }
+
+    /// Some servers repeat what they were told.
+    fn without_password(&self, problem: String) -> String {
+        let Some((user, password)) = &self.login else {
+            return problem;
+        };
+        let password = password.reveal();
+        let forms = [
+            password.to_owned(),
+            STANDARD.encode(password),
+            STANDARD.encode(format!("\0{user}\0{password}")),
+        ];
+        forms
+            .iter()
+            .fold(problem, |problem, form| problem.replace(form, "********"))
     }
 
     /// What is worth a look when there is no greeting, on the ports that tell.

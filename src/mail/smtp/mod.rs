@@ -21,8 +21,8 @@ use connect::Dialler;
 use content::Content;
 use outcome::{Failure, Step};
 
-/// Connections at one time: mail servers count them by client, and some allow few.
-const CONNECTIONS: usize = 4;
+/// Connections at one time: mail servers count them by client, and some allow few. Most of the time there are fewer.
+pub const CONNECTIONS: usize = 12;
 
 /// For one command.
 const COMMAND: Duration = Duration::from_secs(60);

@@ -1,15 +1,20 @@
 //! What a failed step of a mail transaction means: for this mail, for its address, or for all mails.
 
 use std::error::Error as StdError;
+use std::io;
 
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::response::Response;
 use tokio::time::error::Elapsed;
+use tokio_rustls::rustls::{self, CertificateError as Certificate};
 
 use crate::mail::SendError;
 
 /// Longest message kept, in characters: servers like to explain themselves.
 const LONGEST: usize = 300;
+
+/// There was one, but not to the end, or not in the form of one.
+const NO_ANSWER: &str = "it gave no whole answer in SMTP";
 
 /// The steps of a mail transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +42,7 @@ pub struct Failure {
 pub fn of(step: Step, sent: Result<Result<Response, Error>, Elapsed>) -> Result<(), Failure> {
     let (code, message) = match sent {
         Ok(Ok(_)) => return Ok(()),
+        Ok(Err(error)) if error.is_response() => (None, NO_ANSWER.to_owned()),
         Ok(Err(error)) => (error.status().map(u16::from), cause(&error)),
         Err(_) => (None, "no answer in time".to_owned()),
     };
@@ -119,12 +125,49 @@ fn cause(error: &(dyn StdError + 'static)) -> String {
     }
 }
 
+/// What TLS found wrong, in words for whoever runs the service.
+fn of_tls(error: &(dyn StdError + 'static)) -> Option<String> {
+    let inner = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    let found = error
+        .downcast_ref::<rustls::Error>()
+        .or_else(|| inner?.downcast_ref::<rustls::Error>());
+    let Some(found) = found else {
+        return of_tls(error.source()?);
+    };
+    Some(match found {
+        rustls::Error::InvalidMessage(_) => {
+            "what it says is not TLS (a server with STARTTLS is smtp://)".to_owned()
+        }
+        rustls::Error::InvalidCertificate(problem) => match problem {
+            Certificate::UnknownIssuer => {
+                "its certificate is of no known authority (?ca=/path.pem adds one)".to_owned()
+            }
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
+                "its certificate is for another name than the one in SMTP_URL".to_owned()
+            }
+            Certificate::Expired | Certificate::ExpiredContext { .. } => {
+                "its certificate has expired".to_owned()
+            }
+            Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
+                "its certificate is not valid yet, or the clock of this machine is wrong".to_owned()
+            }
+            other => one_line(&format!("its certificate cannot be used: {other}")),
+        },
+        other => one_line(&other.to_string()),
+    })
+}
+
 /// Why there is no connection on which mails can be handed over, fit for a line of the log: what the server said, or else what
 /// happened.
 pub fn reason(error: &(dyn StdError + 'static)) -> String {
     let of_server = error.downcast_ref::<Error>();
     if of_server.is_some_and(Error::is_response) {
-        return "it gave no whole answer in SMTP".to_owned();
+        return NO_ANSWER.to_owned();
+    }
+    if let Some(problem) = of_tls(error) {
+        return problem;
     }
     match of_server.and_then(Error::status) {
         Some(code) => one_line(&format!("{code} {}", cause(error))),
