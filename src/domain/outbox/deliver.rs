@@ -1,32 +1,20 @@
-//! Sending what is in the outbox. A mail is taken for some seconds at a time, and for longer while it is being sent: whoever
-//! dies over one leaves it to the next. What a server could not take is tried again with growing pauses.
+//! Sending what is in the outbox. What a server could not take is tried again with growing pauses.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use super::lease::{Claim, in_time};
 use super::letter::{Addressed, Draft};
 use super::{Allowance, Facts};
 use crate::clock::Timestamp;
 use crate::domain::audit::Event;
-use crate::domain::{Email, Error, Result, Services};
+use crate::domain::{Email, Result, Services};
 use crate::ids::MailId;
 use crate::mail::{Kind, SendError, Sent};
 use crate::store::db::Tx;
 use crate::store::mails::{self, Mail};
 use crate::store::registrations;
 use crate::store::users;
-
-/// How long a mail is taken for.
-const LEASE: Duration = Duration::from_secs(30);
-
-/// How often that is prolonged while the mail is being sent,
-const RENEW_EVERY: Duration = Duration::from_secs(10);
-/// and how soon after it could not be.
-const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(1);
-
-/// How long it is prolonged for: the database may be away for a while, too.
-const LONG_LEASE: Duration = Duration::from_secs(120);
 
 /// How often a mail is tried.
 pub const TRIES: i64 = 10;
@@ -43,31 +31,6 @@ const STALE_AFTER: Duration = Duration::from_secs(24 * 3600);
 const NOTE_TRIES: u32 = 120;
 const NOTE_PAUSE: Duration = Duration::from_secs(1);
 
-/// A mail that is ours to send.
-pub struct Claim {
-    mail: Mail,
-    lease: Arc<Lease>,
-}
-
-impl Claim {
-    fn lease_end(&self) -> Timestamp {
-        self.lease.end()
-    }
-}
-
-/// Until when a mail is ours.
-pub(super) struct Lease(AtomicI64);
-
-impl Lease {
-    fn end(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
-    }
-
-    fn set_end(&self, end: Timestamp) {
-        self.0.store(end.millis(), Ordering::Relaxed);
-    }
-}
-
 /// What a try tells of the mail server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -77,42 +40,6 @@ pub enum Outcome {
     Unreachable(String, Timestamp),
     /// It was not asked.
     Untried,
-}
-
-/// Takes a mail that is due; `None` when there is none.
-pub async fn claim(services: &Services) -> Result<Option<Claim>> {
-    while let Some(claim) = take(services).await? {
-        // It fell due again while it is being sent here: the database was in the way of prolonging its lease. Whoever sends it
-        // has the new one.
-        match services.outbox.lease(claim.mail.id) {
-            Some(lease) => lease.set_end(claim.lease_end()),
-            None => {
-                services.outbox.begin(claim.mail.id, &claim.lease);
-                return Ok(Some(claim));
-            }
-        }
-    }
-    Ok(None)
-}
-
-async fn take(services: &Services) -> Result<Option<Claim>> {
-    let now = services.now();
-    {
-        // Most of the time there is nothing to write.
-        let mut tx = services.db.read().await?;
-        if !mails::is_any_due(&mut tx, now).await? {
-            return Ok(None);
-        }
-    }
-    let lease_end = now.plus(LEASE);
-    let mail = services
-        .db
-        .write_one(async move |tx| Ok::<_, Error>(mails::claim(tx, now, lease_end).await?))
-        .await?;
-    Ok(mail.map(|mail| Claim {
-        mail,
-        lease: Arc::new(Lease(AtomicI64::new(lease_end.millis()))),
-    }))
 }
 
 /// Sends a mail and notes what became of it.
@@ -159,18 +86,6 @@ pub async fn deliver(services: &Arc<Services>, claim: Claim) -> Result<Outcome> 
     }
 }
 
-/// Does something about a mail for as long as its lease can be prolonged.
-async fn in_time<T>(
-    services: &Services,
-    claim: &Claim,
-    doing: impl Future<Output = std::result::Result<T, SendError>>,
-) -> std::result::Result<T, SendError> {
-    tokio::select! {
-        done = doing => done,
-        () = keep(services, claim) => Err(SendError::Temporary("it took too long".to_owned())),
-    }
-}
-
 /// Puts the mail off, or gives it up.
 async fn note_failure(
     services: &Services,
@@ -184,7 +99,7 @@ async fn note_failure(
             if now.since(claim.mail.created_at) >= STALE_AFTER {
                 give_up(services, claim, &message).await?;
             } else {
-                put_off(services, claim, Duration::ZERO, false).await?;
+                put_off(services, claim, now, false).await?;
             }
             Ok(Outcome::Unreachable(message, now))
         }
@@ -198,7 +113,7 @@ async fn note_failure(
                 mail.id = %claim.mail.id, mail.kind = claim.mail.kind, tries = claim.mail.attempts,
                 again_in.seconds = pause.as_secs(), error = message, "mail not sent yet"
             );
-            put_off(services, claim, pause, true).await?;
+            put_off(services, claim, services.now().plus(pause), true).await?;
             Ok(Outcome::Reached)
         }
         SendError::Refused {
@@ -295,34 +210,6 @@ async fn count(
     Ok(true)
 }
 
-/// Prolongs the lease until it is lost.
-async fn keep(services: &Services, claim: &Claim) {
-    let mut pause = RENEW_EVERY;
-    loop {
-        tokio::time::sleep(pause).await;
-        let new = services.now().plus(LONG_LEASE);
-        let (id, old) = (claim.mail.id, claim.lease_end());
-        let renewed = services
-            .db
-            .write_one(async move |tx| Ok::<_, Error>(mails::renew(tx, id, old, new).await?))
-            .await;
-        match renewed {
-            Ok(true) => {
-                claim.lease.set_end(new);
-                pause = RENEW_EVERY;
-            }
-            // It was taken again, for us.
-            Ok(false) if claim.lease_end() != old => pause = RENEW_AGAIN_AFTER,
-            // Somebody else has it by now.
-            Ok(false) => return,
-            Err(error) => {
-                tracing::warn!(error = %error, "a mail's lease was not prolonged; it is tried again");
-                pause = RENEW_AGAIN_AFTER;
-            }
-        }
-    }
-}
-
 /// Notes that a mail was sent, whatever it takes: after the next start it would be sent again. Or that there was nobody to
 /// send it to.
 async fn note_done(services: &Services, id: MailId) -> Result<()> {
@@ -358,11 +245,10 @@ async fn try_to_note_done(services: &Services, id: MailId) -> Result<()> {
 async fn put_off(
     services: &Services,
     claim: &Claim,
-    pause: Duration,
+    due_at: Timestamp,
     is_counted: bool,
 ) -> Result<()> {
     let (id, lease_end) = (claim.mail.id, claim.lease_end());
-    let due_at = services.now().plus(pause);
     services
         .db
         .write_one(async move |tx| Ok(mails::put_off(tx, id, lease_end, due_at, is_counted).await?))

@@ -3,6 +3,7 @@
 //! request for a mail costs the same whether or not there is such an account, and no token waits in the database.
 
 mod deliver;
+mod lease;
 mod letter;
 
 use std::collections::HashMap;
@@ -24,8 +25,9 @@ use crate::store::mails::{self, NewMail};
 use crate::store::throttles;
 use crate::store::users::Contact;
 
-use self::deliver::Lease;
-pub use self::deliver::{Claim, Outcome, claim, deliver};
+pub use self::deliver::{Outcome, deliver};
+use self::lease::Lease;
+pub use self::lease::{Claim, claim};
 pub use crate::store::mails::Waiting;
 
 /// Tells whoever sends that there is something to send.

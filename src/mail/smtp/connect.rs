@@ -94,10 +94,11 @@ impl Dialler {
             return problem;
         };
         let password = password.reveal();
+        // One may hold the next.
         let forms = [
-            password.to_owned(),
-            STANDARD.encode(password),
             STANDARD.encode(format!("\0{user}\0{password}")),
+            STANDARD.encode(password),
+            password.to_owned(),
         ];
         forms
             .iter()
