@@ -162,7 +162,7 @@ pub struct AuthApi;
 impl AuthApi {
     /// Register an account
     ///
-    /// The account has the role `user` and can log in at once. Where addresses have to be verified first, there is an account
+    /// The account has the role `user` and can log in at once; a link that proves the address is mailed. Where addresses have to be verified first, there is an account
     /// once the link of the mail has been followed: the answer is 202 whether or not the address had one before, and
     /// whoever has the address learns by mail which.
     #[oai(path = "/register", method = "post", operation_id = "registerUser")]

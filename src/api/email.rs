@@ -108,7 +108,7 @@ pub struct EmailApi;
 impl EmailApi {
     /// Ask for a link that proves an address
     ///
-    /// Mails one to whoever has the address and has not proved it, once a minute and three times an hour. The answer is
+    /// Mails one to whoever has the address and has not proved it, by default once a minute and three times an hour. The answer is
     /// always the same.
     #[oai(
         path = "/verify-email/request",
@@ -137,7 +137,7 @@ impl EmailApi {
     /// With the token of a mail, which is good for 24 hours. Of a registration that waits for it this makes the account; where
     /// several wait for the address, without a password, and a link to choose one is mailed.
     ///
-    /// Where no mail server is set, mails are files in `./outbox`: take the token from there.
+    /// Where no mail server is set, mails are files in `MAIL_OUTBOX_DIR`, by default `./outbox`: take the token from there.
     #[oai(path = "/verify-email", method = "post", operation_id = "verifyEmail")]
     async fn verify(&self, ctx: Ctx, body: JsonBody<MailedToken>) -> Result<NoContent> {
         let token = body.0.token.0;
@@ -149,7 +149,7 @@ impl EmailApi {
 
     /// Ask for a link to set a new password
     ///
-    /// Mails one to whoever has the address, once a minute and three times an hour. The answer is always the same.
+    /// Mails one to whoever has the address, by default once a minute and three times an hour. The answer is always the same.
     #[oai(
         path = "/password-reset/request",
         method = "post",
@@ -176,7 +176,7 @@ impl EmailApi {
     ///
     /// With the token of a mail, which is good for 30 minutes, or of a link that an administrator has made. All sessions end.
     ///
-    /// Where no mail server is set, mails are files in `./outbox`: take the token from there.
+    /// Where no mail server is set, mails are files in `MAIL_OUTBOX_DIR`, by default `./outbox`: take the token from there.
     #[oai(
         path = "/password-reset",
         method = "post",
@@ -196,6 +196,8 @@ impl EmailApi {
     /// Confirm a new address
     ///
     /// With the token of the mail to it, which is good for 24 hours. The old address is told, and can undo it for 7 days.
+    ///
+    /// Where no mail server is set, mails are files in `MAIL_OUTBOX_DIR`, by default `./outbox`: take the token from there.
     #[oai(
         path = "/email-change",
         method = "post",
@@ -213,6 +215,8 @@ impl EmailApi {
     ///
     /// With the token of the mail to the old address, which is good for 7 days. All sessions end, the password is of no more
     /// use, and a link to set a new one is mailed to the old address.
+    ///
+    /// Where no mail server is set, mails are files in `MAIL_OUTBOX_DIR`, by default `./outbox`: take the token from there.
     #[oai(
         path = "/email-change/undo",
         method = "post",
@@ -230,6 +234,8 @@ impl EmailApi {
     ///
     /// With the token of a notice, which is good for 7 days: for whoever was not the one that it tells of. All sessions end,
     /// the password is of no more use, and a link to set a new one is mailed.
+    ///
+    /// Where no mail server is set, mails are files in `MAIL_OUTBOX_DIR`, by default `./outbox`: take the token from there.
     #[oai(
         path = "/secure-account",
         method = "post",
@@ -245,7 +251,7 @@ impl EmailApi {
 
     /// Ask for a code to log in with
     ///
-    /// Mails one to whoever has the address, once a minute and three times an hour. The answer is always the same.
+    /// Mails one to whoever has the address, by default once a minute and three times an hour. The answer is always the same.
     ///
     /// Off unless the service is set up with `EMAIL_LOGIN_ENABLED=true`.
     #[oai(
@@ -279,6 +285,8 @@ impl EmailApi {
     /// end, the password is of no more use, and a link to choose a new one is mailed.
     ///
     /// Off unless the service is set up with `EMAIL_LOGIN_ENABLED=true`.
+    ///
+    /// Where no mail server is set, mails are files in `MAIL_OUTBOX_DIR`, by default `./outbox`: take the code from there.
     #[oai(path = "/email-login", method = "post", operation_id = "loginWithCode")]
     async fn login(&self, ctx: Ctx, body: JsonBody<CodeLogin>) -> Result<Json<Token>> {
         email_login::require_enabled(&ctx.services).or_problem()?;

@@ -205,7 +205,7 @@ fn describe(error: &Error) -> Described {
         ),
         Error::InvalidToken => Described::new(
             Code::InvalidToken,
-            "This link or code is wrong, was used before or has expired. Ask for a new one.",
+            "This link or code is wrong, was used before or has expired. Check what was typed, or ask for a new one.",
         ),
         Error::EmailLoginDisabled => Described::new(
             Code::EmailLoginDisabled,

@@ -185,7 +185,8 @@ impl UsersApi {
 
     /// Create a user
     ///
-    /// The user can log in at once when a password is given. Needs the permission `users:write`.
+    /// The user can log in at once when a password is given. Otherwise a link to choose one is mailed, which is good for 72 hours.
+    /// Needs the permission `users:write`.
     #[oai(path = "/", method = "post", operation_id = "createUser")]
     async fn create(
         &self,

@@ -22,10 +22,11 @@ pub fn run(matches: &ArgMatches) -> Outcome {
         .max()
         .unwrap_or(0);
     for setting in source.effective() {
-        println!(
-            "{:width$}  {}  ({})",
-            setting.name, setting.value, setting.origin
-        );
+        let value = match setting.value.as_str() {
+            "" => "unset",
+            value => value,
+        };
+        println!("{:width$}  {value}  ({})", setting.name, setting.origin);
     }
     match settings {
         Ok(settings) => {

@@ -80,6 +80,7 @@ pub struct Settings {
     pub limits: Limits,
     pub mail: Mail,
     pub logging: Logging,
+    hints: Vec<String>,
 }
 
 impl Settings {
@@ -97,6 +98,7 @@ impl Settings {
             limits: Limits::read(source),
             mail: Mail::read(source),
             logging: Logging::read(source),
+            hints: source.hints(),
         };
         let is_given = |setting: &&Setting| source.is_given(setting);
         if settings.database.url.is_shared()
@@ -118,7 +120,7 @@ impl Settings {
 
     /// What an operator should know of these settings, one sentence each.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let mut warnings = self.hints.clone();
         if self.passwords.cost < passwords::WEAK_BELOW {
             warnings.push(format!(
                 "BCRYPT_COST={} is for tests: use {} or more for people's passwords",

@@ -50,6 +50,8 @@ pub struct Source {
     values: BTreeMap<&'static str, (String, &'static str)>,
     problems: Vec<Problem>,
     effective: Vec<Effective>,
+    /// Names in the file that look like settings, and are none.
+    hints: Vec<String>,
 }
 
 impl Source {
@@ -59,6 +61,7 @@ impl Source {
             values: BTreeMap::new(),
             problems: Vec::new(),
             effective: Vec::new(),
+            hints: Vec::new(),
         }
     }
 
@@ -95,7 +98,18 @@ impl Source {
             Err(error) => return self.refuse_file(path, error.to_string()),
         };
         match env_file::parse(&text) {
-            Ok(pairs) => self.add(".env", pairs.into_iter()),
+            Ok(pairs) => {
+                let misspelt = pairs
+                    .iter()
+                    .filter_map(|(name, _)| Some((name, meant(name)?)));
+                self.hints.extend(misspelt.map(|(name, meant)| {
+                    format!(
+                        "{name} in {} is no setting; did you mean {meant}?",
+                        path.display()
+                    )
+                }));
+                self.add(".env", pairs.into_iter());
+            }
             // The line itself is not shown: it may hold a secret.
             Err(BadLine(number)) => {
                 self.refuse_file(path, format!("line {number}, which cannot be read"))
@@ -195,6 +209,10 @@ impl Source {
         });
     }
 
+    pub(super) fn hints(&self) -> Vec<String> {
+        self.hints.clone()
+    }
+
     pub(super) fn take_problems(&mut self) -> Vec<Problem> {
         std::mem::take(&mut self.problems)
     }
@@ -230,6 +248,20 @@ fn without_password(parameter: &str) -> String {
     } else {
         parameter.to_owned()
     }
+}
+
+/// The setting whose name this very likely was to be: other programs may have theirs in the same file.
+fn meant(name: &str) -> Option<&'static str> {
+    const TYPOS: usize = 2;
+    let name = name.strip_prefix(PREFIX).unwrap_or(name);
+    let distances = catalogue().map(|setting| {
+        let distance = strsim::damerau_levenshtein(&name.to_ascii_uppercase(), setting.name);
+        (distance, setting.name)
+    });
+    let (distance, meant) = distances.min()?;
+    // A short name is soon another's.
+    let is_typo = name != meant && distance <= TYPOS && meant.len() >= 4 * TYPOS;
+    is_typo.then_some(meant)
 }
 
 fn is_unknown(name: &str) -> bool {

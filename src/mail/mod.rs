@@ -29,7 +29,7 @@ pub use crate::text::Values;
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
     #[error(
-        "MAIL_FROM: found {found:?}; allowed: an address such as accounts@example.com or Example <accounts@example.com>"
+        "MAIL_FROM: found {found:?}; allowed: an address such as accounts@example.com, Example <accounts@example.com> or \"Example, Inc.\" <accounts@example.com>"
     )]
     From { found: String },
     #[error("SMTP_URL: ca={}: {problem}", path.display())]

@@ -156,3 +156,25 @@ fn a_folder_for_mails_is_made_with_the_first() {
     expect_code(&run(folder.path(), &["check-config"], &settings), 0);
     assert_eq!(fs::read_dir(folder.path()).expect("lists").count(), 0);
 }
+
+/// Other programs may have their names in the same file; what looks like one of ours is told.
+#[test]
+fn a_misspelt_setting_is_told() {
+    let folder = folder();
+    fs::write(
+        folder.path().join(".env"),
+        "SMTP_ULR=smtp://mail.test\nREQUIRE_EMAIL_VERIFCATION=true\nPOSTGRES_PASSWORD=x\nPATHS=y\n",
+    )
+    .expect("writes");
+    let told = stderr(&run(folder.path(), &["check-config"], &[]));
+    for line in [
+        "warning: SMTP_ULR in .env is no setting; did you mean SMTP_URL?",
+        "warning: REQUIRE_EMAIL_VERIFCATION in .env is no setting; did you mean REQUIRE_EMAIL_VERIFICATION?",
+    ] {
+        assert!(told.lines().any(|told| told == line), "{told}");
+    }
+    assert!(
+        !told.contains("POSTGRES") && !told.contains("PATHS"),
+        "{told}"
+    );
+}

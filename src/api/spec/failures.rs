@@ -47,7 +47,7 @@ pub fn told(code: Code) -> (&'static str, Failure) {
             Error::PermissionDenied(roles::USERS_READ.to_owned()).into(),
         ),
         Code::AccountDisabled => (
-            "The account is disabled. Told only to who knows its password.",
+            "The account is disabled. At a login that is told only to who knows the password.",
             Error::AccountDisabled.into(),
         ),
         Code::EmailNotVerified => (
@@ -75,7 +75,7 @@ pub fn told(code: Code) -> (&'static str, Failure) {
         ),
         Code::RequestTimeout => ("The body did not arrive in time.", Failure::RequestTimeout),
         Code::EmailTaken => (
-            "The e-mail address belongs to another account.",
+            "The e-mail address belongs to another account, or did until a few days ago and may still be taken back.",
             Error::EmailTaken.into(),
         ),
         Code::UsernameTaken => (

@@ -120,7 +120,7 @@ fn describe_success(operation: &mut Value, schemas: &Value, id: &str) {
     let known = headers::components();
     for (status, response) in member(operation, "responses").into_iter().flat_map(members) {
         if status.starts_with('2') {
-            response["description"] = Told::of(id).map_or("", |told| told.success).into();
+            response["description"] = Told::of(id).map_or("", |told| told.success(status)).into();
         }
         for (_, content) in member(response, "content").into_iter().flat_map(members) {
             content["examples"] = examples::of_body(schemas, id, Some(status), content);

@@ -9,6 +9,8 @@ pub struct Told {
     pub body: &'static str,
     /// What comes back.
     pub success: &'static str,
+    /// What comes back with 202, where that is something else.
+    pub accepted: Option<&'static str>,
     /// The permission that it needs.
     pub permission: Option<&'static str>,
 }
@@ -18,6 +20,7 @@ const fn told(id: &'static str, body: &'static str, success: &'static str) -> To
         id,
         body,
         success,
+        accepted: None,
         permission: None,
     }
 }
@@ -30,6 +33,21 @@ impl Told {
         }
     }
 
+    const fn or_accepted(self, accepted: &'static str) -> Self {
+        Self {
+            accepted: Some(accepted),
+            ..self
+        }
+    }
+
+    /// What comes back with a status.
+    pub fn success(&self, status: &str) -> &'static str {
+        match self.accepted {
+            Some(accepted) if status == "202" => accepted,
+            _ => self.success,
+        }
+    }
+
     pub fn of(id: &str) -> Option<&'static Self> {
         OPERATIONS.iter().find(|told| told.id == id)
     }
@@ -39,7 +57,10 @@ const OPERATIONS: &[Told] = &[
     told(
         "registerUser",
         "Who registers.",
-        "The account has been made; or, where addresses have to be verified first, whoever reads the mail learns how to go on.",
+        "The account has been made.",
+    )
+    .or_accepted(
+        "Addresses have to be verified first: whoever reads the mail learns how to go on.",
     ),
     told(
         "issueToken",
@@ -160,12 +181,9 @@ const OPERATIONS: &[Told] = &[
         "The user with these roles.",
     )
     .to(roles::ROLES_WRITE),
-    told(
-        "createPasswordResetLink",
-        "",
-        "The link to hand over; or, where it is to be mailed, that it will be.",
-    )
-    .to(roles::USERS_WRITE),
+    told("createPasswordResetLink", "", "The link to hand over.")
+        .or_accepted("The link will be mailed, as `send=true` asks for.")
+        .to(roles::USERS_WRITE),
     told("getHealth", "", "The process runs."),
     told("getReadiness", "", "Requests can be served."),
 ];
