@@ -186,10 +186,27 @@ async fn a_mail_for_another_address_that_is_late_is_worth_nothing() {
         .await
         .expect(StatusCode::ACCEPTED);
     let claim = outbox::claim(services).await.expect("reads");
-    let came = account.owner_comes(Owner::LogsInByCode).await;
-    outbox::deliver(services, claim.expect("is due"))
-        .await
-        .expect("delivers");
+    let delivering = outbox::deliver(services, claim.expect("is due"));
+    let came = if database::on_postgresql() {
+        let session = account.app.database.session();
+        session.run("BEGIN; SELECT 1 FROM users WHERE username = 'ada' FOR UPDATE");
+        let delivering = async {
+            until_they_wait(&account.app, 1).await;
+            delivering.await
+        };
+        let letting = async {
+            until_they_wait(&account.app, 2).await;
+            session.run("COMMIT");
+        };
+        let coming = account.owner_comes(Owner::LogsInByCode);
+        let (came, delivered, ()) = tokio::join!(coming, delivering, letting);
+        delivered.expect("delivers");
+        came
+    } else {
+        let came = account.owner_comes(Owner::LogsInByCode).await;
+        delivering.await.expect("delivers");
+        came
+    };
     while let Some(claim) = outbox::claim(services).await.expect("reads") {
         outbox::deliver(services, claim).await.expect("delivers");
     }

@@ -156,6 +156,11 @@ async fn prepare(services: &Arc<Services>, claim: &Claim) -> Result<Prepared> {
     let (services, mail, lease_end) = (services.clone(), mail.clone(), claim.lease_end());
     let db = services.db.clone();
     db.write(async move |tx| {
+        // Whoever is being shut out must not get a token that is made only now: either this mail is found to be gone, or its token
+        // is there to be taken back.
+        if let (Kind::EmailChange, Some(user_id)) = (kind, mail.user_id) {
+            users::lock(tx, user_id).await?;
+        }
         if !mails::is_held(tx, mail.id, lease_end).await? {
             return Ok(Prepared::Gone);
         }
