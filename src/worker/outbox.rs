@@ -76,8 +76,11 @@ pub async fn run(services: Arc<Services>) {
                 }
             },
             () = services.outbox.woken() => {
-                let breath = u64::from_le_bytes(services.ids.bytes()) % BREATH_MS;
-                tokio::time::sleep(Duration::from_millis(breath)).await;
+                // Where there is more to do anyway, one mail more or less does not show.
+                if sending.is_empty() {
+                    let breath = u64::from_le_bytes(services.ids.bytes()) % BREATH_MS;
+                    tokio::time::sleep(Duration::from_millis(breath)).await;
+                }
             }
             () = tokio::time::sleep(LOOK_EVERY) => (),
         }
