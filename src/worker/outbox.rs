@@ -7,11 +7,12 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use futures_util::FutureExt;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::clock::Timestamp;
-use crate::domain::Services;
 use crate::domain::outbox::{self, Outcome};
+use crate::domain::{self, Services};
 use crate::mail::CONNECTIONS;
 
 /// Mails sent at a time, each over a connection of its own.
@@ -61,31 +62,27 @@ pub async fn run(services: Arc<Services>) {
             }
         }
         tokio::select! {
-            Some(done) = sending.join_next_with_id() => match done {
-                Ok((task, Ok(outcome))) => {
-                    line.end(&task);
-                    line.note(outcome);
-                }
-                Ok((task, Err(error))) => {
-                    line.end(&task);
-                    tracing::warn!(error = %error, "what became of a mail is not on record; it is tried again");
-                }
-                Err(error) => {
-                    line.end(&error.id());
-                    tracing::error!(error = %error, "sending a mail broke off");
-                }
-            },
+            // What has become of mails is known before others are taken.
+            biased;
+            Some(done) = sending.join_next_with_id() => {
+                line.note_end(done.map_err(|error| (error.id(), error)));
+            }
             () = services.outbox.woken() => {
                 // Where there is more to do anyway, one mail more or less does not show.
                 if sending.is_empty() {
                     let breath = u64::from_le_bytes(services.ids.bytes()) % BREATH_MS;
                     tokio::time::sleep(Duration::from_millis(breath)).await;
+                    // Whoever has called meanwhile is heard, too.
+                    let _ = services.outbox.woken().now_or_never();
                 }
             }
             () = tokio::time::sleep(LOOK_EVERY) => (),
         }
     }
 }
+
+/// What became of a task.
+type Ended<Task> = Result<(Task, domain::Result<Outcome>), (Task, JoinError)>;
 
 /// The mails under way, by the tasks that send them, and whether the mail server can be reached, as far as is known.
 #[derive(Debug)]
@@ -123,6 +120,25 @@ impl<Task: Eq + Hash> Line<Task> {
 
     fn end(&mut self, task: &Task) {
         self.under_way.remove(task);
+    }
+
+    /// Notes how a task has ended that sent a mail.
+    fn note_end(&mut self, done: Ended<Task>) {
+        match done {
+            Ok((task, outcome)) => {
+                self.end(&task);
+                match outcome {
+                    Ok(outcome) => self.note(outcome),
+                    Err(error) => {
+                        tracing::warn!(error = %error, "what became of a mail is not on record; it is tried again");
+                    }
+                }
+            }
+            Err((task, error)) => {
+                self.end(&task);
+                tracing::error!(error = %error, "sending a mail broke off");
+            }
+        }
     }
 
     fn note(&mut self, outcome: Outcome) {
