@@ -159,10 +159,10 @@ impl View<'_> {
     async fn act(&self, body: &[u8], context: &Context) -> Rendered {
         let token = field(body, "token").unwrap_or_default();
         let done = match self.page {
-            Page::ResetPassword => match self.set_password(&token, body, context).await {
-                Ok(table) => Ok((table, "done_text")),
-                Err(error) => Err(error),
-            },
+            Page::ResetPassword => {
+                let set = self.set_password(&token, body, context).await;
+                set.map(|table| (table, "done_text"))
+            }
             _ => self.press(&token, context).await,
         };
         match done {

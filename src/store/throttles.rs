@@ -1,5 +1,5 @@
 //! How often something may be asked for about a subject, as a generic cell rate algorithm (GCRA, ITU-T I.371): one number a
-//! subject. A subject is a failed password check of an account, or a mail to an address.
+//! subject. A subject is a failed password check of an account, or mails of one kind, to an address or a user.
 
 use std::time::Duration;
 
