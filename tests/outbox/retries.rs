@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use crate::smtp::{At, Do};
+use crate::smtp::{At, Do, SmtpServer};
+use crate::support::TestApp;
 use crate::{all_sent, assert_each_once, by_id, later, link, put_off, token, verify};
-use crate::{spawn, stored, until};
+use crate::{request_reset, spawn, stored, until};
 
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -71,4 +72,21 @@ async fn a_server_that_wants_a_new_connection_gets_one_at_once() {
     app.register("ben").await;
     assert_each_once(&all_sent(&app, &server).await, 2);
     assert_eq!(server.connections(), 2);
+}
+
+/// However often it is tried, a mail that was asked for is one.
+#[tokio::test]
+async fn a_mail_that_is_tried_again_is_counted_once() {
+    let server = SmtpServer::start().await;
+    let settings = [("SMTP_URL", &*server.url()), ("RATE_LIMIT_ENABLED", "true")];
+    let app = TestApp::spawn_with(&settings).await;
+    app.register("ada").await;
+    all_sent(&app, &server).await;
+    server.next(1, At::Recipient, Do::Reply("451 4.3.0 Not now"));
+    for _ in 0..2 {
+        request_reset(&app, "ada@example.com").await;
+    }
+    put_off(&app, 1, PAUSE).await;
+    later(&app, PAUSE);
+    assert_eq!(all_sent(&app, &server).await.len(), 2);
 }
