@@ -3,8 +3,9 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::sync::Arc;
 use std::time::Duration;
-use vestibule::password::engine::{ClientKey, Engine, EngineSettings, Job, Priority};
+use vestibule::password::engine::{Engine, EngineSettings, Job, Priority};
 use vestibule::password::lanes::{Lanes, MAX_LANES};
+use vestibule::password::{Caller, ClientKey};
 use zeroize::Zeroizing;
 
 /// Cheap enough for many samples, dear enough that the set-up of a hash (one step of 256) does not show.
@@ -72,7 +73,7 @@ async fn hash_all(engine: &Arc<Engine>, jobs: u64) {
                 password: Zeroizing::new(b"correct horse".to_vec()),
                 salt: [n as u8; 16],
                 cost: COST,
-                client: ClientKey(u128::from(n)),
+                caller: Caller::stranger(ClientKey(u128::from(n))),
                 priority: Priority::Interactive,
             };
             tokio::spawn(async move { engine.digest(job).await })

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::config::Secret;
 use crate::mail::Kind;
+use crate::password::Standing;
 use crate::store::audit;
 use crate::store::sessions::{self, Which};
 use crate::store::users::{self, Changes};
@@ -81,7 +82,7 @@ pub async fn change_password(
     let about = vec![actor.user.email.clone(), actor.user.username.clone()];
     let hash = hash_new_password(
         services,
-        actor.origin.network(),
+        actor.origin.known(Standing::LiveSession, actor.id()),
         "new_password",
         &new,
         about,

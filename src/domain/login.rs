@@ -65,7 +65,14 @@ async fn attempt(
     let stored = known
         .as_ref()
         .and_then(|credentials| credentials.password_hash.as_deref());
-    let verdict = password_check::check(services, origin, subject, &login.password, stored).await?;
+    let verdict = password_check::check(
+        services,
+        origin.stranger(),
+        subject,
+        &login.password,
+        stored,
+    )
+    .await?;
     let user_id = known.as_ref().map(|credentials| credentials.id);
     let right = known.filter(|_| verdict != Verdict::Wrong);
     let Some((credentials, checked_hash)) =
@@ -165,7 +172,7 @@ async fn is_of(
     let stored = Some(registration.password_hash.as_str());
     let verdict = services
         .passwords
-        .verify(password, stored, origin.network())
+        .verify(password, stored, origin.stranger())
         .await?;
     Ok(verdict != Verdict::Wrong)
 }
@@ -290,7 +297,7 @@ async fn rehash(
 ) {
     let hashed = services
         .passwords
-        .hash(&password, origin.network(), Priority::Background)
+        .hash(&password, origin.stranger(), Priority::Background)
         .await;
     let stored = match hashed {
         Ok(new_hash) => {

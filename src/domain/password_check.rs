@@ -6,10 +6,10 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 
 use super::attempts::{Attempt, NextEnd};
-use super::{Error, Origin, Result, Services};
+use super::{Error, Result, Services};
 use crate::config::{Limit, Secret};
 use crate::ids::UserId;
-use crate::password::Verdict;
+use crate::password::{Caller, Verdict};
 use crate::store::db::Db;
 use crate::store::throttles;
 
@@ -41,16 +41,13 @@ impl Subject {
 /// [`Error::AccountThrottled`] without a hash; whatever the engine answers.
 pub async fn check(
     services: &Services,
-    origin: &Origin,
+    caller: Caller,
     subject: Subject,
     password: &Secret,
     stored: Option<&str>,
 ) -> Result<Verdict> {
     let Some(limit) = services.policy.login_account_limit else {
-        return Ok(services
-            .passwords
-            .verify(password, stored, origin.network())
-            .await?);
+        return Ok(services.passwords.verify(password, stored, caller).await?);
     };
     let attempt = take_attempt(services, &subject, limit).await?;
     let mut unchecked = Unchecked {
@@ -58,10 +55,7 @@ pub async fn check(
         subject: Some(subject.clone()),
         interval: limit.interval(),
     };
-    let verdict = services
-        .passwords
-        .verify(password, stored, origin.network())
-        .await?;
+    let verdict = services.passwords.verify(password, stored, caller).await?;
     unchecked.subject = None;
     if verdict != Verdict::Wrong {
         services

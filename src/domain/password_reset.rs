@@ -14,6 +14,7 @@ use super::{Actor, Email, Error, Origin, Password, Result, Services, one_time, p
 use crate::clock::Timestamp;
 use crate::ids::UserId;
 use crate::mail::Kind;
+use crate::password::Standing;
 use crate::store::db::Tx;
 use crate::store::one_time_tokens::{self, OneTime};
 use crate::store::sessions::{self, Which};
@@ -33,7 +34,8 @@ pub async fn request(services: &Services, email: &Email, once: Option<Once<()>>)
 pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Password) -> Result<()> {
     let token = one_time::parse(token)?;
     let (owner, about) = owner(services, &token).await?;
-    let hash = hash_new_password(services, origin.network(), "new_password", &new, about).await?;
+    let caller = origin.known(Standing::KnownDevice, owner);
+    let hash = hash_new_password(services, caller, "new_password", &new, about).await?;
     let now = services.now();
     let event = Event::new(services, "password.reset").from(origin);
     let is_told = services.policy.notices.password_changed;

@@ -5,7 +5,7 @@ use super::password_check::{self, Subject};
 use super::tokens::{self, TokenPair};
 use super::{Actor, Error, Result, Services};
 use crate::config::Secret;
-use crate::password::Verdict;
+use crate::password::{Standing, Verdict};
 use crate::store::db::Tx;
 use crate::store::sessions::{self, Session};
 use crate::store::{roles, users};
@@ -49,7 +49,7 @@ pub(super) async fn check_current_password(
     let subject = Subject::user(actor.id());
     let verdict = password_check::check(
         services,
-        &actor.origin,
+        actor.origin.known(Standing::LiveSession, actor.id()),
         subject,
         password,
         stored.as_deref(),

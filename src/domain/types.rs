@@ -6,7 +6,8 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{FieldCode, FieldError};
 use crate::config::Secret;
-use crate::password::ClientKey;
+use crate::ids::UserId;
+use crate::password::{AccountKey, Caller, ClientKey, Standing};
 
 /// Folds what differs only in case or in compatible characters into one.
 pub(super) fn fold(text: &str) -> String {
@@ -142,6 +143,16 @@ impl Origin {
     /// The network that counts as one client: the address itself, of IPv6 its /64, which is what one household gets.
     pub fn network(&self) -> ClientKey {
         network(self.ip)
+    }
+
+    /// This client as one of whom only the network is known.
+    pub fn stranger(&self) -> Caller {
+        Caller::stranger(self.network())
+    }
+
+    /// This client with what speaks for it at the account `user`.
+    pub fn known(&self, standing: Standing, user: UserId) -> Caller {
+        Caller::known(standing, self.network(), AccountKey(user.0.as_u128()))
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::ids::UserId;
 use crate::mail::Kind;
-use crate::password::ClientKey;
+use crate::password::{Caller, Standing};
 use crate::store::db::Tx;
 use crate::store::sessions::{self, Which};
 use crate::store::users::{self, Changes, Filter};
@@ -110,14 +110,14 @@ pub async fn create(
         roles: roles.clone(),
     };
     let event = |id| Event::by(services, actor, "user.created").on(id);
-    let client = actor.origin.network();
+    let caller = actor.origin.known(Standing::LiveSession, actor.id());
     let acting = actor.clone();
     let check = async move |tx: &mut Tx<'_>, now| {
         let actor = acting.renewed(tx, now).await?;
         actor.require(USERS_WRITE)?;
         require_grantable(tx, &actor, &roles).await
     };
-    let made = account.make(services, client, once, event, check).await?;
+    let made = account.make(services, caller, once, event, check).await?;
     services.outbox.wake();
     Ok(made)
 }
@@ -301,6 +301,8 @@ pub async fn create_admin(
     };
     let event = |id| Event::new(services, "user.admin_created").on(id);
     account
-        .make(services, ClientKey(0), None, event, async |_, _| Ok(()))
+        .make(services, Caller::operator(), None, event, async |_, _| {
+            Ok(())
+        })
         .await
 }

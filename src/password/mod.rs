@@ -2,6 +2,7 @@
 //! Knows no accounts.
 
 pub mod bench_passwords;
+mod caller;
 pub mod engine;
 mod hash;
 pub mod lanes;
@@ -9,8 +10,9 @@ mod strength;
 
 use std::time::Duration;
 
-pub use self::engine::{ClientKey, EngineSnapshot, Priority, Speed};
+pub use self::caller::{AccountKey, Caller, ClientKey, Standing};
 use self::engine::{Engine, EngineError, EngineSettings, Job};
+pub use self::engine::{EngineSnapshot, Priority, Speed};
 use self::hash::{PasswordHash, Scheme};
 use self::lanes::PASSWORD_BYTES;
 pub use self::strength::weakness;
@@ -91,13 +93,13 @@ impl Passwords {
     pub async fn hash(
         &self,
         password: &Secret,
-        client: ClientKey,
+        caller: Caller,
         priority: Priority,
     ) -> Result<String, Error> {
         let scheme = Scheme::for_password(password.reveal());
         let salt = self.ids.bytes();
         let digest = self
-            .digest(scheme, password, salt, self.cost, client, priority)
+            .digest(scheme, password, salt, self.cost, caller, priority)
             .await?;
         let hash = PasswordHash {
             scheme,
@@ -114,7 +116,7 @@ impl Passwords {
         &self,
         password: &Secret,
         stored: Option<&str>,
-        client: ClientKey,
+        caller: Caller,
     ) -> Result<Verdict, Error> {
         let known = stored
             .and_then(|stored| stored.parse::<PasswordHash>().ok())
@@ -126,7 +128,7 @@ impl Passwords {
                 password,
                 hash.salt,
                 hash.cost,
-                client,
+                caller,
                 Priority::Interactive,
             )
             .await?;
@@ -148,14 +150,14 @@ impl Passwords {
         password: &Secret,
         salt: [u8; 16],
         cost: u32,
-        client: ClientKey,
+        caller: Caller,
         priority: Priority,
     ) -> Result<lanes::Digest, Error> {
         let job = Job {
             password: scheme.input(password.reveal(), &salt),
             salt,
             cost,
-            client,
+            caller,
             priority,
         };
         self.engine.digest(job).await.map_err(|error| match error {

@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::config::Secret;
 use crate::ids::UserId;
 use crate::mail::Kind;
-use crate::password::{self, ClientKey, Priority};
+use crate::password::{self, Caller, Priority};
 use crate::store::db::Tx;
 use crate::store::roles;
 use crate::store::users::{self, NewUser};
@@ -83,7 +83,13 @@ async fn make_at_once(
             .from(origin)
     };
     account
-        .make(services, origin.network(), once, event, async |_, _| Ok(()))
+        .make(
+            services,
+            origin.stranger(),
+            once,
+            event,
+            async |_, _| Ok(()),
+        )
         .await
 }
 
@@ -118,7 +124,7 @@ pub(super) struct NewAccount {
 
 impl NewAccount {
     /// Makes the account, puts `event` on record and mails its owner what he needs. Whoever commits then calls
-    /// [`super::outbox::Outbox::wake`]. `client` waits for the password's hash; that takes a while, so what
+    /// [`super::outbox::Outbox::wake`]. `caller` waits for the password's hash; that takes a while, so what
     /// else the account depends on is for `check` to find out, in the unit of work that stores it.
     ///
     /// # Errors
@@ -127,7 +133,7 @@ impl NewAccount {
     pub async fn make<T, F>(
         self,
         services: &Services,
-        client: ClientKey,
+        caller: Caller,
         once: Option<Once<T>>,
         event: impl FnOnce(UserId) -> Event,
         mut check: F,
@@ -137,7 +143,7 @@ impl NewAccount {
         F: AsyncFnMut(&mut Tx<'_>, Timestamp) -> Result<()> + Send + 'static,
     {
         refuse_taken(services, &self.email, &self.username).await?;
-        let hash = self.hash(services, client).await?;
+        let hash = self.hash(services, caller).await?;
         let (id, now) = (UserId::new(&services.ids), services.now());
         let event = event(id);
         let mail = self.mail(services, id);
@@ -163,13 +169,13 @@ impl NewAccount {
         Some(Mail::to_user(services, kind, id, self.email.as_str()))
     }
 
-    async fn hash(&self, services: &Services, client: ClientKey) -> Result<Option<String>> {
+    async fn hash(&self, services: &Services, caller: Caller) -> Result<Option<String>> {
         let Some(password) = &self.password else {
             return Ok(None);
         };
         let about = [self.email.as_str(), self.username.as_str()];
         let about = about.map(str::to_owned).into();
-        hash_new_password(services, client, "password", password, about)
+        hash_new_password(services, caller, "password", password, about)
             .await
             .map(Some)
     }
@@ -219,7 +225,7 @@ async fn refuse_taken(services: &Services, email: &Email, username: &Username) -
 /// Hashes a new password, provided that it is hard to guess for who knows `about`. `field` is named when it is not.
 pub(super) async fn hash_new_password(
     services: &Services,
-    client: ClientKey,
+    caller: Caller,
     field: &str,
     password: &Password,
     about: Vec<String>,
@@ -237,6 +243,6 @@ pub(super) async fn hash_new_password(
     }
     Ok(services
         .passwords
-        .hash(password.secret(), client, Priority::Interactive)
+        .hash(password.secret(), caller, Priority::Interactive)
         .await?)
 }

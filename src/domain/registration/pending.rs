@@ -74,7 +74,7 @@ impl Wanted<'_> {
     /// button twice is no other. Where such a name waits it takes a hash to find out, whether or not the address has an account.
     async fn plan(&self) -> Result<Plan> {
         let (services, wanted) = (self.services, &self.registration);
-        let network = self.origin.network();
+        let caller = self.origin.stranger();
         let alike = {
             let mut tx = services.db.read().await?;
             alike(&mut tx, wanted, services.now()).await?
@@ -83,7 +83,7 @@ impl Wanted<'_> {
             let stored = Some(other.password_hash.as_str());
             let verdict = services
                 .passwords
-                .verify(wanted.password.secret(), stored, network)
+                .verify(wanted.password.secret(), stored, caller)
                 .await?;
             if verdict != Verdict::Wrong {
                 return Ok(Plan::Repeat(other.id));
@@ -93,8 +93,7 @@ impl Wanted<'_> {
         let about = about.into();
         let password = &wanted.password;
         Ok(Plan::New {
-            password_hash: hash_new_password(services, network, "password", password, about)
-                .await?,
+            password_hash: hash_new_password(services, caller, "password", password, about).await?,
             unlike: alike.map(|other| other.id),
         })
     }

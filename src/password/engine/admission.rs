@@ -48,7 +48,7 @@ fn refuse_interactive(shared: &Shared, state: &State, job: &Job) -> Option<Durat
     }
     let own = shared
         .pace
-        .time_for(in_lanes + queue.work_before(job.client));
+        .time_for(in_lanes + queue.work_before(job.caller.network));
     let own_excess = own.saturating_sub(settings.max_wait);
     let all_excess = all.saturating_sub(settings.max_wait.saturating_mul(QUEUE_LIMIT));
     let excess = own_excess.max(all_excess);

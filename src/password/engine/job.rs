@@ -1,5 +1,6 @@
 //! What callers give the engine and what they get back.
 
+use crate::password::caller::Caller;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -12,7 +13,7 @@ pub struct Job {
     /// bcrypt's cost: the hash takes 2^cost steps.
     pub cost: u32,
     /// Whose turn the job takes.
-    pub client: ClientKey,
+    pub caller: Caller,
     /// Whether a person waits for it.
     pub priority: Priority,
 }
@@ -23,11 +24,6 @@ impl Job {
         1 << self.cost
     }
 }
-
-/// The party that shares one turn in the queue; the caller makes it from the network address (an IPv6 /64, or an IPv4
-/// address).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ClientKey(pub u128);
 
 /// Who waits for a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ mod stats;
 mod tests;
 mod worker;
 
-pub use job::{ClientKey, EngineError, Job, Priority};
+pub use job::{EngineError, Job, Priority};
 pub use pace::Speed;
 pub use stats::{BUCKET_MS, EngineSnapshot, Histogram};
 

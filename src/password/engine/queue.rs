@@ -1,7 +1,8 @@
 //! The jobs that wait for a lane: people in turns, one job per client and turn, and background work in order of arrival.
 //! Knows nothing of threads; its owner locks it.
 
-use super::job::{ClientKey, EngineError, Job, Priority};
+use super::job::{EngineError, Job, Priority};
+use crate::password::caller::ClientKey;
 use crate::password::lanes::{Digest, LaneState};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
@@ -95,7 +96,7 @@ impl Queue {
     fn push_interactive(&mut self, task: Task) {
         self.interactive += 1;
         self.work += task.steps_left;
-        let key = task.job.client;
+        let key = task.job.caller.network;
         let client = self.clients.entry(key).or_insert_with(|| {
             let turn = self.next_turn;
             self.next_turn += 1;
@@ -163,6 +164,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::password::caller::Caller;
     use proptest::prelude::*;
 
     /// A job of the client `ticket % 4`, every fifth in the background, of cost 4 to 6.
@@ -175,7 +177,7 @@ mod tests {
             password: Default::default(),
             salt: [0; 16],
             cost: 4 + ticket as u32 % 3,
-            client: ClientKey(u128::from(ticket % 4)),
+            caller: Caller::stranger(ClientKey(u128::from(ticket % 4))),
             priority,
         };
         Task {
@@ -212,7 +214,7 @@ mod tests {
                     }
                     2 if !inside.is_empty() => {
                         let gone = task(inside[index % inside.len()]);
-                        queue.withdraw(gone.ticket, gone.job.client, gone.job.priority)
+                        queue.withdraw(gone.ticket, gone.job.caller.network, gone.job.priority)
                     }
                     _ => queue.take_interactive().or_else(|| queue.take_background()),
                 };

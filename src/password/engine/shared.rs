@@ -3,10 +3,11 @@
 
 use super::EngineSettings;
 use super::admission;
-use super::job::{ClientKey, EngineError, Job, Priority};
+use super::job::{EngineError, Job, Priority};
 use super::pace::{Pace, Speed};
 use super::queue::{Queue, Task, Ticket};
 use super::stats::{Counters, EngineSnapshot};
+use crate::password::caller::ClientKey;
 use crate::password::lanes::Digest;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -205,7 +206,7 @@ pub(super) struct Place<'a> {
 impl<'a> Place<'a> {
     /// Lets the job in or refuses it.
     pub fn queue(shared: &'a Shared, job: Job) -> Result<(Answer, Self), EngineError> {
-        let (client, priority) = (job.client, job.priority);
+        let (client, priority) = (job.caller.network, job.priority);
         let (answer, ticket) = shared.admit(job).inspect_err(|error| {
             if *error != EngineError::Stopped {
                 shared.counters.refused.fetch_add(1, Relaxed);

@@ -3,7 +3,8 @@
 mod admission;
 
 use super::shared::Load;
-use super::{ClientKey, Digest, Engine, EngineError, EngineSettings, Job, Priority};
+use super::{Digest, Engine, EngineError, EngineSettings, Job, Priority};
+use crate::password::caller::{Caller, ClientKey};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -61,7 +62,7 @@ fn job(client: u128, cost: u32) -> Job {
         password: Zeroizing::new(format!("password of {client}").into_bytes()),
         salt: [client as u8; 16],
         cost,
-        client: ClientKey(client),
+        caller: Caller::stranger(ClientKey(client)),
         priority: Priority::Interactive,
     }
 }

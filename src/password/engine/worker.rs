@@ -111,7 +111,7 @@ impl Worker {
                 }
             }
             #[cfg(test)]
-            state.hooks.taken.push(task.job.client);
+            state.hooks.taken.push(task.job.caller.network);
             self.arrivals.push(task);
             state.loads[self.index] = self.load();
         }
