@@ -1,14 +1,16 @@
-//! The codes of problems: stable, for programs. Each comes with one status.
+//! The codes of problems: stable, for programs. This table is the one place that says what a code is: the answers, the
+//! specification, the pages at `/problems/{code}` and `docs/problems.md` all read it.
 
-/// Every problem code, with the status it comes with and a title.
+/// Every problem code: its status, a title, what it means, and what to do about it. The last two are Markdown with nothing
+/// but code spans in it. A code without them does not compile.
 macro_rules! codes {
-    ($($name:ident = $status:literal $code:literal),* $(,)?) => {
+    ($($name:ident = $status:literal $code:literal $title:literal, $meaning:literal, $remedy:literal;)*) => {
         /// A stable code of a problem.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Code { $($name),* }
 
         impl Code {
-            #[cfg(test)]
+            /// Every code there is, sorted by status.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
             pub const fn status(self) -> u16 {
@@ -18,38 +20,151 @@ macro_rules! codes {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $code),* }
             }
+
+            /// What kind of problem it is, in a few words that never change (RFC 9457 §3.1.3).
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title),* }
+            }
+
+            /// What it means.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning),* }
+            }
+
+            /// What a client or its developer does about it.
+            pub const fn remedy(self) -> &'static str {
+                match self { $(Self::$name => $remedy),* }
+            }
         }
     };
 }
 
 codes! {
-    MalformedRequest = 400 "malformed_request",
-    InvalidToken = 400 "invalid_token",
-    NotAuthenticated = 401 "not_authenticated",
-    InvalidAccessToken = 401 "invalid_access_token",
-    InvalidRefreshToken = 401 "invalid_refresh_token",
-    RefreshTokenReused = 401 "refresh_token_reused",
-    InvalidCredentials = 401 "invalid_credentials",
-    PermissionDenied = 403 "permission_denied",
-    AccountDisabled = 403 "account_disabled",
-    EmailNotVerified = 403 "email_not_verified",
-    EmailLoginDisabled = 403 "email_login_disabled",
-    RegistrationDisabled = 403 "registration_disabled",
-    ReauthenticationRequired = 403 "reauthentication_required",
-    NotFound = 404 "not_found",
-    MethodNotAllowed = 405 "method_not_allowed",
-    RequestTimeout = 408 "request_timeout",
-    EmailTaken = 409 "email_taken",
-    UsernameTaken = 409 "username_taken",
-    LastAdmin = 409 "last_admin",
-    PreconditionFailed = 412 "precondition_failed",
-    BodyTooLarge = 413 "body_too_large",
-    UnsupportedMediaType = 415 "unsupported_media_type",
-    ValidationFailed = 422 "validation_failed",
-    IdempotencyKeyReused = 422 "idempotency_key_reused",
-    RateLimited = 429 "rate_limited",
-    AccountThrottled = 429 "account_throttled",
-    Internal = 500 "internal",
-    Overloaded = 503 "overloaded",
-    Unavailable = 503 "unavailable",
+    MalformedRequest = 400 "malformed_request" "Malformed request",
+        "The request cannot be read: no JSON, a value in path or query that cannot be used, a header that is missing, repeated or malformed.",
+        "Read `detail` and `errors`, correct the request, and send it again. The same request fails again.";
+    InvalidToken = 400 "invalid_token" "Invalid one-time token or code",
+        "The one-time token or code is wrong, was used before or has expired.",
+        "Check for a typing error. Otherwise request a new email: each link and code works once.";
+    NotAuthenticated = 401 "not_authenticated" "Not authenticated",
+        "No access token was sent, or not as `Authorization: Bearer`.",
+        "Log in with `POST /auth/token` and send the access token in the header `Authorization: Bearer`. Send that header once.";
+    InvalidAccessToken = 401 "invalid_access_token" "Invalid access token",
+        "The access token is invalid, expired or revoked.",
+        "Get a new access token with `POST /auth/refresh`. If that fails, ask the user to log in again.";
+    InvalidRefreshToken = 401 "invalid_refresh_token" "Invalid refresh token",
+        "The refresh token is invalid, expired or revoked.",
+        "Ask the user to log in again. Store the refresh token of the newest answer, not an older one.";
+    RefreshTokenReused = 401 "refresh_token_reused" "Refresh token reused",
+        "The refresh token had been replaced; its session has been ended.",
+        "Ask the user to log in again. Replace the stored refresh token after every refresh, and let one process refresh at a time. If your client did not send the token twice, another party may have a copy: advise the user to change the password.";
+    InvalidCredentials = 401 "invalid_credentials" "Invalid credentials",
+        "The current password is wrong.",
+        "Ask the user for the password again.";
+    PermissionDenied = 403 "permission_denied" "Permission denied",
+        "A permission is missing, or the scope of this login lacks it.",
+        "`detail` names the permission. Ask an administrator for a role that has it. If the header `WWW-Authenticate` names a scope, log in again with that scope.";
+    AccountDisabled = 403 "account_disabled" "Account disabled",
+        "The account is disabled. At a login that is told only to who knows the password.",
+        "Ask an administrator to enable the account.";
+    EmailNotVerified = 403 "email_not_verified" "E-mail address not verified",
+        "The e-mail address has to be verified first. Told only to who knows the password.",
+        "Ask the user to follow the link in the verification email. `POST /auth/verify-email/request` sends another one.";
+    EmailLoginDisabled = 403 "email_login_disabled" "Login by e-mail disabled",
+        "Login by e-mail is disabled on this service.",
+        "Log in with the password. An operator enables login by e-mail with `EMAIL_LOGIN_ENABLED=true`.";
+    RegistrationDisabled = 403 "registration_disabled" "Registration disabled",
+        "Registration is disabled on this service.",
+        "Ask an administrator to create the account. An operator opens registration with `REGISTRATION_ENABLED=true`.";
+    ReauthenticationRequired = 403 "reauthentication_required" "Reauthentication required",
+        "The password was given more than 10 minutes ago.",
+        "Ask the user for the password, send it to `POST /auth/reauthenticate`, and repeat the request with the access token of that answer.";
+    NotFound = 404 "not_found" "Not found",
+        "There is nothing under this path or id.",
+        "Check the path and the id. It may have been deleted.";
+    MethodNotAllowed = 405 "method_not_allowed" "Method not allowed",
+        "The path has no such method.",
+        "Use one of the methods in the header `Allow`.";
+    RequestTimeout = 408 "request_timeout" "Request timeout",
+        "The body did not arrive in time.",
+        "Send the request again. The service waits 10 seconds for a body.";
+    EmailTaken = 409 "email_taken" "E-mail address taken",
+        "The e-mail address belongs to another account, or did until a few days ago and may still be taken back.",
+        "Use another address. If the account is the user's own, log in or reset its password.";
+    UsernameTaken = 409 "username_taken" "Username taken",
+        "The username belongs to another account.",
+        "Choose another username. Usernames are compared without regard to case.";
+    LastAdmin = 409 "last_admin" "Last administrator",
+        "The change would leave the service without an active administrator.",
+        "Give another active user the role `admin` first.";
+    PreconditionFailed = 412 "precondition_failed" "Precondition failed",
+        "The account is no longer what `If-Match` names, or it is what `If-None-Match` excludes.",
+        "Get the account again, decide again, and repeat the change with the new `ETag`.";
+    BodyTooLarge = 413 "body_too_large" "Body too large",
+        "The body has more than 65536 bytes.",
+        "Send a smaller body.";
+    UnsupportedMediaType = 415 "unsupported_media_type" "Unsupported media type",
+        "The body has another media type, character set or content coding than the ones that are accepted.",
+        "Set `Content-Type` to the media type that `detail` names. Send the body in UTF-8 and uncompressed.";
+    ValidationFailed = 422 "validation_failed" "Validation failed",
+        "Fields are missing, unknown, repeated or not as they have to be; `errors` tells which.",
+        "Show each `message` of `errors` beside the field that it names, and send the corrected request.";
+    IdempotencyKeyReused = 422 "idempotency_key_reused" "Idempotency key reused",
+        "The `Idempotency-Key` came with another request within 24 hours.",
+        "Use a new key for each new request. Repeat a request with exactly the same bytes.";
+    RateLimited = 429 "rate_limited" "Rate limited",
+        "Too many requests from this network.",
+        "Wait for the seconds in `Retry-After`, then send the request again. `RateLimit` and `RateLimit-Policy` say how much is left.";
+    AccountThrottled = 429 "account_throttled" "Account throttled",
+        "Too many failed attempts for this account.",
+        "Wait for the seconds in `Retry-After`. Ask the user whether they know the password, or reset it.";
+    Internal = 500 "internal" "Internal error",
+        "A defect of the service; the log has it under `request_id`.",
+        "Give the `request_id` to the operator of the service. Repeating the request may work, but need not.";
+    Overloaded = 503 "overloaded" "Overloaded",
+        "There is more to do than can be done in time.",
+        "Wait for the seconds in `Retry-After`, then send the request again.";
+    Unavailable = 503 "unavailable" "Unavailable",
+        "The database cannot be used at present.",
+        "Wait for the seconds in `Retry-After`, then send the request again. A change may have been made although its answer was lost: use an `Idempotency-Key` where the operation takes one.";
+}
+
+/// The folder of the pages that explain the codes.
+pub const PROBLEMS: &str = "/problems";
+
+impl Code {
+    /// The path of the page that explains the code.
+    pub fn path(self) -> String {
+        format!("{PROBLEMS}/{}", self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_sorted_by_status() {
+        let mut names: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert!(Code::ALL.is_sorted_by_key(|code| code.status()));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn every_code_is_explained_in_sentences() {
+        for code in Code::ALL {
+            for text in [code.meaning(), code.remedy()] {
+                assert!(text.ends_with('.'), "{}: {text}", code.as_str());
+                assert_eq!(
+                    text.matches('`').count() % 2,
+                    0,
+                    "{}: {text}",
+                    code.as_str()
+                );
+            }
+            assert!(!code.title().ends_with('.'), "{}", code.as_str());
+        }
+    }
 }

@@ -6,7 +6,7 @@ use poem::http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 use super::answer::JSON;
-use super::problem::{Described, Failure, title};
+use super::problem::{Described, Failure};
 use super::routes::Route;
 use crate::domain::Error;
 
@@ -66,10 +66,12 @@ pub struct ErrorBody<'a> {
 }
 
 impl<'a> ErrorBody<'a> {
+    /// `public_url` is what the service is called from outside, or empty where nobody has said.
     pub fn new(
         failure: &Failure,
         described: &'a Described,
         request_id: &'a str,
+        public_url: &str,
         form: ErrorForm,
     ) -> Self {
         let status = StatusCode::from_u16(described.code.status())
@@ -93,7 +95,11 @@ impl<'a> ErrorBody<'a> {
             oauth => Self {
                 status,
                 media_type,
-                members: Members::Problem(Problem::new(status, described, request_id, oauth)),
+                members: Members::Problem(Problem {
+                    // RFC 9457 §3.1.1: absolute where the service knows what it is called, else a whole path.
+                    r#type: format!("{public_url}{}", described.code.path()),
+                    ..Problem::new(status, described, request_id, oauth)
+                }),
             },
         }
     }
@@ -110,7 +116,7 @@ pub enum Members<'a> {
 
 #[derive(Serialize)]
 pub struct Problem<'a> {
-    r#type: &'static str,
+    r#type: String,
     title: &'static str,
     status: u16,
     code: &'static str,
@@ -142,8 +148,8 @@ impl<'a> Problem<'a> {
             message: &error.message,
         });
         Self {
-            r#type: "about:blank",
-            title: title(status),
+            r#type: described.code.path(),
+            title: described.code.title(),
             status: status.as_u16(),
             code: described.code.as_str(),
             detail: &described.detail,

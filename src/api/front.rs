@@ -17,12 +17,14 @@ use poem_openapi::OpenApi;
 
 use super::client_ip::client_ip;
 use super::context::Context;
+use super::docs::{self, Docs};
 use super::error_body::ErrorForm;
 use super::limits::{Class, Limiters};
 use super::pages::{PAGES, Pages};
+use super::place::Place;
 use super::problem::Failure;
 use super::routes::{self, Routes};
-use super::{apis, cors, docs, metrics, upload};
+use super::{apis, cors, metrics, upload};
 use crate::config;
 use crate::domain::links::Page;
 use crate::domain::{Origin, Services};
@@ -48,7 +50,9 @@ pub struct Front {
     services: Arc<Services>,
     limiters: Arc<Limiters>,
     server: config::Server,
+    place: Place,
     routes: Routes,
+    docs: Docs,
     pages: Pages,
     api: Route,
     request_ids: RequestIds,
@@ -63,12 +67,14 @@ impl Front {
         server: config::Server,
     ) -> Result<Self, TextError> {
         let paths = PAGES.map(Page::path);
-        let mut files = docs::PATHS.clone();
+        let mut files = docs::paths();
         if server.metrics_addr.is_none() {
             files.push(metrics::PATH);
         }
         Ok(Self {
             limiters: Arc::new(limiters),
+            docs: Docs::new(server.public_url.as_deref()),
+            place: Place::new(server.public_url.as_deref()),
             server,
             routes: Routes::of(&apis(), &files, &paths),
             pages: Pages::new(&services.texts)?,
@@ -115,7 +121,7 @@ impl Front {
             if let Some(message) = failure.for_log() {
                 tracing::error!(request.id = %context.request_id, error = message, "request failed");
             }
-            failure.answer(&context.request_id, error_form)
+            failure.answer(&context.request_id, &self.place.public_url, error_form)
         });
         self.finish(&mut response, &path, &context, origin_header.as_ref());
         line.status = Some(response.status());
@@ -155,7 +161,7 @@ impl Front {
             // hyper sends the headers of the answer and leaves out its body.
             request.set_method(Method::GET);
         }
-        if let Some(response) = docs::answer(&request, path).await {
+        if let Some(response) = self.docs.answer(&request, request.uri().path()).await {
             return Ok(response);
         }
         if path == metrics::PATH {
@@ -244,6 +250,7 @@ impl Front {
         if path == "/auth/token" {
             headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
         }
+        self.place.prefix_paths(headers);
         if self.server.tls.is_some() {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
         }

@@ -21,6 +21,7 @@ mod limits;
 mod metrics;
 mod objects;
 mod pages;
+mod place;
 mod preconditions;
 mod problem;
 mod reset_links;

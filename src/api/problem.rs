@@ -130,10 +130,10 @@ impl Failure {
         }
     }
 
-    /// The answer to send.
-    pub fn answer(&self, request_id: &str, form: ErrorForm) -> Response {
+    /// The answer to send. `public_url` is what the service is called from outside, or empty where nobody has said.
+    pub fn answer(&self, request_id: &str, public_url: &str, form: ErrorForm) -> Response {
         let described = self.describe();
-        let body = ErrorBody::new(self, &described, request_id, form);
+        let body = ErrorBody::new(self, &described, request_id, public_url, form);
         let mut response = Response::builder()
             .status(body.status)
             .content_type(body.media_type)
@@ -262,7 +262,7 @@ fn describe(error: &Error) -> Described {
     }
 }
 
-/// The reason phrase of RFC 9110 §15, as RFC 9457 §4.2.1 asks for with `about:blank`.
+/// The reason phrase of RFC 9110 §15.
 pub fn title(status: StatusCode) -> &'static str {
     match status {
         StatusCode::PAYLOAD_TOO_LARGE => "Content Too Large",

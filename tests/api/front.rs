@@ -27,8 +27,8 @@ async fn an_unknown_path_is_a_problem() {
         "/.env",
     ] {
         let body = expect_problem(app.get(path).answer().await, 404, "not_found");
-        assert_eq!(body["type"], "about:blank");
-        assert_eq!(body["title"], "Not Found");
+        assert_eq!(body["type"], "/problems/not_found");
+        assert_eq!(body["title"], "Not found");
     }
     expect_problem(
         app.post("/nothing").json(&json!({})).answer().await,

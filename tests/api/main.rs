@@ -33,6 +33,8 @@ mod metrics;
 mod oauth_errors;
 mod passwords;
 mod preconditions;
+mod prefix;
+mod problems;
 mod raw;
 mod records;
 mod serve;

@@ -2,6 +2,8 @@
 // alone.
 "use strict";
 
+// The service, wherever a proxy has put it: this script is in its folder "docs".
+const service = new URL("..", document.currentScript.src).href;
 const operations = document.currentScript.dataset.operations.split(" ");
 const place = (operation) => operations.indexOf(operation.getIn(["operation", "operationId"]));
 
@@ -69,11 +71,22 @@ const fillInWhatWorks = ({ React }) => ({
 });
 
 // Whatever servers the document names, requests go to the one that serves this page; the policy allows no other.
+const here = (scheme) => {
+  for (const flow of Object.values(scheme.flows ?? {})) {
+    for (const name of ["tokenUrl", "refreshUrl"].filter((name) => flow[name])) {
+      flow[name] = `${service}auth/token`;
+    }
+  }
+};
+
 const onlyHere = {
   statePlugins: {
     spec: {
       wrapActions: {
-        updateJsonSpec: (update) => (document) => update({ ...document, servers: [{ url: "/" }] }),
+        updateJsonSpec: (update) => (document) => {
+          Object.values(document.components?.securitySchemes ?? {}).forEach(here);
+          return update({ ...document, servers: [{ url: service.slice(0, -1) }] });
+        },
       },
     },
   },
@@ -87,7 +100,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 SwaggerUIBundle({
-  url: "/openapi.json",
+  url: `${service}openapi.json`,
   dom_id: "#ui",
   plugins: [foldAway, fillInWhatWorks, onlyHere],
   operationsSorter: (one, other) => place(one) - place(other),

@@ -2,7 +2,7 @@
 //! not sent again to a client that has it.
 
 use std::io::Write;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
@@ -21,9 +21,16 @@ const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
 pub struct File {
-    pub path: &'static str,
+    pub path: String,
     content_type: &'static str,
-    make: fn() -> String,
+    content: Arc<Content>,
+}
+
+/// Makes the text of a file.
+type Make = Box<dyn Fn() -> String + Send + Sync>;
+
+struct Content {
+    make: Make,
     kept: OnceLock<Kept>,
     /// For clients that take no compressed answer; there are few, so that nobody else pays for them.
     plain: OnceLock<Bytes>,
@@ -39,31 +46,39 @@ struct Kept {
 }
 
 impl File {
-    pub const fn new(path: &'static str, content_type: &'static str, make: fn() -> String) -> Self {
+    pub fn new(
+        path: impl Into<String>,
+        content_type: &'static str,
+        make: impl Fn() -> String + Send + Sync + 'static,
+    ) -> Self {
         Self {
-            path,
+            path: path.into(),
             content_type,
-            make,
-            kept: OnceLock::new(),
-            plain: OnceLock::new(),
+            content: Arc::new(Content {
+                make: Box::new(make),
+                kept: OnceLock::new(),
+                plain: OnceLock::new(),
+            }),
         }
     }
 
     /// The answer to a GET.
-    pub async fn answer(&'static self, request: &Request) -> Response {
+    pub async fn answer(&self, request: &Request) -> Response {
         let as_gzip = takes_gzip(request.headers());
-        if self.kept.get().is_none() || (!as_gzip && self.plain.get().is_none()) {
+        let content = &self.content;
+        if content.kept.get().is_none() || (!as_gzip && content.plain.get().is_none()) {
+            let content = content.clone();
             // Takes tens of milliseconds, which a thread that answers requests does not have.
             let making = tokio::task::spawn_blocking(move || {
-                self.kept();
+                content.kept();
                 if !as_gzip {
-                    self.plain();
+                    content.plain();
                 }
             });
             // Whatever went wrong goes wrong again below, where it is answered.
             let _ = making.await;
         }
-        let kept = self.kept();
+        let kept = content.kept();
         let given = request.uri().query().unwrap_or_default();
         let caching = match given.strip_prefix("v=") {
             Some(version) if version == kept.version() => FOR_EVER,
@@ -82,20 +97,27 @@ impl File {
                 .header(header::CONTENT_ENCODING, "gzip")
                 .body(kept.gzip.clone());
         }
-        response.body(self.plain().clone())
+        response.body(content.plain().clone())
     }
 
     /// Its path with its version in the query, by which a client may keep it for ever.
     pub fn versioned(&self) -> String {
-        format!("{}?v={}", self.path, self.kept().version())
+        format!("{}?v={}", self.path, self.content.kept().version())
     }
 
+    /// The content itself.
+    #[cfg(test)]
+    pub fn plain(&self) -> &Bytes {
+        self.content.plain()
+    }
+}
+
+impl Content {
     fn kept(&self) -> &Kept {
         self.kept.get_or_init(|| Kept::of((self.make)().as_bytes()))
     }
 
-    /// The content itself.
-    pub fn plain(&self) -> &Bytes {
+    fn plain(&self) -> &Bytes {
         self.plain.get_or_init(|| Bytes::from((self.make)()))
     }
 }

@@ -1,18 +1,19 @@
 //! The documentation, from this binary alone: Swagger UI at `/docs` to try the API out, Scalar at `/reference` to read it,
-//! and the specification. Scripts and styles are files of their own, so that the content security policy of the pages can
+//! the specification, and a page for each code of a problem. Scripts and styles are files of their own, so that the content security policy of the pages can
 //! do without inline scripts.
 
 mod bundles;
 mod file;
+mod problems;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
 use poem_openapi::OpenApi;
 
 use self::file::File;
-use super::{answer, apis, spec};
+use super::{answer, apis, code, routes, spec};
 
 /// Both bundles set styles from their scripts and show icons as data URLs. Neither needs `eval`, a worker, a font or
 /// anything from elsewhere.
@@ -25,57 +26,107 @@ const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
-static PAGES: [File; 2] = [
-    File::new("/docs", HTML, || page(include_str!("docs.html"))),
-    File::new("/reference", HTML, || page(include_str!("reference.html"))),
-];
+/// What the pages of problems may do: less.
+const PLAIN_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
 
-/// What the pages load, by names that change with the content.
-static ASSETS: [File; 7] = [
-    File::new("/docs/bar.css", STYLE, || {
-        include_str!("bar.css").to_owned()
-    }),
-    File::new("/docs/start.css", STYLE, || {
-        include_str!("docs.css").to_owned()
-    }),
-    File::new("/docs/start.js", SCRIPT, || {
-        include_str!("docs.js").to_owned()
-    }),
-    File::new("/docs/swagger-ui.css", STYLE, bundles::swagger_ui_style),
-    File::new("/docs/swagger-ui.js", SCRIPT, bundles::swagger_ui_script),
-    File::new("/reference/scalar.js", SCRIPT, bundles::scalar_script),
-    File::new("/reference/start.js", SCRIPT, || {
-        include_str!("reference.js").to_owned()
-    }),
-];
-
-static SPECIFICATIONS: [File; 2] = [
-    File::new("/openapi.json", answer::JSON, spec::document),
-    // For tools that want OpenAPI 3.1.
-    File::new("/openapi-3.1.json", answer::JSON, spec::document_3_1),
-];
-
-/// Paths served here; all of them by GET.
-pub static PATHS: LazyLock<Vec<&str>> = LazyLock::new(|| {
-    let files = PAGES.iter().chain(&ASSETS).chain(&SPECIFICATIONS);
-    files.map(|file| file.path).chain(["/"]).collect()
+/// Pages link by relative paths, which are right behind any proxy. So one asked for with a slash at its end is another one.
+static PAGES: LazyLock<[File; 4]> = LazyLock::new(|| {
+    let docs = include_str!("docs.html");
+    let reference = include_str!("reference.html");
+    [
+        File::new("/docs", HTML, || page(docs, "")),
+        File::new("/docs/", HTML, || page(docs, "../")),
+        File::new("/reference", HTML, || page(reference, "")),
+        File::new("/reference/", HTML, || page(reference, "../")),
+    ]
 });
 
-/// The answer to a GET for one of [`PATHS`].
-pub async fn answer(request: &Request, path: &str) -> Option<Response> {
-    if path == "/" {
-        return Some(redirect("/docs"));
+static PROBLEMS: LazyLock<Vec<File>> = LazyLock::new(|| problems::pages().collect());
+
+/// What the pages load, by names that change with the content.
+static ASSETS: LazyLock<[File; 8]> = LazyLock::new(|| {
+    let asset = |path, content_type, text: &'static str| {
+        File::new(path, content_type, move || text.to_owned())
+    };
+    [
+        asset("/docs/bar.css", STYLE, include_str!("bar.css")),
+        asset("/docs/start.css", STYLE, include_str!("docs.css")),
+        asset("/docs/start.js", SCRIPT, include_str!("docs.js")),
+        File::new("/docs/swagger-ui.css", STYLE, bundles::swagger_ui_style),
+        File::new("/docs/swagger-ui.js", SCRIPT, bundles::swagger_ui_script),
+        File::new("/reference/scalar.js", SCRIPT, bundles::scalar_script),
+        asset("/reference/start.js", SCRIPT, include_str!("reference.js")),
+        problems::style(),
+    ]
+});
+
+const SPECIFICATION: &str = "/openapi.json";
+/// For tools that want OpenAPI 3.1.
+const SPECIFICATION_3_1: &str = "/openapi-3.1.json";
+
+/// What is served here, all of it by GET: paths, and one template.
+pub fn paths() -> Vec<&'static str> {
+    let files = PAGES.iter().chain(ASSETS.iter());
+    let files = files.map(|file| file.path.as_str());
+    let problems = [code::PROBLEMS, PROBLEM];
+    let others = ["/", SPECIFICATION, SPECIFICATION_3_1];
+    let all = files.chain(problems).chain(others);
+    all.filter(|path| *path == "/" || !path.ends_with('/'))
+        .collect()
+}
+
+/// Every page that explains a code.
+const PROBLEM: &str = "/problems/{code}";
+
+/// The documentation of a service.
+pub struct Docs {
+    specifications: [File; 2],
+}
+
+impl Docs {
+    /// `public_url` is what the service is called from outside, when it has been told.
+    pub fn new(public_url: Option<&str>) -> Self {
+        let public_url = public_url.map(Arc::<str>::from);
+        let specification = |path, make: fn(Option<&str>) -> String| {
+            let public_url = public_url.clone();
+            File::new(path, answer::JSON, move || make(public_url.as_deref()))
+        };
+        Self {
+            specifications: [
+                specification(SPECIFICATION, spec::document_at),
+                specification(SPECIFICATION_3_1, spec::document_3_1_at),
+            ],
+        }
     }
-    if let Some(page) = PAGES.iter().find(|file| file.path == path) {
-        let mut response = page.answer(request).await;
-        response
-            .headers_mut()
-            .insert(header::CONTENT_SECURITY_POLICY, POLICY);
-        return Some(response);
+
+    /// The answer to a GET for one of [`paths`], as it stands in the request.
+    pub async fn answer(&self, request: &Request, path: &str) -> Option<Response> {
+        if path == "/" {
+            return Some(redirect("/docs"));
+        }
+        let found =
+            |files: &'static [File], path: &str| files.iter().find(|file| file.path == path);
+        if let Some(page) = found(&*PAGES, path) {
+            return Some(with_policy(page.answer(request).await, POLICY));
+        }
+        if path.starts_with(code::PROBLEMS) {
+            let page = found(&PROBLEMS, path)?;
+            return Some(with_policy(page.answer(request).await, PLAIN_POLICY));
+        }
+        let path = routes::trim(path);
+        let mut others = ASSETS.iter().chain(&self.specifications);
+        let file = others.find(|file| file.path == path)?;
+        Some(file.answer(request).await)
     }
-    let mut others = ASSETS.iter().chain(&SPECIFICATIONS);
-    let file = others.find(|file| file.path == path)?;
-    Some(file.answer(request).await)
+}
+
+fn with_policy(mut response: Response, policy: HeaderValue) -> Response {
+    response
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
 }
 
 fn redirect(to: &'static str) -> Response {
@@ -86,14 +137,19 @@ fn redirect(to: &'static str) -> Response {
 }
 
 /// A page with the operations in the order in which they are declared, which is that in which a newcomer needs them, and
-/// with the names of its assets' present versions.
-fn page(template: &str) -> String {
-    let page = template.replace("{operations}", &operations(&apis()).join(" "));
+/// with the names of its assets' present versions. `up` leads from it to the root of the service.
+fn page(template: &str, up: &str) -> String {
+    let page = template
+        .replace("{operations}", &operations(&apis()).join(" "))
+        .replace("{up}", up);
     ASSETS.iter().fold(page, |page, asset| {
-        page.replace(
-            &format!("\"{}\"", asset.path),
-            &format!("\"{}\"", asset.versioned()),
-        )
+        let name = format!("\"{up}{}\"", asset.path.trim_start_matches('/'));
+        if !page.contains(&name) {
+            return page;
+        }
+        let versioned = asset.versioned();
+        let versioned = versioned.trim_start_matches('/');
+        page.replace(&name, &format!("\"{up}{versioned}\""))
     })
 }
 
@@ -111,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_pages_name_their_assets_and_operations() {
-        for file in &PAGES {
+        for file in PAGES.iter() {
             let text = String::from_utf8_lossy(file.plain());
             assert!(!text.contains("{operations}"), "{text}");
             assert!(text.contains("registerUser issueToken "), "{text}");
@@ -119,11 +175,13 @@ mod tests {
                 assert!(name.contains("?v="), "{name}");
             }
         }
-        for asset in &ASSETS {
+        for asset in ASSETS.iter() {
             let name = asset.versioned();
+            let name = name.trim_start_matches('/');
             let pages = PAGES
                 .iter()
-                .filter(|page| String::from_utf8_lossy(page.plain()).contains(&name));
+                .chain(PROBLEMS.iter())
+                .filter(|page| String::from_utf8_lossy(page.plain()).contains(name));
             assert!(pages.count() > 0, "nothing loads {name}");
         }
     }

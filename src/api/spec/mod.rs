@@ -59,12 +59,22 @@ const DESCRIPTION: &str = "User accounts and authentication: register, log in, r
 
 /// The specification, as OpenAPI 3.0, in pretty JSON with a line break at its end.
 pub fn document() -> String {
-    print(&specification())
+    document_at(None)
 }
 
 /// The same as OpenAPI 3.1.
 pub fn document_3_1() -> String {
-    let mut document = specification();
+    document_3_1_at(None)
+}
+
+/// The specification of the service at `public_url`.
+pub fn document_at(public_url: Option<&str>) -> String {
+    print(&specification(public_url))
+}
+
+/// The same as OpenAPI 3.1.
+pub fn document_3_1_at(public_url: Option<&str>) -> String {
+    let mut document = specification(public_url);
     v3_1::upgrade(&mut document);
     print(&document)
 }
@@ -75,7 +85,7 @@ fn print(document: &Value) -> String {
     text
 }
 
-fn specification() -> Value {
+fn specification(public_url: Option<&str>) -> Value {
     let service = OpenApiService::new(super::apis(), "Vestibule", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION);
     let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
@@ -91,7 +101,27 @@ fn specification() -> Value {
     operations::complete(&mut document);
     links::add(&mut document);
     document["components"]["headers"] = headers::components();
+    if let Some(public_url) = public_url {
+        place(&mut document, public_url);
+    }
     document
+}
+
+/// Says where the service is. A path in `public_url` belongs to every address.
+fn place(document: &mut Value, public_url: &str) {
+    document["servers"] = json!([{ "url": public_url, "description": "This service" }]);
+    let schemes = document.pointer_mut("/components/securitySchemes");
+    for (_, scheme) in schemes.into_iter().flat_map(members) {
+        let flows = member(scheme, "flows").into_iter().flat_map(members);
+        for (_, flow) in flows {
+            for name in ["authorizationUrl", "tokenUrl", "refreshUrl"] {
+                let url = flow[name].as_str().filter(|url| url.starts_with('/'));
+                if let Some(url) = url.map(|url| format!("{public_url}{url}")) {
+                    flow[name] = url.into();
+                }
+            }
+        }
+    }
 }
 
 /// The first is right wherever the document is served, behind any proxy and on any port: pages that send requests take it

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::failures::{oauth_told, told};
+use super::failures::{example, oauth_told};
 use super::headers::UNLIMITED;
 use super::reference;
 use crate::api::answer::JSON;
@@ -40,9 +40,12 @@ const ISSUE_TOKEN: &str = "issueToken";
 
 const REQUEST_ID: &str = "5f2c9a7be41d0386-1a";
 
+/// Where the service of the examples is.
+const PUBLIC_URL: &str = "https://accounts.example.com";
+
 fn body(failure: &Failure, form: ErrorForm) -> Value {
     let described = failure.describe();
-    let body = ErrorBody::new(failure, &described, REQUEST_ID, form);
+    let body = ErrorBody::new(failure, &described, REQUEST_ID, PUBLIC_URL, form);
     serde_json::to_value(&body.members).unwrap_or_default()
 }
 
@@ -119,11 +122,11 @@ impl Problem {
         let lines = self
             .codes
             .iter()
-            .map(|code| format!("`{}`: {}", code.as_str(), told(*code).0));
+            .map(|code| format!("`{}`: {}", code.as_str(), code.meaning()));
         let description = lines.collect::<Vec<_>>().join("\n\n");
         let content = |schema: &str, form| {
             let examples = self.codes.iter().map(|code| {
-                let (summary, mut failure) = told(*code);
+                let (summary, mut failure) = (code.meaning(), example(*code));
                 if self.is_oauth() && *code == Code::UnsupportedMediaType {
                     failure = Failure::UnsupportedMediaType { expected: FORM };
                 }
@@ -163,7 +166,7 @@ impl Problem {
         let example = self
             .codes
             .first()
-            .map(|code| body(&told(*code).1, ErrorForm::Problem));
+            .map(|code| body(&example(*code), ErrorForm::Problem));
         let mut schema = json!({
             "type": "object",
             "title": self.schema_name(),
@@ -356,13 +359,14 @@ fn parts() -> BTreeMap<String, Value> {
     BTreeMap::from([
         text(
             "ProblemType",
-            "Always `about:blank` (RFC 9457 §4.2.1): `code` tells problems apart.",
-            "about:blank",
+            "URL of a page that explains the code: `/problems/` and the code, at `PUBLIC_URL`. A service without that setting \
+                sends the path alone.",
+            "https://accounts.example.com/problems/invalid_access_token",
         ),
         text(
             "ProblemTitle",
-            "The reason phrase of the status.",
-            "Unauthorized",
+            "What kind of problem it is, in a few words. The same for every problem with this `code`.",
+            "Invalid access token",
         ),
         text(
             "ProblemDetail",
