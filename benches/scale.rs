@@ -81,7 +81,7 @@ async fn authenticate(db: &Db, users: i64) -> Duration {
 async fn users_me(url: &str, users: i64) -> Duration {
     let settings = [
         ("DATABASE_URL", url),
-        ("SECRET_KEY", "0123456789abcdef-bench-only-0123456789abcde"),
+        ("SECRET_KEY", "bench-only-8d1f60b7c92e4a35-0c6be1f4a7d8395"),
         ("PORT", "0"),
         ("RATE_LIMIT_ENABLED", "false"),
     ];

@@ -49,14 +49,18 @@ pub fn run(matches: &ArgMatches) -> Outcome {
 
 fn read_password() -> Result<Secret, Exit> {
     let failed = |error: std::io::Error| Exit::failed(format!("cannot read the password: {error}"));
-    if let Ok(password) = std::env::var("ADMIN_PASSWORD") {
-        return Ok(Secret::new(password));
+    if let Some(password) = std::env::var_os("ADMIN_PASSWORD") {
+        let password = password.into_string().map_err(|_| {
+            Exit::wrong_use(
+                "ADMIN_PASSWORD: found bytes that are no UTF-8 (not shown); allowed: a text",
+            )
+        })?;
+        return given("ADMIN_PASSWORD", &password);
     }
     if !std::io::stdin().is_terminal() {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).map_err(failed)?;
-        let password = line.strip_suffix('\n').unwrap_or(&line);
-        return Ok(Secret::new(password.strip_suffix('\r').unwrap_or(password)));
+        return given("password", &line);
     }
     let password = rpassword::prompt_password("Password: ").map_err(failed)?;
     let again = rpassword::prompt_password("Password again: ").map_err(failed)?;
@@ -65,6 +69,18 @@ fn read_password() -> Result<Secret, Exit> {
     } else {
         Err(Exit::failed("the two passwords differ"))
     }
+}
+
+/// A password as a line: without the newline at its end, taken as it stands.
+fn given(name: &str, line: &str) -> Result<Secret, Exit> {
+    let password = line.strip_suffix('\n').unwrap_or(line);
+    let password = password.strip_suffix('\r').unwrap_or(password);
+    if password.is_empty() {
+        return Err(Exit::wrong_use(format!(
+            "{name}: found nothing; allowed: a password as one line of standard input, at a prompt, or in ADMIN_PASSWORD"
+        )));
+    }
+    Ok(Secret::new(password))
 }
 
 fn explain(error: Error) -> Exit {

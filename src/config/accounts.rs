@@ -1,6 +1,6 @@
 //! Who may make an account.
 
-use super::source::boolean;
+use super::spelling::boolean;
 use super::{Setting, Source};
 
 pub(super) const SETTINGS: &[Setting] = &[

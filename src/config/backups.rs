@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::source::duration;
+use super::spelling::duration;
 use super::{DatabaseUrl, Setting, Source};
 
 pub(super) const SETTINGS: &[Setting] = &[

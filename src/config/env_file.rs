@@ -29,23 +29,35 @@ fn assignment(line: &str) -> Option<(String, String)> {
     Some((name.to_owned(), value_of(value.trim())?))
 }
 
+/// The text inside the quotes around all of `text`, by the rules of this file. `None`: they are none.
+pub fn unquoted(text: &str) -> Option<String> {
+    let (value, after) = quoted(text)?;
+    after.is_empty().then_some(value)
+}
+
 /// `'as it stands'`, `"with \" and \\ and \n"`, or bare up to a ` #`.
 fn value_of(text: &str) -> Option<String> {
+    if text.starts_with(['\'', '"']) {
+        let (value, after) = quoted(text)?;
+        return is_comment(after).then_some(value);
+    }
+    let value = text
+        .split_once(" #")
+        .map_or(text, |(value, _comment)| value);
+    Some(value.trim_end().to_owned())
+}
+
+/// What stands in the quotes that `text` begins with, and what comes after them.
+fn quoted(text: &str) -> Option<(String, &str)> {
     if let Some(rest) = text.strip_prefix('\'') {
         let (value, after) = rest.split_once('\'')?;
-        return is_comment(after).then(|| value.to_owned());
+        return Some((value.to_owned(), after));
     }
-    let Some(rest) = text.strip_prefix('"') else {
-        let value = text
-            .split_once(" #")
-            .map_or(text, |(value, _comment)| value);
-        return Some(value.trim_end().to_owned());
-    };
     let mut value = String::new();
-    let mut chars = rest.chars();
+    let mut chars = text.strip_prefix('"')?.chars();
     loop {
         match chars.next()? {
-            '"' => return is_comment(chars.as_str()).then_some(value),
+            '"' => return Some((value, chars.as_str())),
             '\\' => match chars.next()? {
                 'n' => value.push('\n'),
                 escaped => value.push(escaped),

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::source::{boolean, duration};
+use super::spelling::{boolean, duration};
 use super::{Setting, Source};
 
 const ALLOWED: &str =

@@ -37,12 +37,7 @@ pub struct Logging {
 impl Logging {
     pub(super) fn read(source: &mut Source) -> Self {
         Self {
-            level: source.required(&SETTINGS[0], |text| {
-                let level = text.to_ascii_lowercase();
-                ["error", "warn", "info", "debug", "trace", "off"]
-                    .contains(&level.as_str())
-                    .then_some(level)
-            }),
+            level: source.required(&SETTINGS[0], |text| level(text).map(str::to_owned)),
             format: source.optional(&SETTINGS[1], |text| match text {
                 "text" => Some(LogFormat::Text),
                 "json" => Some(LogFormat::Json),
@@ -50,4 +45,17 @@ impl Logging {
             }),
         }
     }
+}
+
+/// The levels, and what others call them.
+fn level(text: &str) -> Option<&'static str> {
+    Some(match text.to_ascii_lowercase().as_str() {
+        "error" | "critical" | "fatal" => "error",
+        "warn" | "warning" => "warn",
+        "info" | "notice" => "info",
+        "debug" | "verbose" => "debug",
+        "trace" => "trace",
+        "off" | "none" => "off",
+        _ => return None,
+    })
 }

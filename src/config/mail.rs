@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::server::http_url;
 use super::smtp::Smtp;
-use super::source::boolean;
+use super::spelling::boolean;
 use super::{Setting, Source};
 
 /// Where the token goes in a link.
@@ -311,7 +311,6 @@ mod tests {
             ("MAIL_FROM", "a@example.com\r\nBcc: b@example.com"),
             ("MAIL_LANGUAGE", "e"),
             ("MAIL_LANGUAGE", "../en"),
-            ("PRODUCT_NAME", " "),
             ("PRODUCT_NAME", "a\nb"),
             ("PRODUCT_NAME", &"a".repeat(61)),
             ("PRODUCT_COLOR", "green"),

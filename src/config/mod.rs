@@ -5,9 +5,12 @@ mod accounts;
 mod backups;
 mod database;
 mod env_file;
+mod exposure;
+mod key_strength;
 mod limits;
 mod logging;
 mod mail;
+mod names;
 mod passwords;
 mod postgres;
 mod secret;
@@ -15,6 +18,7 @@ mod secrets;
 mod server;
 mod smtp;
 mod source;
+mod spelling;
 mod tokens;
 
 pub use accounts::Accounts;
@@ -26,10 +30,11 @@ pub use mail::{LinkTemplates, Mail, MailTransport, Notices, Product};
 pub use passwords::Passwords;
 pub use postgres::{Certificate, Postgres};
 pub use secret::Secret;
-pub use secrets::{Secrets, is_placeholder};
+pub use secrets::{Secrets, Weakness, weakness};
 pub use server::{CorsOrigins, Server, Tls};
 pub use smtp::{Smtp, SmtpTls};
-pub use source::{Effective, Problem, Source, duration, without_secrets};
+pub use source::{Effective, Problem, Source};
+pub use spelling::{duration, plain, without_secrets};
 pub use tokens::{Algorithm, Tokens};
 
 /// One setting: how it is spelled, what it means and what it may be.
@@ -134,6 +139,7 @@ impl Settings {
                 self.passwords.cost
             ));
         }
+        warnings.extend(exposure::warnings(&self.server, &self.database.url));
         warnings.extend(self.mail.warnings(self.server.public_url.as_deref()));
         if !self.limits.enabled {
             warnings

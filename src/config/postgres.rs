@@ -9,6 +9,7 @@ use std::str::FromStr;
 use percent_encoding::percent_decode_str;
 
 use super::Secret;
+use super::spelling::is_loopback;
 
 /// Connections where nothing is said.
 const POOL_SIZE: usize = 16;
@@ -25,6 +26,10 @@ pub struct Postgres {
     pub roots: Option<PathBuf>,
     /// Connections at most.
     pub pool_size: usize,
+    /// Whether the URL says nothing of encryption, so that ours is the choice.
+    pub is_mode_ours: bool,
+    /// What others on the network may do by the mode that was chosen.
+    pub warning: Option<&'static str>,
 }
 
 /// What is asked of the server's certificate, by the `sslmode` of libpq.
@@ -86,6 +91,10 @@ fn are_ports(value: &str) -> bool {
 struct Seen {
     has_user: bool,
     hosts: usize,
+    /// Whether one of the hosts is another machine, as far as names tell.
+    has_remote_name: bool,
+    /// The same of the addresses that count in place of the names.
+    has_remote_address: Option<bool>,
     names_kind_of_server: bool,
 }
 
@@ -99,14 +108,14 @@ impl Postgres {
         if !address.contains('@') && query.contains('@') {
             return None;
         }
-        let mut mode = Cow::Borrowed("prefer");
+        let mut chosen = None;
         let mut roots = None;
         let mut others = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=')?;
             let (name, value) = (decoded(name)?, decoded(value)?);
             match name.as_ref() {
-                "sslmode" | "ssl" => mode = value,
+                "sslmode" | "ssl" => chosen = Some(value),
                 "sslrootcert" => roots = Some(PathBuf::from(value.into_owned())),
                 // Passwords have one place.
                 "password" => return None,
@@ -119,7 +128,15 @@ impl Postgres {
         if !seen.has_user || seen.hosts == 0 {
             return None;
         }
-        let (library_mode, certificate) = asked_by(&mode, roots.is_some())?;
+        let is_remote = seen.has_remote_address.unwrap_or(seen.has_remote_name);
+        let ours = if is_remote { "verify-full" } else { "prefer" };
+        let mode = chosen.as_deref().unwrap_or(ours);
+        let (library_mode, certificate) = asked_by(mode, roots.is_some())?;
+        let warning = if is_remote {
+            risk_of(library_mode, certificate, roots.is_some())
+        } else {
+            None
+        };
         others.push(library_mode);
         // Of several hosts one takes writes, and it need not be the same tomorrow.
         if seen.hosts > 1 && !seen.names_kind_of_server {
@@ -130,6 +147,8 @@ impl Postgres {
             certificate,
             roots,
             pool_size: POOL_SIZE,
+            is_mode_ours: chosen.is_none(),
+            warning,
         })
     }
 }
@@ -139,7 +158,11 @@ impl Seen {
     fn parameter(&mut self, name: &str, value: &str) -> Option<()> {
         let (_, fits) = PARAMETERS.iter().find(|(known, _)| *known == name)?;
         match name {
-            "host" => self.hosts += 1,
+            "host" => {
+                self.hosts += 1;
+                self.has_remote_name |= value.split(',').any(is_remote);
+            }
+            "hostaddr" => self.has_remote_address = Some(value.split(',').any(is_remote)),
             "user" => self.has_user = true,
             "target_session_attrs" => self.names_kind_of_server = true,
             _ => (),
@@ -162,6 +185,30 @@ fn asked_by(mode: &str, has_roots: bool) -> Option<(&'static str, Certificate)> 
     })
 }
 
+/// What others on the way to another machine may do.
+fn risk_of(library_mode: &str, certificate: Certificate, has_roots: bool) -> Option<&'static str> {
+    match (library_mode, certificate) {
+        (_, Certificate::SignedForHost) => None,
+        // Somebody's own authority signs for his machines alone.
+        (_, Certificate::Signed) if has_roots => None,
+        (_, Certificate::Signed) => Some(
+            "sslmode=verify-ca takes a certificate that any public authority has signed for any host; use sslmode=verify-full",
+        ),
+        ("sslmode=require", Certificate::Any) => Some(
+            "sslmode=require does not verify the server: another machine may take its place and read everything; \
+             use sslmode=verify-full",
+        ),
+        (_, Certificate::Any) => Some(
+            "this sslmode lets passwords and data cross the network unencrypted; use sslmode=verify-full",
+        ),
+    }
+}
+
+/// Whether a host is another machine: neither loopback nor the folder or abstract name of a socket.
+fn is_remote(host: &str) -> bool {
+    !host.starts_with(['/', '@']) && !is_loopback(host)
+}
+
 /// Looks at `//user:password@host:port,host:port/database`.
 fn authority(address: &str) -> Option<Seen> {
     let address = address.strip_prefix("//")?;
@@ -182,6 +229,7 @@ fn authority(address: &str) -> Option<Seen> {
             return None;
         }
         seen.hosts += 1;
+        seen.has_remote_name |= is_remote(&decoded(host)?);
     }
     Some(seen)
 }
@@ -219,9 +267,11 @@ mod tests {
     #[test]
     fn the_mode_says_what_is_asked_of_certificates() {
         for (parameters, mode, certificate) in [
-            ("", "prefer", Certificate::Any),
+            ("", "require", Certificate::SignedForHost),
+            ("sslrootcert=/ca.pem", "require", Certificate::SignedForHost),
             ("sslmode=disable", "disable", Certificate::Any),
             ("sslmode=allow", "prefer", Certificate::Any),
+            ("sslmode=prefer", "prefer", Certificate::Any),
             ("ssl=prefer", "prefer", Certificate::Any),
             ("sslmode=require", "require", Certificate::Any),
             (
@@ -255,17 +305,73 @@ mod tests {
     #[test]
     fn what_the_library_understands_is_handed_on_as_it_is() {
         for rest in [
-            "ada:s%40crt@db.example.com:6432/accounts?sslmode=prefer",
+            "ada:s%40crt@db.example.com:6432/accounts?sslmode=require",
             "ada@[::1]:6432/accounts?sslmode=prefer",
             "ada@[::1]?sslmode=prefer",
-            "ada@db:/?sslmode=prefer",
+            "ada@db:/?sslmode=require",
             "ada@%2Frun%2Fpostgresql/accounts?sslmode=prefer",
             "ada@/accounts?host=/run/postgresql&port=6432&sslmode=prefer",
-            "db?user=ada&dbname=accounts&options=-c%20geqo%3Doff&sslmode=prefer",
+            "db?user=ada&dbname=accounts&options=-c%20geqo%3Doff&sslmode=require",
             "ada@db?hostaddr=127.0.0.1,::1&connect_timeout=3&sslmode=prefer",
         ] {
             let (given, _) = rest.rsplit_once("sslmode").expect("a mode");
             assert_eq!(url(given), format!("postgresql://{rest}"));
+        }
+    }
+
+    #[test]
+    fn another_machine_is_verified_unless_the_url_says_otherwise() {
+        for rest in [
+            "ada@db/x",
+            "ada@10.0.0.1",
+            "ada@localhost,db",
+            "ada@/x?host=db",
+            "ada@localhost?hostaddr=10.0.0.1",
+        ] {
+            let parsed = parse(rest).expect(rest);
+            assert_eq!(parsed.certificate, Certificate::SignedForHost, "{rest}");
+            assert!(parsed.is_mode_ours && parsed.warning.is_none(), "{rest}");
+        }
+        for rest in [
+            "ada@localhost",
+            "ada@LOCALHOST.",
+            "ada@127.0.0.9:5433/x",
+            "ada@[::1]",
+            "ada@%2Frun%2Fpostgresql",
+            "ada@/x?host=/run/postgresql",
+            "ada@db?hostaddr=127.0.0.1",
+        ] {
+            let parsed = parse(rest).expect(rest);
+            assert_eq!(parsed.certificate, Certificate::Any, "{rest}");
+            assert!(parsed.url.reveal().contains("sslmode=prefer"), "{rest}");
+            let weaker = parse(&format!(
+                "{rest}{}sslmode=disable",
+                if rest.contains('?') { '&' } else { '?' }
+            ));
+            assert_eq!(weaker.expect(rest).warning, None, "{rest}");
+        }
+        for (parameters, words) in [
+            ("sslmode=disable", "unencrypted"),
+            ("sslmode=allow", "unencrypted"),
+            ("ssl=prefer", "unencrypted"),
+            ("sslmode=require", "does not verify"),
+            ("sslmode=verify-ca", "any public authority"),
+        ] {
+            let warning = parse(&format!("ada@db?{parameters}"))
+                .expect(parameters)
+                .warning;
+            assert!(
+                warning.is_some_and(|warning| warning.contains(words)),
+                "{parameters}"
+            );
+        }
+        for parameters in [
+            "sslmode=verify-full",
+            "sslmode=verify-ca&sslrootcert=/ca.pem",
+            "sslrootcert=/ca.pem",
+        ] {
+            let parsed = parse(&format!("ada@db?{parameters}")).expect(parameters);
+            assert_eq!(parsed.warning, None, "{parameters}");
         }
     }
 

@@ -1,14 +1,16 @@
 //! The key from which all others are derived.
 
+use std::fmt;
 use std::path::PathBuf;
 
+use super::key_strength::is_guessable;
 use super::{Secret, Setting, Source};
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "SECRET_KEY",
         default: None,
-        allowed: "32 or more characters that are no placeholder, for example from `openssl rand -hex 32`",
+        allowed: "32 or more random characters, for example from `openssl rand -hex 32`",
         help: "Signs tokens; all keys are derived from it. Unset: created once beside the SQLite file, readable by its owner only. Required with PostgreSQL, the same for every instance.",
         secret: true,
     },
@@ -22,7 +24,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "SECRET_KEY_PREVIOUS",
         default: None,
-        allowed: "the former SECRET_KEY, of 32 or more characters",
+        allowed: "the former SECRET_KEY, of 32 or more random characters",
         help: "While the key is being changed: tokens made with this one stay valid until they expire.",
         secret: true,
     },
@@ -30,9 +32,6 @@ pub(super) const SETTINGS: &[Setting] = &[
 
 /// Fewest characters of a key.
 const MIN_LENGTH: usize = 32;
-
-/// A key with fewer different characters than this was typed, not drawn.
-const MIN_DISTINCT: usize = 8;
 
 /// Parts of keys that stand in tutorials and templates.
 const PLACEHOLDERS: &[&str] = &[
@@ -44,11 +43,33 @@ const PLACEHOLDERS: &[&str] = &[
     "change-this",
     "change_this",
     "your-secret",
+    "your secret",
+    "your-256-bit",
+    "your_jwt",
+    "your-jwt",
+    "my-secret",
+    "my_secret",
+    "mysecret",
+    "secret-key",
+    "secret_key",
+    "secretkey",
+    "secret key",
+    "generate-",
+    "generate_",
+    "example-key",
+    "example_key",
+    "dummy-key",
+    "dummy_key",
+    "<secret",
+    "<your",
+    "xxxxxxxx",
     "your_secret",
     "yoursecret",
-    "replace-me",
-    "replace_me",
+    "replace-",
+    "replace_",
     "replaceme",
+    "replace me",
+    "replace this",
     "placeholder",
     "insert-",
     "super-secret",
@@ -56,15 +77,52 @@ const PLACEHOLDERS: &[&str] = &[
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
 ];
 
-/// Whether `key` is one that the whole world knows, or too short or simple to be one.
-pub fn is_placeholder(key: &str) -> bool {
+/// Signs around a name that a value was to be put in place of.
+const BRACKETS: &[(&str, &str)] = &[
+    ("${", "}"),
+    ("$(", ")"),
+    ("{{", "}}"),
+    ("<", ">"),
+    ("%", "%"),
+];
+
+/// Why a key is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weakness {
+    /// It stands in tutorials and templates.
+    Placeholder,
+    /// So many characters.
+    Short(usize),
+    /// Words, repetitions, rows of keys or dates.
+    Guessable,
+}
+
+impl fmt::Display for Weakness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Placeholder => f.write_str("a placeholder, as it stands in examples (not shown)"),
+            Self::Short(1) => f.write_str("a key of 1 character (not shown)"),
+            Self::Short(length) => write!(f, "a key of {length} characters (not shown)"),
+            Self::Guessable => f.write_str(
+                "a key that can be guessed, made of words, repetitions, rows of characters or dates (not shown)",
+            ),
+        }
+    }
+}
+
+/// Why `key` is no key, if it is none.
+pub fn weakness(key: &str) -> Option<Weakness> {
     let lower = key.to_lowercase();
-    let mut distinct: Vec<char> = lower.chars().collect();
-    distinct.sort_unstable();
-    distinct.dedup();
-    key.chars().count() < MIN_LENGTH
-        || distinct.len() < MIN_DISTINCT
-        || PLACEHOLDERS.iter().any(|known| lower.contains(known))
+    let length = key.chars().count();
+    let is_bracketed = |(start, end): &(&str, &str)| key.starts_with(start) && key.ends_with(end);
+    let is_example = PLACEHOLDERS.iter().any(|known| lower.contains(known));
+    if is_example || (length > 1 && BRACKETS.iter().any(is_bracketed)) {
+        Some(Weakness::Placeholder)
+    } else if length < MIN_LENGTH {
+        Some(Weakness::Short(length))
+    } else {
+        is_guessable(key).then_some(Weakness::Guessable)
+    }
 }
 
 /// The secrets section.
@@ -77,11 +135,14 @@ pub struct Secrets {
 
 impl Secrets {
     pub(super) fn read(source: &mut Source) -> Self {
-        let secret = |text: &str| (!is_placeholder(text)).then(|| Secret::new(text));
+        let secret = |text: &str| match weakness(text) {
+            Some(weakness) => Err(weakness.to_string()),
+            None => Ok(Secret::new(text)),
+        };
         let secrets = Self {
-            key: source.optional(&SETTINGS[0], secret),
+            key: source.optional_or(&SETTINGS[0], secret),
             key_file: source.optional(&SETTINGS[1], |text| Some(PathBuf::from(text))),
-            previous: source.optional(&SETTINGS[2], secret),
+            previous: source.optional_or(&SETTINGS[2], secret),
         };
         if secrets.key.is_some() && secrets.key_file.is_some() {
             source.refuse(
@@ -98,16 +159,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refuses_what_stands_in_tutorials() {
-        for key in [
-            "short",
-            "changeme-changeme-changeme-changeme-changeme",
-            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-            "Your-Secret-Key-That-Is-Long-Enough-To-Pass",
-            "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+    fn a_weak_key_is_called_what_it_is() {
+        for (key, expected) in [
+            ("", Weakness::Short(0)),
+            ("short", Weakness::Short(5)),
+            ("5f1c0e7a9b3d48e2a6c4f0b8d7e19a2", Weakness::Short(31)),
+            ("changeme", Weakness::Placeholder),
+            ("${SECRET_KEY}", Weakness::Placeholder),
+            (
+                "changeme-changeme-changeme-changeme-changeme",
+                Weakness::Placeholder,
+            ),
+            (
+                "Your-Secret-Key-That-Is-Long-Enough-To-Pass",
+                Weakness::Placeholder,
+            ),
+            (
+                "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+                Weakness::Placeholder,
+            ),
+            (
+                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                Weakness::Guessable,
+            ),
+            ("correcthorsecorrecthorsecorrecthorse", Weakness::Guessable),
         ] {
-            assert!(is_placeholder(key), "{key}");
+            assert_eq!(weakness(key), Some(expected), "{key}");
         }
-        assert!(!is_placeholder("5f1c0e7a9b3d48e2a6c4f0b8d7e19a23"));
+        assert_eq!(weakness("5f1c0e7a9b3d48e2a6c4f0b8d7e19a23"), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Where the service listens, who stands in front of it and what it is called from outside.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "HOST",
         default: Some("127.0.0.1"),
-        allowed: "an IP address such as 127.0.0.1, 0.0.0.0 or ::",
+        allowed: "an IP address such as 127.0.0.1, 0.0.0.0 or ::, or localhost",
         help: "Address to listen on.",
         secret: false,
     },
@@ -116,7 +116,7 @@ pub struct Server {
 impl Server {
     pub(super) fn read(source: &mut Source) -> Self {
         let path = |text: &str| Some(PathBuf::from(text));
-        let host = source.required(&SETTINGS[0], |text| text.parse().ok());
+        let host = source.required(&SETTINGS[0], host);
         let port = source.required(&SETTINGS[1], |text| text.parse().ok());
         let public_url = source.optional(&SETTINGS[2], public_url);
         let cors_origins = source
@@ -151,7 +151,7 @@ impl Server {
             trusted_proxies,
             max_connections,
             tls,
-            metrics_addr: source.optional(&SETTINGS[8], |text| text.parse().ok()),
+            metrics_addr: source.optional(&SETTINGS[8], socket_address),
             shutdown_timeout: source.required(&SETTINGS[9], |text| {
                 text.parse()
                     .ok()
@@ -160,6 +160,26 @@ impl Server {
             }),
         }
     }
+}
+
+/// An address, in brackets or not. Of names only `localhost` is one: any other means another address tomorrow.
+fn host(text: &str) -> Option<IpAddr> {
+    if text.eq_ignore_ascii_case("localhost") {
+        return Some(Ipv4Addr::LOCALHOST.into());
+    }
+    let in_brackets = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    in_brackets.unwrap_or(text).parse().ok()
+}
+
+fn socket_address(text: &str) -> Option<SocketAddr> {
+    let of_localhost = || {
+        let (name, port) = text.rsplit_once(':')?;
+        let address = Some(name).filter(|name| name.eq_ignore_ascii_case("localhost"))?;
+        Some(SocketAddr::new(host(address)?, port.parse().ok()?))
+    };
+    text.parse().ok().or_else(of_localhost)
 }
 
 /// An absolute HTTP URL whose authority is a host and perhaps a port.
@@ -235,9 +255,27 @@ mod tests {
     }
 
     #[test]
+    fn localhost_and_brackets_are_addresses() {
+        for (text, expected) in [
+            ("localhost", "127.0.0.1"),
+            ("LocalHost", "127.0.0.1"),
+            ("[::1]", "::1"),
+            ("::", "::"),
+        ] {
+            let settings = read(&[("HOST", text)]).expect("valid");
+            assert_eq!(settings.server.host.to_string(), expected);
+        }
+        let settings = read(&[("METRICS_ADDR", "localhost:9000")]).expect("valid");
+        let address = settings.server.metrics_addr.expect("given");
+        assert_eq!(address.to_string(), "127.0.0.1:9000");
+    }
+
+    #[test]
     fn what_cannot_work_is_refused() {
         for (name, value) in [
-            ("HOST", "localhost"),
+            ("HOST", "accounts.example.com"),
+            ("HOST", "x86_64-conda-linux-gnu"),
+            ("HOST", "[127.0.0.1"),
             ("PORT", "65536"),
             ("PUBLIC_URL", "accounts.example.com"),
             ("PUBLIC_URL", "https://user@example.com"),

@@ -1,11 +1,12 @@
 //! `smtp://…` and `smtps://…`: reads such a URL. What connections are made of it is for the room `mail`.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 
 use super::Secret;
+use super::spelling::is_loopback;
 
 /// Ports of message submission (RFC 6409 §3.1, RFC 8314 §3.3).
 const SUBMISSION: u16 = 587;
@@ -134,13 +135,6 @@ fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
         None => None,
     };
     Some((host.to_ascii_lowercase(), port))
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host
-            .parse()
-            .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -4,17 +4,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::time::Duration;
-
-use percent_encoding::percent_decode_str;
 
 use super::env_file::{self, BadLine};
+use super::names::{self, PREFIX, Stranger};
+use super::spelling::{plain, trimmed, without_secrets};
 use super::{Setting, catalogue};
 
-/// Environment variables with our prefix that are no settings: scripts name the binary by them.
-const NOT_SETTINGS: &[&str] = &["VESTIBULE_BIN"];
+/// Settings whose names have other meanings on some machines: conda and some distributions set HOST to the name of a platform or
+/// machine, and many programs share one LOG_LEVEL. What is no value of ours is then not meant for us, unless it has our prefix.
+const SHARED_NAMES: &[&str] = &["HOST", "LOG_LEVEL", "LOG_FORMAT"];
 
-const PREFIX: &str = "VESTIBULE_";
+const ENVIRONMENT: &str = "environment";
 
 /// A setting with a value that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,13 +45,29 @@ pub struct Effective {
     pub origin: &'static str,
 }
 
+/// A value as it was given.
+#[derive(Clone)]
+struct Raw {
+    value: String,
+    origin: &'static str,
+    /// Whether it may have been meant for another program.
+    is_shared: bool,
+}
+
+/// What an operator should know of a name or value that is not used.
+struct Hint {
+    text: String,
+    /// Not worth telling when this setting is given.
+    unless_given: Option<&'static str>,
+}
+
 /// Raw values by setting, the problems found so far and what is in force.
 pub struct Source {
-    values: BTreeMap<&'static str, (String, &'static str)>,
+    /// For each setting, what wins first.
+    values: BTreeMap<&'static str, Vec<Raw>>,
     problems: Vec<Problem>,
     effective: Vec<Effective>,
-    /// Names in the file that look like settings, and are none.
-    hints: Vec<String>,
+    hints: Vec<Hint>,
 }
 
 impl Source {
@@ -68,27 +84,42 @@ impl Source {
     /// Just these values. A name that is no setting is a mistake of the caller's and is left out.
     pub fn of(pairs: &[(&str, &str)]) -> Self {
         let mut source = Self::empty();
-        source.add(
-            "flag",
-            pairs
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
-        );
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), plain(value)));
+        source.add("flag", pairs);
         source
     }
 
     /// Flags, then the environment, then the file `env_file` when there is one.
     pub fn gather(flags: Vec<(String, String)>, env_file: &Path) -> Self {
         let mut source = Self::empty();
-        source.add("flag", flags.into_iter());
-        source.add(
-            "environment",
-            std::env::vars_os().filter_map(|(name, value)| {
-                Some((name.into_string().ok()?, value.into_string().ok()?))
-            }),
+        let flags = flags.into_iter().map(|(name, value)| (name, plain(&value)));
+        source.add("flag", flags);
+        let variables = std::env::vars_os();
+        source.add_environment(
+            variables
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string()))),
         );
         source.add_file(env_file);
         source
+    }
+
+    /// A value that is no text cannot be used, and must not be passed over: that would be another value.
+    fn add_environment<E>(&mut self, variables: impl Iterator<Item = (String, Result<String, E>)>) {
+        let mut pairs = Vec::new();
+        for (name, value) in variables {
+            match value {
+                Ok(value) => pairs.push((name, plain(&value))),
+                Err(_) if is_setting(&name) => self.problems.push(Problem {
+                    setting: name,
+                    found: "bytes that are no UTF-8 (not shown)".to_owned(),
+                    allowed: "a text".to_owned(),
+                }),
+                Err(_) => (),
+            }
+        }
+        self.add(ENVIRONMENT, pairs.into_iter());
     }
 
     fn add_file(&mut self, path: &Path) {
@@ -98,17 +129,12 @@ impl Source {
             Err(error) => return self.refuse_file(path, error.to_string()),
         };
         match env_file::parse(&text) {
+            // Quotes are taken off already.
             Ok(pairs) => {
-                let misspelt = pairs
-                    .iter()
-                    .filter_map(|(name, _)| Some((name, meant(name)?)));
-                self.hints.extend(misspelt.map(|(name, meant)| {
-                    format!(
-                        "{name} in {} is no setting; did you mean {meant}?",
-                        path.display()
-                    )
-                }));
-                self.add(".env", pairs.into_iter());
+                let pairs = pairs
+                    .into_iter()
+                    .map(|(name, value)| (name, trimmed(&value).to_owned()));
+                self.add(".env", pairs);
             }
             // The line itself is not shown: it may hold a secret.
             Err(BadLine(number)) => {
@@ -128,23 +154,61 @@ impl Source {
     fn add(&mut self, origin: &'static str, pairs: impl Iterator<Item = (String, String)>) {
         let pairs: BTreeMap<String, String> = pairs.collect();
         for setting in catalogue() {
-            let value = pairs
+            // A Service called `vestibule` puts VESTIBULE_PORT=tcp://… into the containers of Kubernetes.
+            let prefixed = pairs
                 .get(&format!("{PREFIX}{}", setting.name))
-                .or_else(|| pairs.get(setting.name))
-                .filter(|value| !value.is_empty());
-            if let Some(value) = value {
-                self.values
-                    .entry(setting.name)
-                    .or_insert_with(|| (value.clone(), origin));
+                .filter(|value| setting.name != "PORT" || !names::is_port_of_a_service(value));
+            let bare = pairs.get(setting.name);
+            let given = prefixed
+                .filter(|value| !value.is_empty())
+                .map(|value| (value, false))
+                .or_else(|| Some((bare.filter(|value| !value.is_empty())?, true)));
+            if let Some((value, is_bare)) = given {
+                self.values.entry(setting.name).or_default().push(Raw {
+                    value: value.clone(),
+                    origin,
+                    is_shared: is_bare
+                        && origin == ENVIRONMENT
+                        && SHARED_NAMES.contains(&setting.name),
+                });
             }
         }
-        for name in pairs.keys().filter(|name| is_unknown(name)) {
-            self.problems.push(Problem {
-                setting: name.clone(),
-                found: "a setting that does not exist".to_owned(),
-                allowed: "the settings that `vestibule serve --help` lists".to_owned(),
-            });
+        for (name, value) in pairs.iter().filter(|(name, _)| !is_setting(name)) {
+            self.judge(origin, name, value);
         }
+    }
+
+    /// Tells of a name that is no setting. The environment is full of names of others: there only our prefix means us.
+    fn judge(&mut self, origin: &'static str, name: &str, value: &str) {
+        let is_prefixed = name.starts_with(PREFIX);
+        if origin == ENVIRONMENT && !is_prefixed {
+            return;
+        }
+        let prefix = if is_prefixed { PREFIX } else { "" };
+        let place = match origin {
+            ENVIRONMENT => "the environment",
+            other => other,
+        };
+        let (text, unless_given) = match names::stranger(name, value) {
+            Stranger::Unrelated => return,
+            Stranger::Slip(meant) if is_prefixed => {
+                return self.problems.push(Problem {
+                    setting: name.to_owned(),
+                    found: format!("a setting that does not exist; did you mean {prefix}{meant}?"),
+                    allowed: "the settings that `vestibule serve --help` lists".to_owned(),
+                });
+            }
+            Stranger::Slip(meant) => (
+                format!("{name} in {place} is no setting; did you mean {meant}?"),
+                None,
+            ),
+            Stranger::Alias(meant) => (
+                format!("{name} in {place} is no setting; did you mean {prefix}{meant}?"),
+                Some(meant),
+            ),
+            Stranger::Unknown => (format!("{name} in {place} is no setting"), None),
+        };
+        self.hints.push(Hint { text, unless_given });
     }
 
     /// Whether a value was given, be it good or bad.
@@ -170,21 +234,43 @@ impl Source {
         setting: &'static Setting,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        let Some((raw, origin)) = self.values.get(setting.name).cloned() else {
-            self.show(setting, setting.default.unwrap_or(""), "default");
-            return setting.default.and_then(parse);
-        };
-        self.show(setting, &raw, origin);
-        let parsed = parse(&raw);
-        if parsed.is_none() {
-            let found = if setting.secret {
-                format!("{} characters (not shown)", raw.chars().count())
-            } else {
-                format!("{:?}", without_secrets(&raw))
-            };
-            self.refuse(setting, found);
+        self.optional_or(setting, |text| {
+            parse(text).ok_or_else(|| match setting.secret {
+                true => format!("{} characters (not shown)", text.chars().count()),
+                false => format!("{:?}", without_secrets(text)),
+            })
+        })
+    }
+
+    /// The same where `parse` describes what it finds and cannot use.
+    pub(super) fn optional_or<T>(
+        &mut self,
+        setting: &'static Setting,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        for raw in self.values.get(setting.name).cloned().unwrap_or_default() {
+            match parse(&raw.value) {
+                Err(_) if raw.is_shared => self.pass_over(setting, &raw.value),
+                parsed => {
+                    self.show(setting, &raw.value, raw.origin);
+                    return parsed.map_err(|found| self.refuse(setting, found)).ok();
+                }
+            }
         }
-        parsed
+        self.show(setting, setting.default.unwrap_or(""), "default");
+        setting.default.and_then(|default| parse(default).ok())
+    }
+
+    fn pass_over(&mut self, setting: &'static Setting, value: &str) {
+        let Setting { name, allowed, .. } = setting;
+        let text = format!(
+            "{name}={value} in the environment is ignored, as it is not meant for Vestibule: it is none of {allowed}. \
+             {PREFIX}{name} is always meant"
+        );
+        self.hints.push(Hint {
+            text,
+            unless_given: None,
+        });
     }
 
     /// Records that what `found` describes cannot be used for `setting`.
@@ -209,8 +295,14 @@ impl Source {
         });
     }
 
+    /// What an operator should know of what is not used, one sentence each.
     pub(super) fn hints(&self) -> Vec<String> {
-        self.hints.clone()
+        let is_worth_telling = |hint: &&Hint| {
+            let meant = hint.unless_given;
+            meant.is_none_or(|meant| !self.values.contains_key(meant))
+        };
+        let hints = self.hints.iter().filter(is_worth_telling);
+        hints.map(|hint| hint.text.clone()).collect()
     }
 
     pub(super) fn take_problems(&mut self) -> Vec<Problem> {
@@ -223,74 +315,9 @@ impl Source {
     }
 }
 
-/// The text as it may be shown: of a URL, what stands between `://` and `@` is masked, for it is a password more often than
-/// not, and so is every parameter that is called one.
-pub fn without_secrets(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return text.to_owned();
-    };
-    let (userinfo, rest) = match rest.rsplit_once('@') {
-        Some((_userinfo, rest)) => ("********@", rest),
-        None => ("", rest),
-    };
-    let Some((address, query)) = rest.split_once('?') else {
-        return format!("{scheme}://{userinfo}{rest}");
-    };
-    let query: Vec<String> = query.split('&').map(without_password).collect();
-    format!("{scheme}://{userinfo}{address}?{}", query.join("&"))
-}
-
-fn without_password(parameter: &str) -> String {
-    let name = parameter.split('=').next().unwrap_or_default();
-    let spelled_out = percent_decode_str(name).decode_utf8_lossy();
-    if spelled_out.to_ascii_lowercase().contains("password") {
-        format!("{name}=********")
-    } else {
-        parameter.to_owned()
-    }
-}
-
-/// The setting whose name this very likely was to be: other programs may have theirs in the same file.
-fn meant(name: &str) -> Option<&'static str> {
-    const TYPOS: usize = 2;
-    let name = name.strip_prefix(PREFIX).unwrap_or(name);
-    let distances = catalogue().map(|setting| {
-        let distance = strsim::damerau_levenshtein(&name.to_ascii_uppercase(), setting.name);
-        (distance, setting.name)
-    });
-    let (distance, meant) = distances.min()?;
-    // A short name is soon another's.
-    let is_typo = name != meant && distance <= TYPOS && meant.len() >= 4 * TYPOS;
-    is_typo.then_some(meant)
-}
-
-fn is_unknown(name: &str) -> bool {
-    name.strip_prefix(PREFIX).is_some_and(|rest| {
-        !NOT_SETTINGS.contains(&name) && catalogue().all(|setting| setting.name != rest)
-    })
-}
-
-/// Parses `true`/`false` and the spellings that people use for them.
-pub(super) fn boolean(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => Some(true),
-        "false" | "0" | "no" | "off" => Some(false),
-        _ => None,
-    }
-}
-
-/// Parses a whole number of seconds, minutes, hours or days: `30s`, `15m`, `24h`, `7d`.
-pub fn duration(text: &str) -> Option<Duration> {
-    let (count, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    let count: u32 = count.parse().ok()?;
-    Some(Duration::from_secs(u64::from(count) * seconds))
+fn is_setting(name: &str) -> bool {
+    let bare = name.strip_prefix(PREFIX).unwrap_or(name);
+    catalogue().any(|setting| setting.name == bare)
 }
 
 #[cfg(test)]
@@ -298,18 +325,145 @@ mod tests {
     use super::super::Settings;
     use super::*;
 
+    fn environment(pairs: &[(&str, &str)]) -> Source {
+        let mut source = Source::empty();
+        let pairs = pairs.iter();
+        source.add_environment(
+            pairs.map(|(name, value)| ((*name).to_owned(), Ok::<_, ()>((*value).to_owned()))),
+        );
+        source
+    }
+
     #[test]
-    fn a_prefixed_name_is_taken_and_an_unknown_one_refused() {
-        let mut source = Source::of(&[("VESTIBULE_PORT", "9000"), ("VESTIBULE_PROT", "1")]);
+    fn a_prefixed_name_is_taken_and_a_slip_of_one_refused() {
+        let mut source = environment(&[("VESTIBULE_PORT", "9000"), ("VESTIBULE_PROT", "1")]);
         let problems = Settings::read(&mut source).expect_err("one unknown");
         assert_eq!(problems.len(), 1);
         assert_eq!(problems[0].setting, "VESTIBULE_PROT");
+        assert!(problems[0].found.contains("did you mean VESTIBULE_PORT?"));
         let port = source
             .effective()
             .iter()
             .find(|e| e.name == "PORT")
             .expect("listed");
         assert_eq!(port.value, "9000");
+    }
+
+    #[test]
+    fn links_of_kubernetes_are_no_settings_and_stop_nothing() {
+        let links = [
+            ("VESTIBULE_PORT", "tcp://10.0.0.1:8000"),
+            ("VESTIBULE_SERVICE_HOST", "10.0.0.1"),
+            ("VESTIBULE_SERVICE_PORT", "8000"),
+            ("VESTIBULE_PORT_8000_TCP_ADDR", "10.0.0.1"),
+            ("VESTIBULE_API_PORT", "tcp://10.0.0.2:80"),
+        ];
+        let settings = Settings::read(&mut environment(&links)).expect("valid");
+        assert_eq!(settings.server.port, 8000);
+        assert_eq!(settings.hints, [""; 0]);
+        let with_port = [&links[..], &[("PORT", "9000")]].concat();
+        let settings = Settings::read(&mut environment(&with_port)).expect("valid");
+        assert_eq!(settings.server.port, 9000);
+        let wrong = Settings::read(&mut environment(&[("PORT", "tcp://10.0.0.1:8000")]));
+        assert_eq!(wrong.expect_err("no port")[0].setting, "PORT");
+    }
+
+    #[test]
+    fn unknown_names_are_told_and_stop_nothing() {
+        let names = [
+            ("VESTIBULE_ENVIRONMENT", "x"),
+            ("VESTIBULE_SMTP_HOST", "mail"),
+            ("SMTP_HOST", "mail"),
+        ];
+        let settings = Settings::read(&mut environment(&names)).expect("valid");
+        assert_eq!(
+            settings.hints,
+            [
+                "VESTIBULE_ENVIRONMENT in the environment is no setting",
+                "VESTIBULE_SMTP_HOST in the environment is no setting; did you mean VESTIBULE_SMTP_URL?",
+            ]
+        );
+        let given = [&names[1..], &[("SMTP_URL", "smtp://mail.test")]].concat();
+        let settings = Settings::read(&mut environment(&given)).expect("valid");
+        assert_eq!(settings.hints, [""; 0]);
+    }
+
+    #[test]
+    fn shared_names_with_values_of_others_stop_nothing() {
+        let others = [
+            ("HOST", "x86_64-conda-linux-gnu"),
+            ("LOG_LEVEL", "7"),
+            ("LOG_FORMAT", "%(message)s"),
+        ];
+        let mut source = environment(&others);
+        let settings = Settings::read(&mut source).expect("valid");
+        assert_eq!(settings.server.host.to_string(), "127.0.0.1");
+        assert_eq!(settings.hints.len(), 3);
+        assert!(
+            settings.hints[0]
+                .starts_with("HOST=x86_64-conda-linux-gnu in the environment is ignored")
+        );
+        assert!(settings.hints[0].ends_with("VESTIBULE_HOST is always meant"));
+        for (name, value) in others {
+            let prefixed = format!("VESTIBULE_{name}");
+            let problems = Settings::read(&mut environment(&[(&prefixed, value)]));
+            assert_eq!(problems.expect_err("meant")[0].setting, name);
+            let problems = Settings::read(&mut Source::of(&[(name, value)]));
+            assert_eq!(problems.expect_err("meant")[0].setting, name);
+        }
+        // What stands behind it is in force then.
+        source = environment(&others);
+        source.add(
+            ".env",
+            [("HOST".to_owned(), "0.0.0.0".to_owned())].into_iter(),
+        );
+        let settings = Settings::read(&mut source).expect("valid");
+        assert_eq!(settings.server.host.to_string(), "0.0.0.0");
+        let host = source.effective().iter().find(|e| e.name == "HOST");
+        assert_eq!(host.map(|host| host.origin), Some(".env"));
+    }
+
+    #[test]
+    fn a_value_that_is_no_text_is_not_passed_over() {
+        let mut source = Source::empty();
+        let bytes = [
+            ("SECRET_KEY".to_owned(), Err(())),
+            ("OTHER".to_owned(), Err(())),
+        ];
+        source.add_environment(bytes.into_iter());
+        let problems = Settings::read(&mut source).expect_err("no text");
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].setting, "SECRET_KEY");
+    }
+
+    #[test]
+    fn one_secret_in_many_spellings_is_one_key() {
+        const KEY: &str = "5f1c0e7a9b3d48e2a6c4f0b8d7e19a23";
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(".env");
+        for spelled in [
+            KEY.to_owned(),
+            format!("{KEY}\n"),
+            format!("\"{KEY}\""),
+            format!("'{KEY}'\r\n"),
+            format!("\u{feff}{KEY} "),
+        ] {
+            let mut from_environment = environment(&[("SECRET_KEY", &spelled)]);
+            let mut from_file = Source::empty();
+            std::fs::write(&file, format!("SECRET_KEY={spelled}")).expect("writes");
+            from_file.add_file(&file);
+            for source in [&mut from_environment, &mut from_file] {
+                let key = Settings::read(source).expect("valid").secrets.key;
+                assert_eq!(key.expect("given").reveal(), KEY, "{spelled:?}");
+            }
+        }
+        for nothing in ["", " \n", "\"\"", "''"] {
+            let settings = Settings::read(&mut environment(&[("SECRET_KEY", nothing)]));
+            assert!(
+                settings.expect("valid").secrets.key.is_none(),
+                "{nothing:?}"
+            );
+        }
     }
 
     #[test]
@@ -342,32 +496,6 @@ mod tests {
                 .iter()
                 .all(|e| !e.value.contains("s3cr3t"))
         );
-    }
-
-    #[test]
-    fn passwords_among_the_parameters_of_urls_are_masked_too() {
-        for (url, shown) in [
-            (
-                "postgresql://db?password=s3cr3t",
-                "postgresql://db?password=********",
-            ),
-            (
-                "postgresql://ada@db/app?sslmode=require&PassWord=s3=cr3t&x=1",
-                "postgresql://********@db/app?sslmode=require&PassWord=********&x=1",
-            ),
-            (
-                "postgresql://db?ssl%70assword=s3cr3t&password",
-                "postgresql://db?ssl%70assword=********&password=********",
-            ),
-            (
-                "postgresql://db/app?sslmode=require",
-                "postgresql://db/app?sslmode=require",
-            ),
-            ("sqlite:///./app.db", "sqlite:///./app.db"),
-            ("8000", "8000"),
-        ] {
-            assert_eq!(without_secrets(url), shown);
-        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::config::{DatabaseUrl, Secret, Secrets, is_placeholder};
+use crate::config::{DatabaseUrl, Secret, Secrets, Weakness, plain, weakness};
 use crate::ids::Random;
 
 /// The secret from which all keys are derived.
@@ -41,8 +41,8 @@ pub enum Error {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("SECRET_KEY: found a key in {} that is shorter than 32 characters or a placeholder; allowed: 32 or more random characters", .0.display())]
-    Weak(PathBuf),
+    #[error("SECRET_KEY: found in {} {weakness}; allowed: 32 or more random characters, for example from `openssl rand -hex 32`", path.display())]
+    Weak { path: PathBuf, weakness: Weakness },
     #[error("SECRET_KEY: unset, and no key can be kept in {}: {source}; allowed: a writable folder, or SECRET_KEY", path.display())]
     NotKept {
         path: PathBuf,
@@ -119,11 +119,15 @@ fn read(path: &Path) -> Result<SecretKey, Error> {
             path: path.to_owned(),
             source,
         })?;
-    let key = text.trim();
-    if is_placeholder(key) {
-        return Err(Error::Weak(path.to_owned()));
+    // Spelled as in a setting: with or without quotes and a newline it is one key.
+    let key = Secret::new(plain(&text));
+    match weakness(key.reveal()) {
+        Some(weakness) => Err(Error::Weak {
+            path: path.to_owned(),
+            weakness,
+        }),
+        None => Ok(SecretKey(key)),
     }
-    Ok(SecretKey(Secret::new(key)))
 }
 
 /// 256 random bits in hexadecimal.
@@ -209,16 +213,36 @@ mod tests {
     }
 
     #[test]
+    fn a_key_file_is_spelled_as_people_do() {
+        const KEY: &str = "5f1c0e7a9b3d48e2a6c4f0b8d7e19a23";
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("key");
+        for text in [
+            KEY.to_owned(),
+            format!("{KEY}\r\n"),
+            format!("\"{KEY}\"\n"),
+            format!("\u{feff}'{KEY}'"),
+        ] {
+            std::fs::write(&path, &text).expect("writes");
+            assert_eq!(
+                read(&path).expect("a key").reveal(),
+                KEY.as_bytes(),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_weak_key_in_a_file_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("key");
-        std::fs::write(&path, "changeme").expect("writes");
+        std::fs::write(&path, "correcthorsecorrecthorsecorrecthorse").expect("writes");
         let secrets = Secrets {
             key_file: Some(path),
             ..secrets()
         };
         let error =
             SecretKey::find(&secrets, &DatabaseUrl::Memory, &SystemRandom).expect_err("weak");
-        assert!(matches!(error, Error::Weak(_)), "{error}");
+        assert!(matches!(error, Error::Weak { .. }), "{error}");
     }
 }

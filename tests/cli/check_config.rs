@@ -48,11 +48,11 @@ fn check_config_shows_what_is_in_force_and_every_problem() {
         &[
             ("PORT", "x"),
             ("BCRYPT_COST", "1"),
-            ("VESTIBULE_NOTHING", "1"),
+            ("VESTIBULE_BCRYPT_COTS", "1"),
         ],
     );
     expect_code(&bad, 2);
-    for name in ["PORT", "BCRYPT_COST", "VESTIBULE_NOTHING"] {
+    for name in ["PORT", "BCRYPT_COST", "VESTIBULE_BCRYPT_COTS"] {
         assert!(
             stderr(&bad).contains(&format!("problem: {name}: found")),
             "{}",
@@ -163,13 +163,15 @@ fn a_misspelt_setting_is_told() {
     let folder = folder();
     fs::write(
         folder.path().join(".env"),
-        "SMTP_ULR=smtp://mail.test\nREQUIRE_EMAIL_VERIFCATION=true\nPOSTGRES_PASSWORD=x\nPATHS=y\n",
+        "SMTP_ULR=smtp://mail.test\nREQUIRE_EMAIL_VERIFCATION=true\nPOSTGRES_PASSWORD=x\nPATHS=y\nPROT=1\nSMTP_HOST=mail\n",
     )
     .expect("writes");
     let told = stderr(&run(folder.path(), &["check-config"], &[]));
     for line in [
         "warning: SMTP_ULR in .env is no setting; did you mean SMTP_URL?",
         "warning: REQUIRE_EMAIL_VERIFCATION in .env is no setting; did you mean REQUIRE_EMAIL_VERIFICATION?",
+        "warning: PROT in .env is no setting; did you mean PORT?",
+        "warning: SMTP_HOST in .env is no setting; did you mean SMTP_URL?",
     ] {
         assert!(told.lines().any(|told| told == line), "{told}");
     }
@@ -177,4 +179,76 @@ fn a_misspelt_setting_is_told() {
         !told.contains("POSTGRES") && !told.contains("PATHS"),
         "{told}"
     );
+}
+
+/// What the environment of a container or of a shell holds beside settings stops nothing, whichever the command.
+#[test]
+fn variables_of_others_stop_nothing() {
+    let folder = folder();
+    let others = [
+        ("VESTIBULE_PORT", "tcp://10.0.0.1:8000"),
+        ("VESTIBULE_SERVICE_HOST", "10.0.0.1"),
+        ("VESTIBULE_SERVICE_PORT", "8000"),
+        ("VESTIBULE_PORT_8000_TCP", "tcp://10.0.0.1:8000"),
+        ("VESTIBULE_PORT_8000_TCP_ADDR", "10.0.0.1"),
+        ("VESTIBULE_ENVIRONMENT", "production"),
+        ("HOST", "x86_64-conda-linux-gnu"),
+        ("SECRET_KEY", "\"5f1c0e7a9b3d48e2a6c4f0b8d7e19a23\"\n"),
+    ];
+    let checked = run(folder.path(), &["check-config"], &others);
+    expect_code(&checked, 0);
+    for (name, value) in [("PORT ", "8000"), ("HOST ", "127.0.0.1")] {
+        let shown = stdout(&checked);
+        let line = shown.lines().find(|line| line.starts_with(name));
+        let line = line.expect("shown");
+        assert!(line.contains(value) && line.contains("(default)"), "{line}");
+    }
+    let told = stderr(&checked);
+    for words in [
+        "VESTIBULE_ENVIRONMENT in the environment is no setting",
+        "HOST=x86_64-conda-linux-gnu in the environment is ignored",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
+    assert!(
+        !told.contains("VESTIBULE_PORT") && !told.contains("SERVICE"),
+        "{told}"
+    );
+    expect_code(&run(folder.path(), &["migrate"], &others), 0);
+    let asked = run(folder.path(), &["healthcheck", "--port", "1"], &others);
+    assert!(
+        stderr(&asked).contains("http://127.0.0.1:1/healthz"),
+        "{}",
+        stderr(&asked)
+    );
+}
+
+/// What is allowed and dangerous is said before it is in force.
+#[test]
+fn dangerous_settings_are_warned_of() {
+    let folder = folder();
+    let settings = [
+        ("HOST", "0.0.0.0"),
+        ("PUBLIC_URL", "http://accounts.example.com"),
+        (
+            "DATABASE_URL",
+            "postgresql://ada:s3cr3t@db.example.com/accounts?sslmode=require",
+        ),
+        ("SECRET_KEY", SECRET),
+    ];
+    let trusting = [("TRUSTED_PROXIES", "0.0.0.0/1,128.0.0.0/1")];
+    let told = [
+        stderr(&run(folder.path(), &["check-config"], &settings)),
+        stderr(&run(folder.path(), &["check-config"], &trusting)),
+    ]
+    .concat();
+    for words in [
+        "warning: HOST=0.0.0.0 without TLS_CERT or TRUSTED_PROXIES",
+        "warning: PUBLIC_URL begins with http://",
+        "warning: DATABASE_URL: sslmode=require does not verify the server",
+        "warning: TRUSTED_PROXIES covers the internet",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(!told.contains("s3cr3t"), "{told}");
 }

@@ -16,7 +16,7 @@ async fn when_an_instance_is_killed_the_others_go_on_with_all_that_it_acknowledg
     let folder = tempfile::tempdir().expect("a folder");
     let settings = [
         ("DATABASE_URL", url.as_str()),
-        ("SECRET_KEY", "0123456789abcdef-test-only-0123456789abcdef"),
+        ("SECRET_KEY", "test-only-8d1f60b7c92e4a35-0c6be1f4a7d83952"),
         ("BCRYPT_COST", "4"),
         ("RATE_LIMIT_ENABLED", "false"),
     ];

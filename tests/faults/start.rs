@@ -65,7 +65,7 @@ fn many_programs_start_on_an_empty_database() {
     let url = SERVER.create_database();
     let settings = [
         ("DATABASE_URL", url.as_str()),
-        ("SECRET_KEY", "0123456789abcdef-test-only-0123456789abcdef"),
+        ("SECRET_KEY", "test-only-8d1f60b7c92e4a35-0c6be1f4a7d83952"),
         ("BCRYPT_COST", "4"),
         ("DATABASE_POOL_SIZE", "2"),
     ];

@@ -48,7 +48,7 @@ async fn no_write_waits_long_behind_the_clean_up() {
     let url = format!("sqlite:///{}", file.display());
     let settings = [
         ("DATABASE_URL", url.as_str()),
-        ("SECRET_KEY", "0123456789abcdef-test-only-0123456789abcdef"),
+        ("SECRET_KEY", "test-only-8d1f60b7c92e4a35-0c6be1f4a7d83952"),
     ];
     let settings = Settings::read(&mut Source::of(&settings)).expect("valid settings");
     let clock = Arc::new(ManualClock::at(NOW));

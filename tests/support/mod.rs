@@ -73,7 +73,7 @@ impl TestApp {
         let mut pairs = vec![
             ("MAIL_OUTBOX_DIR", folder.as_str()),
             ("DATABASE_URL", database.url()),
-            ("SECRET_KEY", "0123456789abcdef-test-only-0123456789abcdef"),
+            ("SECRET_KEY", "test-only-8d1f60b7c92e4a35-0c6be1f4a7d83952"),
             ("BCRYPT_COST", "4"),
             ("PORT", "0"),
             ("RATE_LIMIT_ENABLED", "false"),

@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, Command};
 use self::progress::{Bar, Lines};
 use super::{Exit, Outcome, runtime};
 use crate::clock::{SharedClock, SystemClock};
-use crate::config::{DatabaseUrl, catalogue, without_secrets};
+use crate::config::{DatabaseUrl, catalogue, plain, without_secrets};
 use crate::ids::{Ids, InstanceId, SystemRandom};
 use crate::store::copy::{Copied, Copy, Error};
 use crate::store::db::Db;
@@ -81,17 +81,24 @@ pub fn run(matches: &ArgMatches) -> Outcome {
 /// A URL as it may be shown.
 fn text(matches: &ArgMatches, flag: &str) -> String {
     let text = matches.get_one::<String>(flag);
-    without_secrets(text.map(String::as_str).unwrap_or_default())
+    without_secrets(&plain(text.map(String::as_str).unwrap_or_default()))
 }
 
 impl Place {
     fn parse(matches: &ArgMatches, flag: &'static str) -> Result<Self, Exit> {
-        let given = matches.get_one::<String>(flag).map(String::as_str);
-        match DatabaseUrl::parse(given.unwrap_or_default()) {
+        let given = matches.get_one::<String>(flag).map(|given| plain(given));
+        match DatabaseUrl::parse(&given.unwrap_or_default()) {
             Some(DatabaseUrl::Memory) => Err(Exit::wrong_use(format!(
                 "--{flag}: found a database in memory, which ends with this command; allowed: a database that stays"
             ))),
-            Some(url) => Ok(Self { flag, url }),
+            Some(url) => {
+                if let DatabaseUrl::Postgres(postgres) = &url
+                    && let Some(warning) = postgres.warning
+                {
+                    eprintln!("warning: --{flag}: {warning}");
+                }
+                Ok(Self { flag, url })
+            }
             None => {
                 let setting = catalogue().find(|setting| setting.name == "DATABASE_URL");
                 Err(Exit::wrong_use(format!(

@@ -293,7 +293,7 @@ mod tests {
                 prop_assert!(parsed.get_user().is_some_and(|user| !user.is_empty()));
                 prop_assert!(!parsed.get_hosts().is_empty());
                 prop_assert!(!parsed.get_hosts().contains(&Host::Tcp(String::new())));
-                prop_assert_eq!(parsed.get_ssl_mode(), SslMode::Prefer);
+                prop_assert_ne!(parsed.get_ssl_mode(), SslMode::Disable);
             }
         }
     }
@@ -305,6 +305,8 @@ mod tests {
             certificate: Certificate::Any,
             roots: None,
             pool_size: 2,
+            is_mode_ours: false,
+            warning: None,
         };
         let refused = library_config(&url).expect_err("no number").to_string();
         assert!(refused.contains("`connect_timeout`"), "{refused}");
