@@ -208,6 +208,14 @@ fn every_example_and_default_is_what_its_schema_asks_for() {
     assert!(shown >= 300, "only {shown} examples");
 }
 
+/// Many tools fill in every example and send it: what is not sent, as a rule, has none.
+const NOT_FILLED_IN: &[&str] = &[
+    "TokenForm.token_type_hint",
+    "TokenRequest.client_id",
+    "TokenRequest.client_secret",
+    "TokenRequest.refresh_token",
+];
+
 #[test]
 fn everything_is_described_and_shown() {
     let mut violations = Vec::new();
@@ -224,11 +232,13 @@ fn everything_is_described_and_shown() {
             if !is_reference && !is_text(&schema["description"]) {
                 violations.push(format!("{place} is not described"));
             }
-            if !is_reference && schema["example"].is_null() {
-                violations.push(format!("{place} has no example"));
+            let is_filled_in = !NOT_FILLED_IN.contains(&place.as_str());
+            if !is_reference && schema["example"].is_null() == is_filled_in {
+                violations.push(format!("{place} has no example, or one that is not sent"));
             }
         }
-        if schema["title"] != **name && schema["enum"].is_null() {
+        let is_closed = !schema["enum"].is_null();
+        if schema["title"] != **name && !is_closed {
             violations.push(format!("{name} has the title {}", schema["title"]));
         }
     }
@@ -236,8 +246,17 @@ fn everything_is_described_and_shown() {
         if !members.contains_key("schema") {
             return;
         }
-        if !members.contains_key("example") && !members.contains_key("examples") {
-            violations.push(format!("{place} has no example"));
+        let is_optional_parameter = members.contains_key("in")
+            && members.get("required") != Some(&true.into())
+            && resolve(&members["schema"])["default"].is_null();
+        let is_shown = members.contains_key("example") || members.contains_key("examples");
+        if place.contains("x-www-form-urlencoded") {
+            // That of the schema is filled in everywhere; one beside it keeps Scalar from doing so.
+            if is_shown || !resolve(&members["schema"])["example"].is_object() {
+                violations.push(format!("{place}: a form is shown by its schema alone"));
+            }
+        } else if is_shown == is_optional_parameter {
+            violations.push(format!("{place} has no example, or one that is not sent"));
         }
         let is_body = place.contains("/content/");
         if !is_body && !members.get("description").is_some_and(is_text) {
@@ -251,6 +270,171 @@ fn everything_is_described_and_shown() {
         }
     }
     report(&violations);
+}
+
+/// A generated function has one type of result.
+#[test]
+fn every_operation_has_at_most_one_schema_of_success() {
+    let mut violations = Vec::new();
+    for (name, operation) in operations() {
+        let mut seen: Vec<&Value> = Vec::new();
+        let responses = operation["responses"].as_object().expect("responses");
+        let successes = responses
+            .iter()
+            .filter(|(status, _)| status.starts_with('2'));
+        for (_, response) in successes {
+            let content = resolve(response)["content"].as_object();
+            // An answer without a body is another shape than one with a body.
+            let schemas = content.map_or_else(
+                || vec![&Value::Null],
+                |content| content.values().map(|body| &body["schema"]).collect(),
+            );
+            for schema in schemas {
+                if !seen.contains(&schema) {
+                    seen.push(schema);
+                }
+            }
+        }
+        if seen.len() > 1 {
+            violations.push(format!("{name}: {seen:?}"));
+        }
+    }
+    report(&violations);
+}
+
+/// What an answer may hold, wherever it is described.
+fn answers() -> Vec<(String, Value)> {
+    fn add(
+        place: &str,
+        value: &'static Value,
+        seen: &mut Vec<String>,
+        all: &mut Vec<(String, Value)>,
+    ) {
+        all.push((place.to_owned(), value.clone()));
+        walk(value, place, &mut |_, members| {
+            if let Some(Value::String(reference)) = members.get("$ref")
+                && !seen.contains(reference)
+            {
+                seen.push(reference.clone());
+                let pointer = reference.strip_prefix('#').expect("a local reference");
+                let target = DOCUMENT.pointer(pointer).expect("leads somewhere");
+                add(reference, target, seen, all);
+            }
+        });
+    }
+    let (mut seen, mut all) = (Vec::new(), Vec::new());
+    for (name, operation) in operations() {
+        add(&name, &operation["responses"], &mut seen, &mut all);
+    }
+    all
+}
+
+/// New codes and statuses come; a generated client that refuses one it does not know would fail then.
+#[test]
+fn answers_have_no_closed_enumerations() {
+    let (mut violations, mut open) = (Vec::new(), 0);
+    for (place, answer) in answers() {
+        walk(&answer, &place, &mut |place, members| {
+            let is_schema = members.get("type").is_some_and(Value::is_string);
+            if is_schema && members.contains_key("enum") {
+                violations.push(place.to_owned());
+            }
+            if members.contains_key("x-extensible-enum") {
+                open += 1;
+                let told = members["description"].as_str().unwrap_or_default();
+                if members["type"] != "string" || !told.contains("New values may come.") {
+                    violations.push(format!("{place} is not told to be open"));
+                }
+            }
+        });
+    }
+    report(&violations);
+    assert!(open >= 40, "only {open} open enumerations");
+}
+
+/// What generators of many languages make of it has to compile and to mean the same.
+#[test]
+fn patterns_formats_and_forms_mean_the_same_in_every_language() {
+    let mut violations = Vec::new();
+    walk(&DOCUMENT, "#", &mut |place, members| {
+        if let Some(Value::String(pattern)) = members.get("pattern") {
+            let is_plain = pattern.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+                && !pattern.contains('\\')
+                && !pattern.contains("[^");
+            if !is_plain {
+                violations.push(format!("{place}: the pattern {pattern}"));
+            }
+        }
+        // It knows ASCII alone.
+        if members
+            .get("format")
+            .is_some_and(|format| format == "email")
+        {
+            violations.push(format!("{place}: the format"));
+        }
+        let is_header = members.get("in").is_some_and(|place| place == "header");
+        if is_header && !members["schema"]["pattern"].is_null() {
+            violations.push(format!("{place}: a header with a pattern"));
+        }
+    });
+    for (name, operation) in operations() {
+        let form = &operation["requestBody"]["content"]["application/x-www-form-urlencoded"];
+        let fields = resolve(&form["schema"])["properties"].as_object();
+        for (field, schema) in fields.into_iter().flatten() {
+            if schema["type"] != "string" {
+                violations.push(format!(
+                    "{name}: the field {field} of the form is no plain text"
+                ));
+            }
+        }
+    }
+    report(&violations);
+}
+
+/// Generators make arguments in this order.
+#[test]
+fn properties_stand_in_the_order_of_need() {
+    for (first, then) in [
+        (
+            "\"RegisterRequest\": {",
+            &["email", "username", "password", "full_name"][..],
+        ),
+        (
+            "\"TokenRequest\": {",
+            &["grant_type", "username", "password", "scope"],
+        ),
+        (
+            "\"User\": {",
+            &["id", "email", "username", "full_name", "created_at"],
+        ),
+        (
+            "\"ValidationProblem\": {",
+            &["type", "title", "status", "code", "detail", "errors"],
+        ),
+        ("\"FieldProblem\": {", &["field", "code", "message"]),
+    ] {
+        let (_, schema) = TEXT
+            .split_once(&format!("\n      {first}"))
+            .expect("a schema");
+        let (schema, _) = schema.split_once("\n      }").expect("its end");
+        let (_, properties) = schema.split_once("\"properties\": {").expect("properties");
+        let places: Vec<Option<usize>> = then
+            .iter()
+            .map(|name| properties.find(&format!("\n          \"{name}\": {{")))
+            .collect();
+        assert!(places.iter().all(Option::is_some), "{first} {places:?}");
+        assert!(places.is_sorted(), "{first} {places:?}");
+    }
+}
+
+/// A client that is told of no server takes the first.
+#[test]
+fn the_first_server_is_a_whole_url() {
+    let url = DOCUMENT["servers"][0]["url"].as_str().expect("a URL");
+    assert!(
+        url.starts_with("http") && url.contains("127.0.0.1:8000"),
+        "{url}"
+    );
 }
 
 /// Inline objects and enumerations get names that each generator makes up for itself.
@@ -337,9 +521,9 @@ fn problems_are_typed_by_status_and_code() {
         if properties["status"]["example"] != status {
             violations.push(format!("{place}: {}", properties["status"]));
         }
-        let codes = properties["code"]["enum"]
+        let codes = properties["code"]["x-extensible-enum"]
             .as_array()
-            .expect("an enumeration");
+            .expect("known codes");
         let examples = body["examples"].as_object().expect("examples");
         let shown: Vec<&Value> = examples.values().map(|one| &one["value"]["code"]).collect();
         if shown != codes.iter().collect::<Vec<_>>() {

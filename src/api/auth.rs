@@ -162,9 +162,11 @@ pub struct AuthApi;
 impl AuthApi {
     /// Register an account
     ///
-    /// The account has the role `user` and can log in at once; a link that proves the address is mailed. Where addresses have to be verified first, there is an account
-    /// once the link of the mail has been followed: the answer is 202 whether or not the address had one before, and
-    /// whoever has the address learns by mail which.
+    /// The account has the role `user` and can log in at once: 201, with `user`. This also sends a verification email.
+    ///
+    /// Where the service wants addresses verified first (`REQUIRE_EMAIL_VERIFICATION`), the account exists once the link of
+    /// the mail has been followed: 202, without `user`. The answer is the same whether or not the address already has an
+    /// account; the mail says which.
     #[oai(path = "/register", method = "post", operation_id = "registerUser")]
     async fn register(
         &self,
@@ -190,8 +192,8 @@ impl AuthApi {
 
     /// Log in, or refresh, by OAuth 2.0
     ///
-    /// The password grant (RFC 6749 §4.3) with a username or e-mail address, and the refresh grant (§6). Errors have the
-    /// form of §5.2.
+    /// The password grant (RFC 6749 §4.3) with a username or e-mail address, and the refresh grant (§6):
+    /// `grant_type=refresh_token` with `refresh_token`. Errors have the form of §5.2.
     #[oai(path = "/token", method = "post", operation_id = "issueToken")]
     async fn token(&self, ctx: Ctx, form: FormBody<TokenRequest>) -> Result<Json<Token>> {
         let form = form.0;
@@ -325,30 +327,46 @@ impl AuthApi {
     }
 }
 
-/// The account, or that whoever has the address learns more by mail.
-type RegisterAnswer = Either<Tagged<Created<User>>, Accepted<VerificationSent>>;
+/// One object for both outcomes; 201 with the account, 202 without.
+type RegisterAnswer = Either<Tagged<Created<RegistrationResult>>, Accepted<RegistrationResult>>;
 
 fn registered(registered: Registered) -> RegisterAnswer {
     match registered {
-        Registered::Account(user) => Either::This(Tagged::created(OWN, *user)),
-        Registered::VerificationSent => Either::That(Accepted(VerificationSent::default())),
+        Registered::Account(user) => Either::This(Tagged {
+            revision: user.revision(),
+            answer: Created {
+                location: OWN.to_owned(),
+                body: RegistrationResult {
+                    status: RegistrationStatus::Created,
+                    user: Some((*user).into()),
+                },
+            },
+        }),
+        Registered::VerificationSent => Either::That(Accepted(RegistrationResult {
+            status: RegistrationStatus::VerificationRequired,
+            user: None,
+        })),
     }
 }
 
-/// That there is a mail for whoever has the address.
-#[derive(Debug, Default, Object, Serialize)]
-#[oai(read_only_all)]
-struct VerificationSent {
-    status: VerificationSentStatus,
+/// What became of a registration.
+#[derive(Debug, Object, Serialize)]
+#[oai(read_only_all, skip_serializing_if_is_none)]
+struct RegistrationResult {
+    status: RegistrationStatus,
+    /// The new account, when `status` is `created`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<User>,
 }
 
-/// Always `verification_sent`.
+/// `created`: the account exists. `verification_required`: the mail says how to go on.
 #[derive(Debug, Clone, Copy, Default, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
-enum VerificationSentStatus {
+enum RegistrationStatus {
     #[default]
-    VerificationSent,
+    Created,
+    VerificationRequired,
 }
 
 /// That anybody may register; found out before the request is looked at.

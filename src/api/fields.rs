@@ -65,7 +65,7 @@ impl From<String> for Secret {
     }
 }
 
-const FULL_NAME: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+pub const FULL_NAME: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
 
 /// What the domain has against the text of a field with this schema: the texts that it parses are known by their patterns.
 pub fn wrong_value(field: &str, text: &str, schema: &MetaSchema) -> Option<FieldError> {
@@ -173,13 +173,14 @@ text! {
     }
 }
 
+/// 16 bytes in base64url, whose last character holds two bits.
+#[cfg(test)]
+pub const CURSOR: &str = "^(?:[A-Za-z0-9_-]{21}[AQgw])?$";
+
 text! {
-    /// Where a page begins: 16 bytes in base64url, whose last character holds two bits. Empty is as good as absent.
+    /// Where a page begins: opaque to clients. Empty is as good as absent.
     CursorText(String),
-    MetaSchema {
-        pattern: Some("^(?:[A-Za-z0-9_-]{21}[AQgw])?$".to_owned()),
-        ..string()
-    }
+    string()
 }
 
 impl ParseFromParameter for CursorText {
@@ -334,6 +335,22 @@ impl<T: ToJSON> ToJSON for Nullable<T> {
                 .and_then(ToJSON::to_json)
                 .unwrap_or_default(),
         )
+    }
+}
+
+/// A boolean in a query. `1` and `0` as well, which PHP makes of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Flag(pub bool);
+
+scalar!(Flag, MetaSchema::new("boolean"));
+
+impl ParseFromParameter for Flag {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        match text {
+            "true" | "1" => Ok(Self(true)),
+            "false" | "0" => Ok(Self(false)),
+            _ => Err(ParseError::custom("true or false")),
+        }
     }
 }
 

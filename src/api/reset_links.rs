@@ -1,11 +1,11 @@
 //! Links to set a new password that administrators make; of the tag `users`.
 
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::answer::{Accepted, Either, Json};
+use super::answer::{Accepted, Json};
 use super::code::Code;
 use super::email::{MailRequested, accepted};
 use super::fields::DateTime;
@@ -13,29 +13,31 @@ use super::idempotency::{IdempotencyKey, MaybeReplayed};
 use super::result::Result;
 use super::security::{Permitted, UsersWrite};
 use super::spec::{Failures, Tag};
-use crate::domain::password_reset::{self, Reset};
+use crate::domain::password_reset::{self, Link};
 use crate::ids::UserId;
 
 /// What the operations answer besides success and what every operation may answer.
-pub const FAILURES: Failures = &[(
-    "createPasswordResetLink",
-    &[
-        Code::MalformedRequest,
-        Code::PermissionDenied,
-        Code::ReauthenticationRequired,
-        Code::AccountDisabled,
-        Code::NotFound,
-        Code::IdempotencyKeyReused,
-    ],
-)];
+pub const FAILURES: Failures = &[
+    ("createPasswordResetLink", REFUSALS),
+    ("mailPasswordResetLink", REFUSALS),
+];
+
+const REFUSALS: &[Code] = &[
+    Code::MalformedRequest,
+    Code::PermissionDenied,
+    Code::ReauthenticationRequired,
+    Code::AccountDisabled,
+    Code::NotFound,
+    Code::IdempotencyKeyReused,
+];
 
 /// A link by which a user sets a new password.
 #[derive(Debug, Object, Serialize)]
 #[oai(read_only_all)]
 struct PasswordResetLink {
-    /// To be handed to nobody but the user: whoever has it has the account.
+    /// Hand it to the user and to nobody else: whoever has it has the account.
     url: String,
-    /// Until when it is good.
+    /// When the link expires.
     expires_at: DateTime,
 }
 
@@ -45,47 +47,62 @@ pub struct ResetLinksApi;
 impl ResetLinksApi {
     /// Make a link to set a new password
     ///
-    /// For who cannot be reached by mail: the link is in the answer, and good once within 30 minutes. With `send=true` it is
-    /// mailed instead. Needs the permission `users:write`, and every permission that the user has; for the own account the
-    /// password has to be given less than 10 minutes before.
+    /// For a user whom no mail reaches: the link is in the answer, works once and expires after 30 minutes. Needs the permission
+    /// `users:write`, and every permission that the user has. For the own account the password has to be given less than
+    /// 10 minutes before.
     #[oai(
         path = "/:id/password-reset",
         method = "post",
         operation_id = "createPasswordResetLink"
     )]
-    async fn reset_password(
+    async fn make(
         &self,
         caller: Permitted<UsersWrite>,
         /// The user's id.
         id: Path<Uuid>,
-        /// Mail the link to the user instead of answering with it.
-        #[oai(default)]
-        send: Query<bool>,
         /// Names this request: when it is sent again with the same key within 24 hours, nothing is done and the answer is
         /// that of the first time. A refusal does not use the key up.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
-    ) -> Result<MaybeReplayed<ResetAnswer>> {
+    ) -> Result<MaybeReplayed<Json<PasswordResetLink>>> {
         let (services, actor) = (caller.services(), &caller.actor);
-        key.once(services, Some(actor.id()), reset_answer, async |once| {
-            Ok(
-                password_reset::by_administrator(services, actor, UserId(id.0), send.0, once)
-                    .await?,
-            )
+        key.once(services, Some(actor.id()), made, async |once| {
+            Ok(password_reset::make_link(services, actor, UserId(id.0), once).await?)
+        })
+        .await
+    }
+
+    /// Mail a link to set a new password
+    ///
+    /// Sends the link to the user's address; the user can set a new password with it for 30 minutes. Needs the permission
+    /// `users:write`, and every permission that the user has. For the own account the password has to be given less than
+    /// 10 minutes before.
+    #[oai(
+        path = "/:id/password-reset/mail",
+        method = "post",
+        operation_id = "mailPasswordResetLink"
+    )]
+    async fn mail(
+        &self,
+        caller: Permitted<UsersWrite>,
+        /// The user's id.
+        id: Path<Uuid>,
+        /// Names this request: when it is sent again with the same key within 24 hours, nothing is done and the answer is
+        /// that of the first time. A refusal does not use the key up.
+        #[oai(name = "Idempotency-Key")]
+        key: IdempotencyKey,
+    ) -> Result<MaybeReplayed<Accepted<MailRequested>>> {
+        let (services, actor) = (caller.services(), &caller.actor);
+        key.once(services, Some(actor.id()), accepted, async |once| {
+            Ok(password_reset::mail_link(services, actor, UserId(id.0), once).await?)
         })
         .await
     }
 }
 
-/// The link, or that it will be mailed.
-type ResetAnswer = Either<Json<PasswordResetLink>, Accepted<MailRequested>>;
-
-fn reset_answer(reset: Reset) -> ResetAnswer {
-    match reset {
-        Reset::Link { url, expires_at } => Either::This(Json(PasswordResetLink {
-            url: url.to_string(),
-            expires_at: DateTime(expires_at),
-        })),
-        Reset::Mailed => Either::That(accepted(())),
-    }
+fn made(link: Link) -> Json<PasswordResetLink> {
+    Json(PasswordResetLink {
+        url: link.url.to_string(),
+        expires_at: DateTime(link.expires_at),
+    })
 }

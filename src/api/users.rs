@@ -13,7 +13,7 @@ use super::answer::{Changed, Conditional, Created, Json, NoContent, Tagged};
 use super::body::{JsonBody, request_objects};
 use super::code::Code;
 use super::fields::{
-    CursorText, EmailText, FullNameText, NewPasswordText, Nullable, PageLimit, UsernameText,
+    CursorText, EmailText, Flag, FullNameText, NewPasswordText, Nullable, PageLimit, UsernameText,
 };
 use super::idempotency::{IdempotencyKey, MaybeReplayed};
 use super::objects::User;
@@ -161,12 +161,12 @@ impl UsersApi {
         /// Only users with this role.
         role: Query<Option<String>>,
         /// Only users that are active, or only those that are disabled.
-        is_active: Query<Option<bool>>,
+        is_active: Query<Option<Flag>>,
     ) -> Result<Json<UserPage>> {
         let query = UserQuery {
             prefix: q.0,
             role: role.0,
-            is_active: is_active.0,
+            is_active: is_active.0.map(|flag| flag.0),
             after: cursor
                 .0
                 .filter(|cursor| !cursor.0.is_empty())

@@ -108,30 +108,64 @@ pub(super) async fn forget_notices(tx: &mut Tx<'_>, id: UserId) -> Result<()> {
     Ok(())
 }
 
-/// How a user comes to a new password by an administrator.
+/// A link that an administrator hands over. It proves no address.
 #[derive(Debug, Clone)]
-pub enum Reset {
-    /// By a link that the administrator hands over. It proves no address.
-    Link {
-        url: Zeroizing<String>,
-        expires_at: Timestamp,
-    },
-    /// By one that is mailed to him.
-    Mailed,
+pub struct Link {
+    pub url: Zeroizing<String>,
+    pub expires_at: Timestamp,
 }
 
-/// Makes a link by which a user sets a new password, or with `is_mailed` has it sent to him.
+/// How an administrator's link reaches its user.
+enum Way {
+    HandedOver(OneTimeToken),
+    Mailed(Mail),
+}
+
+/// Makes a link by which a user sets a new password.
+///
+/// # Errors
+/// Those of [`by_administrator`].
+pub async fn make_link(
+    services: &Services,
+    actor: &Actor,
+    id: UserId,
+    once: Option<Once<Link>>,
+) -> Result<Link> {
+    let token = OneTimeToken::random(&services.ids);
+    let link = Link {
+        url: services.links.to(Page::ResetPassword, &token),
+        expires_at: services.now().plus(purpose::RESET_PASSWORD_LIFETIME),
+    };
+    by_administrator(services, actor, id, Way::HandedOver(token), link, once).await
+}
+
+/// Mails a link by which a user sets a new password to their address.
+///
+/// # Errors
+/// Those of [`by_administrator`].
+pub async fn mail_link(
+    services: &Services,
+    actor: &Actor,
+    id: UserId,
+    once: Option<Once<()>>,
+) -> Result<()> {
+    let mail = Mail::to_address(services, Kind::PasswordReset, "");
+    by_administrator(services, actor, id, Way::Mailed(mail), (), once).await
+}
+
+/// Lets an administrator help a user to a new password. Returns `made`, or what an earlier request with this key made.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::PermissionDenied`] when the user has a permission that the actor lacks,
 /// [`Error::ReauthenticationRequired`] for the own account, [`Error::AccountDisabled`].
-pub async fn by_administrator(
+async fn by_administrator<T: Clone + Send + Sync + 'static>(
     services: &Services,
     actor: &Actor,
     id: UserId,
-    is_mailed: bool,
-    once: Option<Once<Reset>>,
-) -> Result<Reset> {
+    way: Way,
+    made: T,
+    once: Option<Once<T>>,
+) -> Result<T> {
     actor.require(USERS_WRITE)?;
     let (actor, now) = (actor.clone(), services.now());
     // Whoever finds an administrator's screen unlocked is not to take the account over.
@@ -139,12 +173,6 @@ pub async fn by_administrator(
         actor.require_fresh(now)?;
     }
     let event = Event::by(services, &actor, "password.reset_link_made").on(id);
-    let mail = Mail::to_address(services, Kind::PasswordReset, "");
-    let token = OneTimeToken::random(&services.ids);
-    let link = Reset::Link {
-        url: services.links.to(Page::ResetPassword, &token),
-        expires_at: now.plus(purpose::RESET_PASSWORD_LIFETIME),
-    };
     let reset = idempotency::write(services, once, async move |tx| {
         let actor = actor.renewed(tx, now).await?;
         actor.require(USERS_WRITE)?;
@@ -154,20 +182,23 @@ pub async fn by_administrator(
             return Err(Error::AccountDisabled);
         }
         event.record(tx).await?;
-        if is_mailed {
-            let mail = mail.clone().readdressed(id, &contact.email);
-            mail.enqueue(tx).await?;
-            return Ok(Reset::Mailed);
+        match &way {
+            Way::Mailed(mail) => {
+                let mail = mail.clone().readdressed(id, &contact.email);
+                mail.enqueue(tx).await?;
+            }
+            Way::HandedOver(token) => {
+                let stored = OneTime {
+                    user_id: Some(id),
+                    registration_id: None,
+                    email: None,
+                };
+                let expires_at = now.plus(purpose::RESET_PASSWORD_LIFETIME);
+                let (hash, purpose) = (token.hash(), purpose::RESET_PASSWORD);
+                one_time_tokens::put(tx, &hash, purpose, &stored, expires_at).await?;
+            }
         }
-        let stored = OneTime {
-            user_id: Some(id),
-            registration_id: None,
-            email: None,
-        };
-        let expires_at = now.plus(purpose::RESET_PASSWORD_LIFETIME);
-        let hash = token.hash();
-        one_time_tokens::put(tx, &hash, purpose::RESET_PASSWORD, &stored, expires_at).await?;
-        Ok(link.clone())
+        Ok(made.clone())
     })
     .await?;
     services.outbox.wake();

@@ -35,7 +35,7 @@ async fn every_answer_about_an_account_has_its_tag() {
     let admin = app.admin("root").await;
     let body = json!({ "email": "ada@example.com", "username": "ada", "password": PASSWORD });
     let registered = app.post("/auth/register").json(&body).answer().await;
-    let path = path_of(&registered.json());
+    let path = path_of(&registered.json()["user"]);
     assert_eq!(tag(&registered), tag(&get(&app, &admin, &path).await));
     let body = json!({ "email": "bob@example.com", "username": "bob" });
     let created = create(&app, &admin, &body).await;

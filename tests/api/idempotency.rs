@@ -323,8 +323,8 @@ async fn nothing_that_is_kept_can_be_read() {
     let app = TestApp::spawn().await;
     let mut body = account("lovelace");
     body["full_name"] = "Countess".into();
-    let user = register(&app, KEY, &body).await.expect(StatusCode::CREATED);
-    let id = records::id(&user);
+    let body = register(&app, KEY, &body).await.expect(StatusCode::CREATED);
+    let id = records::id(&body["user"]);
     let hash = records::stored_hash(&app, "lovelace").await;
     let hash = hash.expect("a hash");
     let mut secrets: Vec<Vec<u8>> = [KEY, PASSWORD, "lovelace", "example.com", "Countess", &hash]

@@ -141,12 +141,43 @@ async fn a_bad_value_names_its_parameter() {
         ("cursor", "AAAA"),
         ("cursor", "\0"),
         ("is_active", "perhaps"),
-        ("is_active", "1"),
+        ("is_active", "2"),
+        ("is_active", "TRUE"),
         ("is_active", ""),
     ] {
         let answer = list(&app, &admin, &[(name, value)]).await;
         let body = answer.expect_problem(400, "malformed_request");
         assert_eq!(body["errors"][0]["field"], name, "{value}: {body}");
+    }
+}
+
+/// Clients in PHP write booleans as numbers.
+#[tokio::test]
+async fn booleans_in_a_query_may_be_numbers() {
+    let document: Value = serde_json::from_str(&vestibule::api::document()).expect("JSON");
+    let paths = document["paths"].as_object().expect("paths").iter();
+    let flags = paths.flat_map(|(path, item)| {
+        let operations = item.as_object().expect("operations").iter();
+        operations.flat_map(move |(method, operation)| {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let flags = parameters.filter(|it| it["schema"]["type"] == "boolean");
+            flags.map(move |it| (method.as_str(), path.as_str(), it["name"].as_str()))
+        })
+    });
+    let flags: Vec<_> = flags.collect();
+    // Each one that is added has to be tried here.
+    assert_eq!(flags, [("get", "/users", Some("is_active"))]);
+
+    let app = TestApp::spawn().await;
+    let admin = app.admin("root").await;
+    for (value, expected) in [("1", 1), ("true", 1), ("0", 0), ("false", 0)] {
+        let answer = list(&app, &admin, &[("is_active", value)]).await;
+        let body = answer.expect(StatusCode::OK);
+        assert_eq!(
+            body["items"].as_array().map(Vec::len),
+            Some(expected),
+            "{value}"
+        );
     }
 }
 

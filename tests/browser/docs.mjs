@@ -74,7 +74,7 @@ test("a newcomer registers, logs in, changes the account and logs out", async ()
   const { page, ui, faults } = await docs();
   const registered = await ui.execute("registerUser");
   assert.equal(registered.status, 201);
-  assert.equal(registered.body.username, ADA.username);
+  assert.equal(registered.body.user.username, ADA.username);
   await screenshot(ui.block("registerUser"), "registered");
   isProblem(await ui.execute("registerUser"), 409, "email_taken");
   await ui.fold("registerUser");
@@ -170,6 +170,14 @@ test("the reference shows an operation, is searched and turns dark", async () =>
   const sample = page.locator(".scalar-card", { hasText: `curl ${BASE_URL}/auth/register` });
   await sample.first().waitFor();
   await screenshot(page, "reference-operation");
+
+  await page.getByRole("link", { name: "Log in, or refresh, by OAuth 2.0" }).first().click();
+  const login = page.locator(".scalar-card", { hasText: `curl ${BASE_URL}/auth/token` }).first();
+  await login.getByText("username=ada").waitFor();
+  const command = await login.innerText();
+  for (const part of ["grant_type=password", "password=correct+horse+battery+staple"]) assert.ok(command.includes(part), command);
+  for (const part of ["client_id", "client_secret", "refresh_token", "scope"]) assert.ok(!command.includes(part), command);
+  await screenshot(page, "reference-login");
 
   await page.locator(".sidebar-search").click();
   await page.getByRole("combobox", { name: "Enter search query" }).fill("change the own pass");

@@ -189,8 +189,8 @@ async fn a_changed_password_takes_links_back() {
         .expect_problem(400, "invalid_token");
 }
 
-async fn make(app: &TestApp, session: &Session, id: &str, query: &str) -> Answer {
-    app.post(&format!("/users/{id}/password-reset{query}"))
+async fn make(app: &TestApp, session: &Session, id: &str, further: &str) -> Answer {
+    app.post(&format!("/users/{id}/password-reset{further}"))
         .bearer_auth(&session.access)
         .answer()
         .await
@@ -221,7 +221,7 @@ async fn an_administrator_makes_a_link_or_has_it_mailed() {
     assert_eq!(me["email_verified"], false);
 
     app.advance(Duration::from_secs(1));
-    let body = make(&app, &admin, &id, "?send=true")
+    let body = make(&app, &admin, &id, "/mail")
         .await
         .expect(StatusCode::ACCEPTED);
     assert_eq!(body, json!({ "status": "accepted" }));
@@ -249,9 +249,17 @@ async fn a_link_is_made_by_who_may_and_for_who_may_less() {
     make(&app, &admin, "x", "")
         .await
         .expect_problem(400, "malformed_request");
-    make(&app, &admin, &id, "?send=maybe")
+    make(&app, &admin, "x", "/mail")
         .await
         .expect_problem(400, "malformed_request");
+    make(
+        &app,
+        &admin,
+        "00000000-0000-7000-8000-000000000000",
+        "/mail",
+    )
+    .await
+    .expect_problem(404, "not_found");
 
     // Somebody with users:write alone takes no administrator's account over.
     let helper = user_who_may(&app, "helper", &["users:write"]).await;
@@ -260,7 +268,7 @@ async fn a_link_is_made_by_who_may_and_for_who_may_less() {
     make(&app, &helper, &root, "")
         .await
         .expect_problem(403, "permission_denied");
-    make(&app, &helper, &root, "?send=true")
+    make(&app, &helper, &root, "/mail")
         .await
         .expect_problem(403, "permission_denied");
     // Nor one's own, long after the password was given.
@@ -274,9 +282,11 @@ async fn a_link_is_made_by_who_may_and_for_who_may_less() {
         .answer()
         .await
         .expect(StatusCode::OK);
-    make(&app, &admin, &id, "")
-        .await
-        .expect_problem(403, "account_disabled");
+    for further in ["", "/mail"] {
+        make(&app, &admin, &id, further)
+            .await
+            .expect_problem(403, "account_disabled");
+    }
 }
 
 #[tokio::test]

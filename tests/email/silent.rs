@@ -38,7 +38,7 @@ async fn there_is_an_account_once_the_address_is_proved() {
     let body = register(&app, ADA, "ada", PASSWORD)
         .await
         .expect(StatusCode::ACCEPTED);
-    assert_eq!(body, json!({ "status": "verification_sent" }));
+    assert_eq!(body, json!({ "status": "verification_required" }));
     for name in ["ada", ADA] {
         let answer = app.try_login(name, PASSWORD).await;
         let body = answer.expect_problem(403, "email_not_verified");

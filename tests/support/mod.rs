@@ -137,14 +137,13 @@ impl TestApp {
         self.request(Method::DELETE, path)
     }
 
-    /// Registers `name@example.com` with [`PASSWORD`].
+    /// Registers `name@example.com` with [`PASSWORD`]; the account.
     pub async fn register(&self, name: &str) -> Value {
         let body = json!({ "email": format!("{name}@example.com"), "username": name, "password": PASSWORD });
-        self.post("/auth/register")
-            .json(&body)
-            .answer()
-            .await
-            .expect(StatusCode::CREATED)
+        let body = self.post("/auth/register").json(&body).answer().await;
+        let mut body = body.expect(StatusCode::CREATED);
+        assert_eq!(body["status"], "created");
+        body["user"].take()
     }
 
     /// The answer of the password grant.

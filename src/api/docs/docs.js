@@ -36,14 +36,14 @@ const foldAway = ({ React, getComponent }) => {
 };
 
 // Examples are there to be read: If-Match as in the example fails, and a cursor or an id means nothing. What is filled in has
-// to work as it stands: the defaults of parameters, and of a form the fields of its first example.
+// to work as it stands: the defaults of parameters, and of a form the fields of its example.
 const withoutExamples = (described) => described.delete("example").delete("examples");
 
 const parameter = (parameter) =>
   parameter && withoutExamples(parameter).update("schema", (schema) => schema && withoutExamples(schema));
 
 const form = (media) => {
-  const filled = media.get("examples")?.first()?.get("value");
+  const filled = media.getIn(["schema", "example"]);
   const isFilled = (_, name) => filled?.has(name) ?? false;
   // A field without an example would be sent as "string".
   const field = (schema, name) => withoutExamples(schema).set("example", filled?.get(name) ?? "");

@@ -3,7 +3,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::headers::ENTITY_TAG;
 use super::{member, members};
 
 pub const USER_ID: &str = "01981d2c-7b5e-7c3a-9f10-5a2b6c8d4e1f";
@@ -16,13 +15,20 @@ const CURSOR: &str = "AZgdLHtefDqfEForaI1OHw";
 /// 2026-01-02T03:04:05Z.
 const ISSUED_AT: i64 = 1_767_323_045;
 
+/// Properties without an example: tools fill examples in, and these are not sent, as a rule.
+const NOT_FILLED_IN: &[(&str, &str)] = &[
+    ("TokenRequest", "client_id"),
+    ("TokenRequest", "client_secret"),
+    ("TokenRequest", "refresh_token"),
+    ("TokenForm", "token_type_hint"),
+];
+
 /// The example of a property, where its type does not bring one.
 fn of_property(schema: &str, property: &str) -> Option<Value> {
     let example = match (schema, property) {
         // As an example of a change it has to differ from the current one.
         ("PasswordChange", "new_password") => json!("seven purple elephants dancing"),
-        ("TokenRequest", "client_id" | "client_secret") => json!("ignored"),
-        ("TokenForm", "token_type_hint") | ("Introspection", "token_type") => json!("access_token"),
+        ("Introspection", "token_type") => json!("access_token"),
         ("MailedToken" | "PasswordReset", "token") => json!(MAILED_TOKEN),
         ("PasswordResetLink", "url") => json!(format!(
             "https://accounts.example.com/reset-password?token={MAILED_TOKEN}"
@@ -48,7 +54,8 @@ fn of_property(schema: &str, property: &str) -> Option<Value> {
         (_, "refresh_token" | "token") => json!(REFRESH_TOKEN),
         (_, "expires_in") => json!(1800),
         (_, "refresh_expires_in") => json!(604_800),
-        (_, "scope") => json!("account users:read"),
+        // Every user has this one.
+        (_, "scope") => json!("account"),
         (_, "aud" | "iss") => json!("http://127.0.0.1:8000"),
         (_, "iat" | "nbf") => json!(ISSUED_AT),
         (_, "exp") => json!(ISSUED_AT + 1800),
@@ -57,22 +64,13 @@ fn of_property(schema: &str, property: &str) -> Option<Value> {
     Some(example)
 }
 
-/// The example of a parameter. The first request that somebody sends from the documentation is made of these: together
-/// they have to give an answer worth looking at.
-pub fn of_parameter(name: &str) -> Option<Value> {
-    let example = match name {
-        "id" => json!(USER_ID),
-        "limit" => json!(50),
-        "cursor" => json!(CURSOR),
-        "q" => json!("ada"),
-        "role" => json!("user"),
-        "is_active" => json!(true),
-        "send" => json!(false),
-        "scope" => json!("current"),
-        "If-Match" | "If-None-Match" => json!(ENTITY_TAG),
-        _ => return None,
-    };
-    Some(example)
+/// The example of a parameter. Many tools fill it in and send it: only what has to be sent has one, and what changes nothing.
+pub fn of_parameter(parameter: &Value) -> Option<Value> {
+    match parameter["name"].as_str()? {
+        "id" => Some(json!(USER_ID)),
+        "scope" => Some(json!("current")),
+        _ => parameter["schema"].get("default").cloned(),
+    }
 }
 
 /// Gives every property and every object of `schemas` its example.
@@ -91,9 +89,15 @@ fn of_schema(schemas: &mut Value, name: &str) -> Value {
     let mut schema = schemas[name].take();
     let example = match member(&mut schema, "properties") {
         Some(properties) => {
-            let members = members(properties).map(|(property, described)| {
+            let members = members(properties).filter_map(|(property, described)| {
+                if NOT_FILLED_IN.contains(&(name, property.as_str())) {
+                    described.as_object_mut()?.remove("example");
+                    return None;
+                }
                 let example = of_described(schemas, name, property, described);
-                (property.clone(), example)
+                // A login without it may do all that its user may.
+                let is_shown = (name, property.as_str()) != ("TokenRequest", "scope");
+                is_shown.then(|| (property.clone(), example))
             });
             Value::Object(members.collect::<Map<_, _>>())
         }
@@ -148,7 +152,7 @@ fn tell_of_another(user: &mut Value) {
     }
 }
 
-/// The examples of a body: of a request (status `None`) or of an answer.
+/// The examples of a body: of a request in JSON (status `None`) or of an answer.
 pub fn of_body(schemas: &Value, id: &str, status: Option<&str>, content: &Value) -> Value {
     let mut whole = component(&content["schema"])
         .map(|name| schemas[&name]["example"].clone())
@@ -163,14 +167,6 @@ pub fn of_body(schemas: &Value, id: &str, status: Option<&str>, content: &Value)
         Value::Object(chosen.collect())
     };
     match (id, status) {
-        ("issueToken", None) => {
-            let mut refresh = only(&["grant_type", "refresh_token"]);
-            refresh["grant_type"] = "refresh_token".into();
-            json!({
-                "password": { "summary": "The password grant", "value": only(&["grant_type", "username", "password"]) },
-                "refresh": { "summary": "The refresh grant", "value": refresh },
-            })
-        }
         ("updateUser", None) => {
             json!({ "request": { "summary": "What to send", "value": only(&["full_name"]) } })
         }
@@ -178,9 +174,6 @@ pub fn of_body(schemas: &Value, id: &str, status: Option<&str>, content: &Value)
             "active": { "summary": "A good access token", "value": whole },
             "inactive": { "summary": "Any other text", "value": { "active": false } },
         }),
-        ("revokeToken" | "introspectToken", None) => {
-            json!({ "token": { "summary": "A token of either kind", "value": only(&["token"]) } })
-        }
         (_, None) => json!({ "request": { "summary": "What to send", "value": whole } }),
         _ => json!({ "success": { "summary": "What comes back", "value": whole } }),
     }

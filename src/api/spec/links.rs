@@ -35,6 +35,7 @@ const CREATED: (&str, &str) = ("createUser", "201");
 const LISTED: (&str, &str) = ("listUsers", "200");
 
 const ID: (&str, &str) = ("id", "$response.body#/id");
+const USER_ID: (&str, &str) = ("id", "$response.body#/user/id");
 const FIRST_ID: (&str, &str) = ("id", "$response.body#/items/0/id");
 const CURSOR: (&str, &str) = ("cursor", "$response.body#/next_cursor");
 
@@ -44,7 +45,7 @@ const LINKS: &[Link] = &[
         "getRegistered",
         "getUser",
         "An administrator looks at the new account.",
-        ID,
+        USER_ID,
     ),
     link(
         CREATED,

@@ -1,11 +1,13 @@
 //! `openapi.json`: what poem-openapi gives, and what it cannot say: typed errors, headers, examples, closed objects,
-//! links, texts about the whole. Sorted, so that a change of the API is a small change of the file.
+//! links, texts about the whole.
 
 mod examples;
+mod extensible;
 mod failures;
 mod headers;
 mod links;
 mod operations;
+mod order;
 mod problems;
 mod schemas;
 mod texts;
@@ -13,6 +15,8 @@ mod v3_1;
 
 use poem_openapi::{OpenApiService, Tags};
 use serde_json::{Map, Value, json};
+
+use self::order::Order;
 
 use super::code::Code;
 use super::{account, auth, email, reset_links, service, users};
@@ -69,26 +73,28 @@ pub fn document_3_1() -> String {
 
 /// The specification of the service at `public_url`.
 pub fn document_at(public_url: Option<&str>) -> String {
-    print(&specification(public_url))
+    let (document, order) = specification(public_url);
+    print(&document, &order)
 }
 
 /// The same as OpenAPI 3.1.
 pub fn document_3_1_at(public_url: Option<&str>) -> String {
-    let mut document = specification(public_url);
+    let (mut document, order) = specification(public_url);
     v3_1::upgrade(&mut document);
-    print(&document)
+    print(&document, &order)
 }
 
-fn print(document: &Value) -> String {
-    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+fn print(document: &Value, order: &Order) -> String {
+    let mut text = order.print(document);
     text.push('\n');
     text
 }
 
-fn specification(public_url: Option<&str>) -> Value {
+fn specification(public_url: Option<&str>) -> (Value, Order) {
     let service = OpenApiService::new(super::apis(), "Vestibule", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION);
-    let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
+    let declared = service.spec();
+    let mut document: Value = serde_json::from_str(&declared).unwrap_or_default();
     document["openapi"] = "3.0.3".into();
     document["info"]["contact"] = json!({ "name": "Whoever runs this service" });
     // No licence is granted; linters want an address that says what that means.
@@ -104,7 +110,9 @@ fn specification(public_url: Option<&str>) -> Value {
     if let Some(public_url) = public_url {
         place(&mut document, public_url);
     }
-    document
+    extensible::open(&mut document);
+    let order = Order::new(&declared, &document);
+    (document, order)
 }
 
 /// Says where the service is. A path in `public_url` belongs to every address.
@@ -124,12 +132,12 @@ fn place(document: &mut Value, public_url: &str) {
     }
 }
 
-/// The first is right wherever the document is served, behind any proxy and on any port: pages that send requests take it
-/// without asking. Whoever has the file alone names a place anyway, or takes the second.
+/// Generated clients take the first when they are told nothing: it has to be a whole URL. Pages that this service serves take
+/// their own origin.
 fn servers() -> Value {
     json!([
-        { "url": "/", "description": "The service that serves this document" },
         { "url": "http://127.0.0.1:8000", "description": "A service on this machine, with the default settings" },
+        { "url": "/", "description": "The service that serves this document" },
     ])
 }
 

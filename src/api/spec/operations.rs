@@ -7,6 +7,7 @@ use super::problems::{self, Problem};
 use super::texts::Told;
 use super::{FAILURES, examples, member, members, reference};
 use crate::api::auth::OAUTH;
+use crate::api::body::FORM;
 use crate::api::code::Code;
 use crate::api::security::{BEARER, PASSWORD};
 
@@ -101,16 +102,17 @@ fn describe_request(operation: &mut Value, schemas: &Value, id: &str) {
             parameter.remove("deprecated");
             parameter.remove("explode");
         }
-        let example = parameter["name"].as_str().and_then(examples::of_parameter);
-        let example = example.or_else(|| parameter["schema"].get("example").cloned());
-        if let Some(example) = example {
+        if let Some(example) = examples::of_parameter(parameter) {
             parameter["example"] = example;
         }
     }
     if let Some(body) = member(operation, "requestBody") {
         body["description"] = Told::of(id).map_or("", |told| told.body).into();
-        for (_, content) in member(body, "content").into_iter().flat_map(members) {
-            content["examples"] = examples::of_body(schemas, id, None, content);
+        for (kind, content) in member(body, "content").into_iter().flat_map(members) {
+            // Of a form the schema's own example is what Scalar fills in; with others beside it, it sends nothing.
+            if kind != FORM {
+                content["examples"] = examples::of_body(schemas, id, None, content);
+            }
         }
     }
 }

@@ -329,7 +329,6 @@ fn parts() -> BTreeMap<String, Value> {
         REQUEST_ID,
     );
     request_id.1["maxLength"] = 128.into();
-    request_id.1["pattern"] = "^[A-Za-z0-9._-]+$".into();
     let codes: Vec<&str> = FieldCode::ALL.iter().map(|code| code.as_str()).collect();
     let field_problem = json!({
         "type": "object",

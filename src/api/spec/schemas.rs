@@ -5,23 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{examples, member, members, reference};
+use super::{examples, member, members};
 use crate::domain::{Email, FullName, Username, roles};
-
-/// An enumeration that stands within a property and is to be a type of its own.
-struct Named {
-    schema: &'static str,
-    property: &'static str,
-    name: &'static str,
-    description: &'static str,
-}
-
-const NAMED: &[Named] = &[Named {
-    schema: "TokenRequest",
-    property: "grant_type",
-    name: "GrantType",
-    description: "The grants of RFC 6749 §4.3 and §6. When none is named the password grant is meant.",
-}];
 
 pub fn complete(document: &mut Value) {
     unwrap_references(document);
@@ -31,7 +16,6 @@ pub fn complete(document: &mut Value) {
         return;
     };
     schemas["LogoutChoice"]["default"] = "current".into();
-    name_enumerations(schemas);
     for (name, schema) in members(schemas) {
         for (property, described) in member(schema, "properties").into_iter().flat_map(members) {
             // Requests and answers have schemas of their own: saying it of each property again only adds noise.
@@ -39,6 +23,7 @@ pub fn complete(document: &mut Value) {
                 described.remove("readOnly");
                 described.remove("writeOnly");
             }
+            make_portable(described);
             bound(name, property, described);
         }
         if requests.contains(name) {
@@ -94,17 +79,18 @@ fn make_bounds_whole(value: &mut Value) {
     }
 }
 
-fn name_enumerations(schemas: &mut Value) {
-    for named in NAMED {
-        let property = &mut schemas[named.schema]["properties"][named.property];
-        let mut enumeration = std::mem::replace(property, reference("schemas", named.name));
-        enumeration["title"] = named.name.into();
-        enumeration["description"] = named.description.into();
-        // Of a property only (OpenAPI 3.0.3, Schema Object).
-        if let Some(enumeration) = enumeration.as_object_mut() {
-            enumeration.remove("writeOnly");
-        }
-        schemas[named.name] = enumeration;
+/// Takes out what means another thing in other languages. A pattern with an escape or an excluded set is one: Ruby takes no
+/// `\x80`, PHP no `\u0000`, and others read bytes where characters are meant. A format for ASCII alone is another: addresses may
+/// have letters of any script. The service says what is wrong in its answer.
+fn make_portable(described: &mut Value) {
+    let is_plain = |pattern: &str| !pattern.contains('\\') && !pattern.contains("[^");
+    let pattern = described.get("pattern").and_then(Value::as_str);
+    let has_to_go = pattern.is_some_and(|pattern| !is_plain(pattern));
+    if let Some(described) = described.as_object_mut().filter(|_| has_to_go) {
+        described.remove("pattern");
+    }
+    if described["format"] == "email" {
+        described["format"] = "idn-email".into();
     }
 }
 
@@ -128,5 +114,34 @@ fn bound(schema: &str, property: &str, described: &mut Value) {
     };
     if let (Some(described), Value::Object(known)) = (described.as_object_mut(), known) {
         described.extend(known);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::api::{entity_tag, fields, idempotency};
+    use crate::domain::Password;
+
+    /// What the service takes and the specification does not say, for the tests that send what is and is not allowed.
+    #[test]
+    fn the_patterns_of_the_fuzzer_are_those_of_the_service() {
+        let patterns = json!({
+            "email": Email::PATTERN,
+            "full_name": fields::FULL_NAME,
+            "password": Password::PATTERN,
+            "cursor": fields::CURSOR,
+            "entity_tag": entity_tag::PATTERN,
+            "idempotency_key": idempotency::PATTERN,
+        });
+        let text = serde_json::to_string_pretty(&patterns).expect("JSON") + "\n";
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/patterns.json");
+        if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+            std::fs::write(&path, &text).expect("writes");
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(text == kept, "run the tests with UPDATE_SNAPSHOTS=1");
     }
 }

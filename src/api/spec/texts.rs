@@ -57,10 +57,10 @@ const OPERATIONS: &[Told] = &[
     told(
         "registerUser",
         "Who registers.",
-        "The account has been made.",
+        "The account exists; `status` is `created`.",
     )
     .or_accepted(
-        "Addresses have to be verified first: whoever reads the mail learns how to go on.",
+        "The address has to be verified first; `status` is `verification_required`, and the mail says how to go on.",
     ),
     told(
         "issueToken",
@@ -181,9 +181,8 @@ const OPERATIONS: &[Told] = &[
         "The user with these roles.",
     )
     .to(roles::ROLES_WRITE),
-    told("createPasswordResetLink", "", "The link to hand over.")
-        .or_accepted("The link will be mailed, as `send=true` asks for.")
-        .to(roles::USERS_WRITE),
+    told("createPasswordResetLink", "", "The link to hand over.").to(roles::USERS_WRITE),
+    told("mailPasswordResetLink", "", "The link will be mailed.").to(roles::USERS_WRITE),
     told("getHealth", "", "The process runs."),
     told("getReadiness", "", "Requests can be served."),
 ];

@@ -20,7 +20,7 @@ import httpx
 
 from vestibule_client import AuthenticatedClient
 from vestibule_client.api.auth import issue_token, logout
-from vestibule_client.models import GrantType, OAuthError, RefreshRequest, Token, TokenRequest
+from vestibule_client.models import OAuthError, RefreshRequest, Token, TokenRequest, TokenRequestGrantType
 from vestibule_client.types import UNSET
 
 TRIES = 4
@@ -103,7 +103,7 @@ class Vestibule:
 
 def _password_grant(username: str, password: str, scope: str | None) -> TokenRequest:
     return TokenRequest(
-        grant_type=GrantType.PASSWORD,
+        grant_type=TokenRequestGrantType.PASSWORD,
         username=username,
         password=password,
         scope=UNSET if scope is None else scope,

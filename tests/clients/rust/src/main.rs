@@ -3,25 +3,24 @@
 
 #![deny(warnings)]
 
+mod refusal;
+
 use std::env;
 use std::time::SystemTime;
 
-use progenitor_client::{Error, ResponseValue};
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, ETAG, HeaderMap, HeaderValue, RETRY_AFTER};
 use uuid::Uuid;
-use vestibule_client_story::types::{
-    BadRequestProblem, BadRequestProblemCode, CreateUserRequest, ForbiddenProblem,
-    ForbiddenProblemCode, GrantType, ListUsersCursor, NotFoundProblem, NotFoundProblemCode,
-    OAuthErrorError, PreconditionFailedProblem, PreconditionFailedProblemCode, ProfileReplacement,
-    ProfileUpdate, RefreshRequest, RefreshTokenUnauthorizedProblem,
-    RefreshTokenUnauthorizedProblemCode, RegisterRequest, RegisterUserConflictProblem,
-    RegisterUserConflictProblemCode, RegisterUserIdempotencyKey,
-    RegisterUserUnprocessableContentProblem, RegisterUserUnprocessableContentProblemCode, Token,
-    TokenRequest, TooManyRequestsProblem, TooManyRequestsProblemCode, UnauthorizedProblem,
-    UnauthorizedProblemCode, UpdateUserRequest,
+use vestibule_client::types::{
+    BadRequestProblem, CreateUserRequest, ForbiddenProblem, NotFoundProblem,
+    PreconditionFailedProblem, ProfileReplacement, ProfileUpdate, RefreshRequest,
+    RefreshTokenUnauthorizedProblem, RegisterRequest, RegisterUserConflictProblem,
+    RegisterUserIdempotencyKey, RegisterUserUnprocessableContentProblem, Token, TokenRequest,
+    TokenRequestGrantType, TooManyRequestsProblem, UnauthorizedProblem, UpdateUserRequest,
 };
-use vestibule_client_story::{Client, refusal};
+use vestibule_client::{Client, Error, ResponseValue};
+
+use self::refusal::refusal;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -51,7 +50,31 @@ async fn main() -> Outcome<()> {
     story.administration(&story.bearer(&admin)?).await?;
     rate_limit(&Client::new(&env::var("LIMITED_BASE_URL")?)).await;
     story.bearer(&token)?.logout(None).await?;
-    story.is_dead(&token).await
+    story.is_dead(&token).await?;
+    tomorrow(&Client::new(&env::var("FUTURE_BASE_URL")?)).await
+}
+
+/// Reads what a later release answers: codes, statuses and members that openapi.json does not name.
+async fn tomorrow(later: &Client) -> Outcome<()> {
+    let body = RegisterRequest {
+        email: "ada@example.com".parse()?,
+        username: "ada".parse()?,
+        password: PASSWORD.parse()?,
+        full_name: None,
+    };
+    let registered = later.register_user(None, &body).await?;
+    assert_eq!(*registered.status, "on_the_waiting_list");
+    let user = registered.user.as_ref().ok_or("no user")?;
+    assert_eq!(user.roles, ["astronaut"]);
+    let token = later.issue_token(&password_grant("ada", PASSWORD)).await?;
+    assert_eq!(*token.token_type, "dpop");
+    match later.issue_token(&password_grant("ada", "wrong")).await {
+        Err(Error::ErrorResponse(answer)) => assert_eq!(answer.error, "invalid_orbit"),
+        other => panic!("not refused: {other:?}"),
+    }
+    let refused = refusal::<_, UnauthorizedProblem>(later.get_current_user(None).await).await;
+    assert_eq!(refused.problem.code, "eclipse");
+    Ok(())
 }
 
 impl Story {
@@ -83,22 +106,21 @@ impl Story {
         let registered = body(&email, &self.unique, PASSWORD)?;
         let key: RegisterUserIdempotencyKey = self.unique.parse()?;
         let key = Some(&key);
-        let user = self.nobody.register_user(key, &registered).await?;
-        assert_eq!(user.status(), StatusCode::CREATED);
+        let answer = self.nobody.register_user(key, &registered).await?;
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        assert_eq!(*answer.status, "created");
+        let user = answer.user.as_ref().ok_or("no user")?;
         assert_eq!(*user.username, self.unique);
         assert_eq!(user.roles, ["user"]);
 
         let again = self.nobody.register_user(key, &registered).await?;
-        assert_eq!(again.id, user.id);
+        assert_eq!(again.user.as_ref().map(|user| user.id), Some(user.id));
         let other = body(&email, &format!("{}-2", self.unique), PASSWORD)?;
         let refused = refusal::<_, RegisterUserUnprocessableContentProblem>(
             self.nobody.register_user(key, &other).await,
         )
         .await;
-        assert_eq!(
-            refused.problem.code,
-            RegisterUserUnprocessableContentProblemCode::IdempotencyKeyReused
-        );
+        assert_eq!(refused.problem.code, "idempotency_key_reused");
 
         let same_email = body(&email, &format!("{}-2", self.unique), PASSWORD)?;
         let refused = refusal::<_, RegisterUserConflictProblem>(
@@ -106,32 +128,22 @@ impl Story {
         )
         .await;
         assert_eq!(refused.status, StatusCode::CONFLICT);
-        assert_eq!(
-            refused.problem.code,
-            RegisterUserConflictProblemCode::EmailTaken
-        );
+        assert_eq!(refused.problem.code, "email_taken");
         let same_name = body(&format!("2{email}"), &self.unique, PASSWORD)?;
         let refused = refusal::<_, RegisterUserConflictProblem>(
             self.nobody.register_user(None, &same_name).await,
         )
         .await;
-        assert_eq!(
-            refused.problem.code,
-            RegisterUserConflictProblemCode::UsernameTaken
-        );
+        assert_eq!(refused.problem.code, "username_taken");
         // What the types can tell, the client refuses by itself.
         assert!(body(&email, "!", PASSWORD).is_err());
-        assert!(body("no address", "somebody", PASSWORD).is_err());
         let weak = body("somebody@example.com", "somebody", "password")?;
         let refused = refusal::<_, RegisterUserUnprocessableContentProblem>(
             self.nobody.register_user(None, &weak).await,
         )
         .await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
-        assert_eq!(
-            refused.problem.code,
-            RegisterUserUnprocessableContentProblemCode::ValidationFailed
-        );
+        assert_eq!(refused.problem.code, "validation_failed");
         assert_eq!(refused.problem.errors.len(), 1);
         assert_eq!(refused.problem.errors[0].field, "password");
         Ok(())
@@ -145,8 +157,9 @@ impl Story {
             full_name: Some("Ada".parse()?),
             username: None,
         };
-        let tag = entity_tag(&user)?.parse()?;
-        let user = me.update_current_user(Some(&tag), &update).await?;
+        let user = me
+            .update_current_user(Some(entity_tag(&user)?), &update)
+            .await?;
         assert_eq!(
             user.full_name.as_ref().map(|name| name.as_str()),
             Some("Ada")
@@ -170,10 +183,7 @@ impl Story {
         let anonymous =
             refusal::<_, UnauthorizedProblem>(self.nobody.get_current_user(None).await).await;
         assert_eq!(anonymous.status, StatusCode::UNAUTHORIZED);
-        assert_eq!(
-            anonymous.problem.code,
-            UnauthorizedProblemCode::NotAuthenticated
-        );
+        assert_eq!(anonymous.problem.code, "not_authenticated");
         let forged = Token {
             access_token: "no.real.token".to_owned(),
             ..token.clone()
@@ -185,22 +195,19 @@ impl Story {
             .await;
         let denied = refusal::<_, ForbiddenProblem>(listing).await;
         assert_eq!(denied.status, StatusCode::FORBIDDEN);
-        assert_eq!(denied.problem.code, ForbiddenProblemCode::PermissionDenied);
+        assert_eq!(denied.problem.code, "permission_denied");
         let body = RefreshRequest {
             refresh_token: "none".to_owned(),
         };
         let unknown =
             refusal::<_, RefreshTokenUnauthorizedProblem>(self.nobody.refresh_token(&body).await)
                 .await;
-        assert_eq!(
-            unknown.problem.code,
-            RefreshTokenUnauthorizedProblemCode::InvalidRefreshToken
-        );
+        assert_eq!(unknown.problem.code, "invalid_refresh_token");
         let body = password_grant(&self.unique, "wrong");
         match self.nobody.issue_token(&body).await {
             Err(Error::ErrorResponse(answer)) => {
                 assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
-                assert_eq!(answer.error, OAuthErrorError::InvalidGrant);
+                assert_eq!(answer.error, "invalid_grant");
             }
             other => panic!("not refused: {other:?}"),
         }
@@ -222,38 +229,33 @@ impl Story {
             };
             created.push(admin.create_user(None, &body).await?.id);
         }
-        let (mut listed, mut cursor) = (Vec::new(), None::<ListUsersCursor>);
+        let (mut listed, mut cursor) = (Vec::new(), None::<String>);
         loop {
             let limit = Some(2.try_into()?);
             let page = admin
-                .list_users(cursor.as_ref(), None, limit, Some(&prefix), None)
+                .list_users(cursor.as_deref(), None, limit, Some(&prefix), None)
                 .await?
                 .into_inner();
             listed.extend(page.items.iter().map(|user| user.id));
-            match page.next_cursor {
-                Some(next) => cursor = Some(next.parse()?),
-                None => break,
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
             }
         }
         created.reverse();
         assert_eq!(listed, created);
 
-        assert!("?".parse::<ListUsersCursor>().is_err());
-        let limit = Some(101.try_into()?);
-        let malformed = admin.list_users(None, None, limit, None, None).await;
+        let malformed = admin.list_users(Some("?"), None, None, None, None).await;
         let malformed = refusal::<_, BadRequestProblem>(malformed).await;
         assert_eq!(malformed.status, StatusCode::BAD_REQUEST);
-        assert_eq!(
-            malformed.problem.code,
-            BadRequestProblemCode::MalformedRequest
-        );
+        assert_eq!(malformed.problem.code, "malformed_request");
         let missing =
             refusal::<_, NotFoundProblem>(admin.get_user(&Uuid::new_v4(), None).await).await;
         assert_eq!(missing.status, StatusCode::NOT_FOUND);
-        assert_eq!(missing.problem.code, NotFoundProblemCode::NotFound);
+        assert_eq!(missing.problem.code, "not_found");
 
         let found = admin.get_user(&created[0], None).await?;
-        let tag = entity_tag(&found)?.parse()?;
+        let tag = entity_tag(&found)?;
         let session = self.log_in(&found.username, PASSWORD).await?;
         let update = UpdateUserRequest {
             is_active: Some(false),
@@ -264,13 +266,10 @@ impl Story {
         };
         let disabled = admin.update_user(&found.id, None, &update).await?;
         assert!(!disabled.is_active);
-        let stale = admin.update_user(&found.id, Some(&tag), &update).await;
+        let stale = admin.update_user(&found.id, Some(tag), &update).await;
         let stale = refusal::<_, PreconditionFailedProblem>(stale).await;
         assert_eq!(stale.status, StatusCode::PRECONDITION_FAILED);
-        assert_eq!(
-            stale.problem.code,
-            PreconditionFailedProblemCode::PreconditionFailed
-        );
+        assert_eq!(stale.problem.code, "precondition_failed");
         self.is_dead(&session).await
     }
 
@@ -279,10 +278,7 @@ impl Story {
             refusal::<_, UnauthorizedProblem>(self.bearer(token)?.get_current_user(None).await)
                 .await;
         assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
-        assert_eq!(
-            refused.problem.code,
-            UnauthorizedProblemCode::InvalidAccessToken
-        );
+        assert_eq!(refused.problem.code, "invalid_access_token");
         Ok(())
     }
 }
@@ -294,7 +290,7 @@ fn entity_tag<T>(answer: &ResponseValue<T>) -> Outcome<&str> {
 
 fn password_grant(username: &str, password: &str) -> TokenRequest {
     TokenRequest {
-        grant_type: Some(GrantType::Password),
+        grant_type: Some(TokenRequestGrantType::Password),
         username: Some(username.to_owned()),
         password: Some(password.to_owned()),
         scope: None,
@@ -312,10 +308,7 @@ async fn rate_limit(limited: &Client) {
             continue;
         }
         let refused = refusal::<_, TooManyRequestsProblem>(result).await;
-        assert_eq!(
-            refused.problem.code,
-            TooManyRequestsProblemCode::RateLimited
-        );
+        assert_eq!(refused.problem.code, "rate_limited");
         let seconds = refused.headers[RETRY_AFTER].to_str().map(str::parse::<u32>);
         assert!(matches!(seconds, Ok(Ok(1..))));
         return;

@@ -1,18 +1,10 @@
-//! The generated client, and what reads the problem documents that it hands out as bytes.
-
-#![deny(warnings)]
-
-mod generated {
-    include!(concat!(env!("OUT_DIR"), "/vestibule.rs"));
-}
-
-pub use generated::{Client, types};
+//! Reads the problem documents that the generated client hands out as bytes.
 
 use futures_util::TryStreamExt;
-use progenitor_client::{ByteStream, Error, ResponseValue};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
+use vestibule_client::{ByteStream, Error, ResponseValue};
 
 /// A documented error answer with its body, read as `P`.
 #[derive(Debug)]
