@@ -45,13 +45,23 @@ class Tomorrow(BaseHTTPRequestHandler):
         self.answer(401, PROBLEM, "application/problem+json")
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         if self.path == "/auth/register":
             self.answer(201, REGISTERED)
         elif b"wrong" in body:
             self.answer(400, REFUSED)
         else:
             self.answer(200, TOKEN)
+
+    def body(self):
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
 
     def answer(self, status, body, media_type="application/json"):
         content = json.dumps(body).encode()

@@ -59,7 +59,7 @@ async function register() {
   const sameName = await nobody.POST("/auth/register", { body: { ...body, email: `2${body.email}` } });
   assert.ok(sameName.error?.code === "username_taken");
   const invalid = await nobody.POST("/auth/register", { body: { email: "no address", username: "!", password: "x" } });
-  assert.ok(invalid.error?.code === "validation_failed");
+  assert.ok(invalid.error?.code === "validation_failed" && "errors" in invalid.error);
   assert.deepEqual(invalid.error.errors?.map((wrong) => wrong.field).sort(), ["email", "password", "username"]);
 }
 
