@@ -21,8 +21,9 @@ use vestibule::ids::{SystemRandom, UserId};
 use vestibule::store::db::Db;
 use vestibule::store::sessions;
 use vestibule::store::users::{self, Filter};
+use vestibule::token::Grant;
 
-use filled::{NOW, Size, session_id, user_id};
+use filled::{LIFETIMES, NOW, Size, session_id, user_id};
 use postgres::Session;
 
 const FEW: i64 = 10_000;
@@ -71,7 +72,7 @@ async fn authenticate(db: &Db, users: i64) -> Duration {
         // Odd ones, none of whom is inactive.
         let n = n as i64 * 2 * 7919 % users + 1;
         let mut tx = db.read().await.expect("connects");
-        let found = sessions::authenticate(&mut tx, session_id(n), NOW).await;
+        let found = sessions::authenticate(&mut tx, session_id(n), 0, LIFETIMES).await;
         black_box(found.expect("reads").expect("is there"));
     })
     .await
@@ -94,14 +95,15 @@ async fn users_me(url: &str, users: i64) -> Duration {
             let n = n * 2 * 7919 % users + 1;
             let services = &app.services;
             let id = services.ids.uuid();
-            let token = services.access_tokens.issue(
-                user_id(n),
-                session_id(n),
-                id,
-                String::new(),
-                NOW,
-                NOW,
-            );
+            let grant = Grant {
+                user_id: user_id(n),
+                session_id: session_id(n),
+                counter: 0,
+                scope: String::new(),
+                authenticated_at: NOW,
+                ends_at: NOW.plus(Duration::from_secs(86_400)),
+            };
+            let token = services.access_tokens.issue(grant, id, NOW);
             let token = token.expect("signs");
             format!(
                 "GET /users/me HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n"

@@ -8,11 +8,18 @@ use futures_util::future::join_all;
 use uuid::Uuid;
 use vestibule::clock::Timestamp;
 use vestibule::config::DatabaseUrl;
-use vestibule::ids::{SessionId, UserId};
+use vestibule::ids::{InstanceId, SessionId, UserId};
 use vestibule::store::db::{Db, Error};
+use vestibule::store::sessions::Lifetimes;
 use vestibule::store::{roles, sessions, users};
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+const INSTANCE: InstanceId = InstanceId(Uuid::nil());
+const LIFETIMES: Lifetimes = Lifetimes {
+    now: NOW,
+    idle: Duration::from_secs(3600),
+    absolute: Duration::from_secs(30 * 86_400),
+};
 
 /// A database in a temporary folder with one user, who has as many sessions as writers will rotate.
 struct Fixture {
@@ -52,6 +59,7 @@ impl Fixture {
                     user_id,
                     scope: "",
                     at: NOW,
+                    by: INSTANCE,
                     expires_at: NOW.plus(Duration::from_secs(3600)),
                     ip: "127.0.0.1",
                     user_agent: None,
@@ -71,7 +79,7 @@ impl Fixture {
 
     async fn authenticate(&self) {
         let mut tx = self.db.read().await.expect("a connection");
-        let found = sessions::authenticate(&mut tx, self.sessions[0], NOW)
+        let found = sessions::authenticate(&mut tx, self.sessions[0], 0, LIFETIMES)
             .await
             .expect("reads");
         black_box(found.expect("there"));
@@ -82,9 +90,7 @@ impl Fixture {
         let rotations = self.sessions.iter().map(|id| {
             let id = *id;
             self.db.write(async move |tx| {
-                let rotated =
-                    sessions::rotate(tx, id, counter, NOW, NOW.plus(Duration::from_secs(3600)))
-                        .await?;
+                let rotated = sessions::rotate(tx, id, counter, LIFETIMES, INSTANCE).await?;
                 Ok::<_, Error>(rotated.is_some())
             })
         });

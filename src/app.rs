@@ -120,6 +120,9 @@ impl App {
                 mail_address_limits: settings.limits.mail_address.clone(),
                 notice_limit: settings.limits.notices,
                 refresh_lifetime: settings.tokens.refresh_lifetime,
+                session_lifetime: settings.sessions.max_age,
+                sessions_per_user: settings.sessions.max_per_user,
+                audit_origin: settings.audit.origin,
                 login_account_limit: settings.limits.login_account,
             },
         };

@@ -95,6 +95,9 @@ pub fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// How far the clocks of two machines may be apart: moments that one wrote may lie that far ahead of the other's time.
+pub const LEEWAY: Duration = Duration::from_secs(60);
+
 /// Where the time comes from.
 pub trait Clock: Send + Sync {
     /// The wall clock, for what is stored or shown.

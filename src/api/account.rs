@@ -3,17 +3,17 @@
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 
-use super::answer::{Accepted, Changed, Conditional, NoContent, Tagged};
+use super::answer::{Accepted, Changed, Conditional, Json, NoContent, Tagged};
 use super::body::{JsonBody, request_objects};
 use super::code::Code;
 use super::email::{MailRequested, accepted};
 use super::fields::{EmailText, FullNameText, NewPasswordText, PasswordText, UsernameText};
 use super::idempotency::{IdempotencyKey, MaybeReplayed};
 use super::limits::Class;
-use super::objects::User;
+use super::objects::{Token, User};
 use super::preconditions::{IfMatch, IfNoneMatch};
 use super::result::{Result, ResultExt};
-use super::security::Caller;
+use super::security::{Caller, OwnAccount, Permitted};
 use super::spec::{Failures, Tag};
 use crate::domain::account::{self, Profile};
 use crate::domain::{Email, FullName, Invalid, Password, Username, email_change};
@@ -23,16 +23,24 @@ pub const FAILURES: Failures = &[
     ("getCurrentUser", &[Code::PreconditionFailed]),
     (
         "replaceCurrentUser",
-        &[Code::UsernameTaken, Code::PreconditionFailed],
+        &[
+            Code::InsufficientUserAuthentication,
+            Code::UsernameTaken,
+            Code::PreconditionFailed,
+        ],
     ),
     (
         "updateCurrentUser",
-        &[Code::UsernameTaken, Code::PreconditionFailed],
+        &[
+            Code::InsufficientUserAuthentication,
+            Code::UsernameTaken,
+            Code::PreconditionFailed,
+        ],
     ),
     (
         "deleteCurrentUser",
         &[
-            Code::ReauthenticationRequired,
+            Code::InsufficientUserAuthentication,
             Code::LastAdmin,
             Code::PreconditionFailed,
         ],
@@ -107,7 +115,7 @@ pub struct AccountApi;
 impl AccountApi {
     /// Get the own account
     ///
-    /// Of whoever the access token was made for, whatever its scope.
+    /// The account that the access token was made for. A session of any scope may read it.
     #[oai(path = "/", method = "get", operation_id = "getCurrentUser")]
     async fn get(
         &self,
@@ -121,11 +129,12 @@ impl AccountApi {
 
     /// Replace the own profile
     ///
-    /// Username and full name; what is not sent is removed.
+    /// Username and full name; what is not sent is removed. Needs the scope `account`, and for another username a password
+    /// given less than 10 minutes ago; see `POST /auth/reauthenticate`.
     #[oai(path = "/", method = "put", operation_id = "replaceCurrentUser")]
     async fn replace(
         &self,
-        caller: Caller,
+        caller: Permitted<OwnAccount>,
         /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
@@ -142,11 +151,12 @@ impl AccountApi {
 
     /// Change the own profile
     ///
-    /// Username, full name or both; what is not sent stays.
+    /// Username, full name or both; what is not sent stays. Needs the scope `account`, and for another username a password
+    /// given less than 10 minutes ago; see `POST /auth/reauthenticate`.
     #[oai(path = "/", method = "patch", operation_id = "updateCurrentUser")]
     async fn update(
         &self,
-        caller: Caller,
+        caller: Permitted<OwnAccount>,
         /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
@@ -162,12 +172,12 @@ impl AccountApi {
 
     /// Delete the own account
     ///
-    /// For good, with everything personal. Needs a password given less than 10 minutes ago; see
+    /// For good, with everything personal. Needs the scope `account` and a password given less than 10 minutes ago; see
     /// `POST /auth/reauthenticate`.
     #[oai(path = "/", method = "delete", operation_id = "deleteCurrentUser")]
     async fn delete(
         &self,
-        caller: Caller,
+        caller: Permitted<OwnAccount>,
         /// Delete nothing, and answer 412, unless the account is still what this `ETag` names.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
@@ -180,32 +190,33 @@ impl AccountApi {
 
     /// Change the own password
     ///
-    /// The session of the access token goes on, all other sessions end.
+    /// The session of the access token goes on with the tokens of the answer. Its older tokens are refused from then on, and
+    /// all other sessions end. Needs the scope `account`.
     #[oai(path = "/password", method = "put", operation_id = "changePassword")]
     async fn change_password(
         &self,
-        caller: Caller,
+        caller: Permitted<OwnAccount>,
         body: JsonBody<PasswordChange>,
-    ) -> Result<NoContent> {
+    ) -> Result<Json<Token>> {
         caller.context().count(Class::Login)?;
         let new = Password::parse("new_password", body.0.new_password.0)
             .map_err(Into::into)
             .or_problem()?;
         let current = body.0.current_password.0;
-        account::change_password(caller.services(), &caller.actor, current, new)
+        let pair = account::change_password(caller.services(), &caller.actor, current, new)
             .await
             .or_problem()?;
-        Ok(NoContent)
+        Ok(Json(pair.into()))
     }
 
     /// Ask for another address
     ///
-    /// Mails a link to the new address, which puts it into force. Whether it belongs to somebody else is told to nobody but
-    /// him. The old address is told when it has been replaced, and can undo that for 7 days.
+    /// Mails a link to the new address, which puts it into force. Whether it belongs to another account is told to its owner
+    /// alone. The old address is told when it has been replaced, and can undo that for 7 days. Needs the scope `account`.
     #[oai(path = "/email", method = "post", operation_id = "requestEmailChange")]
     async fn change_email(
         &self,
-        caller: Caller,
+        caller: Permitted<OwnAccount>,
         /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
         /// answer is that of the first time. A refusal does not use the key up.
         #[oai(name = "Idempotency-Key")]

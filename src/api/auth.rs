@@ -51,7 +51,13 @@ pub const FAILURES: Failures = &[
         "refreshToken",
         &[Code::InvalidRefreshToken, Code::RefreshTokenReused],
     ),
-    ("logout", &[]),
+    (
+        "logout",
+        &[
+            Code::InsufficientUserAuthentication,
+            Code::InsufficientScope,
+        ],
+    ),
     ("revokeToken", &[]),
     ("introspectToken", &[Code::PermissionDenied]),
     (
@@ -238,7 +244,8 @@ impl AuthApi {
 
     /// Replace a refresh token
     ///
-    /// Every use of a refresh token replaces it. Using one that was replaced more than 10 seconds ago ends the session.
+    /// Every use of a refresh token replaces it. Using one that was replaced more than 10 seconds ago ends the session. A
+    /// session has an absolute end, 30 days after the login unless configured otherwise: no refresh prolongs it further.
     #[oai(path = "/refresh", method = "post", operation_id = "refreshToken")]
     async fn refresh(&self, ctx: Ctx, body: JsonBody<RefreshRequest>) -> Result<Json<Token>> {
         let token = body.0.refresh_token.0;
@@ -250,7 +257,8 @@ impl AuthApi {
 
     /// Log out
     ///
-    /// Ends the session of the access token, all others, or all. Their tokens are of no use from then on.
+    /// Ends the session of the access token, all others, or all. Their tokens are of no use from then on. `others` and `all`
+    /// need the scope `account` and a password given less than 10 minutes ago; see `POST /auth/reauthenticate`.
     #[oai(path = "/logout", method = "post", operation_id = "logout")]
     async fn logout(
         &self,
@@ -306,8 +314,9 @@ impl AuthApi {
 
     /// Give the password again
     ///
-    /// Steps that cannot be undone ask for an access token made less than 10 minutes after the password was given. This
-    /// gives one, and replaces the session's refresh token.
+    /// Steps that cannot be undone ask for a password given less than 10 minutes ago, with 401
+    /// `insufficient_user_authentication` (RFC 9470). After this they can be taken, with the tokens of the answer: all earlier
+    /// tokens of the session are refused from then on. A session of any scope may do this.
     #[oai(
         path = "/reauthenticate",
         method = "post",

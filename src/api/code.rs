@@ -61,9 +61,15 @@ codes! {
     InvalidCredentials = 401 "invalid_credentials" "Invalid credentials",
         "The current password is wrong.",
         "Ask the user for the password again.";
+    InsufficientUserAuthentication = 401 "insufficient_user_authentication" "Insufficient user authentication",
+        "The password was given more than 10 minutes ago.",
+        "Ask the user for the password, send it to `POST /auth/reauthenticate`, and repeat the request with the access token of that answer. All earlier tokens of the session are refused from then on.";
     PermissionDenied = 403 "permission_denied" "Permission denied",
-        "A permission is missing, or the scope of this login lacks it.",
-        "`detail` names the permission. Ask an administrator for a role that has it. If the header `WWW-Authenticate` names a scope, log in again with that scope.";
+        "The user lacks a permission.",
+        "`detail` names the permission. Ask an administrator for a role that has it.";
+    InsufficientScope = 403 "insufficient_scope" "Insufficient scope",
+        "The user may do it, but the scope of this login is too narrow.",
+        "The header `WWW-Authenticate` names the scope that is missing. Log in again with it, or without any scope.";
     AccountDisabled = 403 "account_disabled" "Account disabled",
         "The account is disabled. At a login that is told only to who knows the password.",
         "Ask an administrator to enable the account.";
@@ -76,9 +82,6 @@ codes! {
     RegistrationDisabled = 403 "registration_disabled" "Registration disabled",
         "Registration is disabled on this service.",
         "Ask an administrator to create the account. An operator opens registration with `REGISTRATION_ENABLED=true`.";
-    ReauthenticationRequired = 403 "reauthentication_required" "Reauthentication required",
-        "The password was given more than 10 minutes ago.",
-        "Ask the user for the password, send it to `POST /auth/reauthenticate`, and repeat the request with the access token of that answer.";
     NotFound = 404 "not_found" "Not found",
         "There is nothing under this path or id.",
         "Check the path and the id. It may have been deleted.";

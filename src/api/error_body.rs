@@ -177,6 +177,10 @@ impl<'a> OAuthError<'a> {
             Failure::Domain(Error::InvalidRefreshToken) => {
                 (INVALID_GRANT, "The refresh token is not valid.")
             }
+            Failure::Domain(Error::SessionOver) => (
+                INVALID_GRANT,
+                "The session has reached its maximum age. Log in again.",
+            ),
             Failure::Domain(Error::RefreshTokenReused) => (
                 INVALID_GRANT,
                 "The refresh token had been used before; its session is ended.",

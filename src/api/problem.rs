@@ -176,6 +176,10 @@ fn describe(error: &Error) -> Described {
             Code::InvalidRefreshToken,
             "The refresh token is invalid, expired or revoked.",
         ),
+        Error::SessionOver => Described::new(
+            Code::InvalidRefreshToken,
+            "The session has reached its maximum age. Log in again.",
+        ),
         Error::RefreshTokenReused => Described::new(
             Code::RefreshTokenReused,
             "The refresh token had been used before. Its session is ended; log in again.",
@@ -194,9 +198,9 @@ fn describe(error: &Error) -> Described {
             Code::PermissionDenied,
             format!("This needs the permission {permission}."),
         ),
-        Error::InsufficientScope(permission) => Described::new(
-            Code::PermissionDenied,
-            format!("The scope of this login lacks {permission}. Log in again with a wider one."),
+        Error::InsufficientScope(scope) => Described::new(
+            Code::InsufficientScope,
+            format!("The scope of this login lacks {scope}. Log in again with a wider one."),
         ),
         Error::AccountDisabled => Described::new(Code::AccountDisabled, "The account is disabled."),
         Error::EmailNotVerified => Described::new(
@@ -215,9 +219,9 @@ fn describe(error: &Error) -> Described {
             Code::RegistrationDisabled,
             "Registration is closed. Ask an administrator for an account.",
         ),
-        Error::ReauthenticationRequired => Described::new(
-            Code::ReauthenticationRequired,
-            "Give the password again at /auth/reauthenticate first.",
+        Error::InsufficientUserAuthentication => Described::new(
+            Code::InsufficientUserAuthentication,
+            "This needs a password given less than 10 minutes ago. Give it again at /auth/reauthenticate first.",
         ),
         Error::NotFound => Described::new(Code::NotFound, "There is nothing here."),
         Error::EmailTaken => {
@@ -271,10 +275,14 @@ pub fn title(status: StatusCode) -> &'static str {
     }
 }
 
-/// RFC 6750 §3: an error code only where a token was sent.
+/// RFC 6750 §3: an error code only where a token was sent. RFC 9470 §3: how young the proof has to be.
 fn challenge(code: Code) -> HeaderValue {
+    // As long as `domain::FRESH`; a test compares them.
     HeaderValue::from_static(match code {
         Code::InvalidAccessToken => r#"Bearer realm="vestibule", error="invalid_token""#,
+        Code::InsufficientUserAuthentication => {
+            r#"Bearer realm="vestibule", error="insufficient_user_authentication", error_description="A password given less than 10 minutes ago is needed", max_age="600""#
+        }
         _ => r#"Bearer realm="vestibule""#,
     })
 }
@@ -307,5 +315,21 @@ impl ResponseError for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Domain(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::FRESH;
+
+    /// RFC 9470 §3.
+    #[test]
+    fn the_step_up_challenge_says_how_young_a_proof_has_to_be() {
+        let challenge = challenge(Code::InsufficientUserAuthentication);
+        let max_age = format!("max_age=\"{}\"", FRESH.as_secs());
+        let text = challenge.to_str().expect("text");
+        assert!(text.contains(&max_age), "{text}");
+        assert!(text.contains("error=\"insufficient_user_authentication\", error_description="));
     }
 }

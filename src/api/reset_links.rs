@@ -25,7 +25,7 @@ pub const FAILURES: Failures = &[
 const REFUSALS: &[Code] = &[
     Code::MalformedRequest,
     Code::PermissionDenied,
-    Code::ReauthenticationRequired,
+    Code::InsufficientUserAuthentication,
     Code::AccountDisabled,
     Code::NotFound,
     Code::IdempotencyKeyReused,
@@ -48,8 +48,8 @@ impl ResetLinksApi {
     /// Make a link to set a new password
     ///
     /// For a user whom no mail reaches: the link is in the answer, works once and expires after 30 minutes. Needs the permission
-    /// `users:write`, and every permission that the user has. For the own account the password has to be given less than
-    /// 10 minutes before.
+    /// `users:write`, and every permission that the user has. For the own account it needs the scope
+    /// `account` too, and a password given less than 10 minutes ago.
     #[oai(
         path = "/:id/password-reset",
         method = "post",
@@ -75,8 +75,8 @@ impl ResetLinksApi {
     /// Mail a link to set a new password
     ///
     /// Sends the link to the user's address; the user can set a new password with it for 30 minutes. Needs the permission
-    /// `users:write`, and every permission that the user has. For the own account the password has to be given less than
-    /// 10 minutes before.
+    /// `users:write`, and every permission that the user has. For the own account it needs the scope
+    /// `account` too, and a password given less than 10 minutes ago.
     #[oai(
         path = "/:id/password-reset/mail",
         method = "post",

@@ -68,7 +68,7 @@ impl<'a> ApiExtractor<'a> for Caller {
     }
 }
 
-/// A permission that an operation needs.
+/// A permission that an operation needs, or the scope of the own account.
 pub trait Permission {
     const NAME: &'static str;
 }
@@ -87,6 +87,7 @@ macro_rules! permissions {
 }
 
 permissions! {
+    OwnAccount = ACCOUNT_SCOPE,
     UsersRead = roles::USERS_READ,
     UsersWrite = roles::USERS_WRITE,
     RolesWrite = roles::ROLES_WRITE,

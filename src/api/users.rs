@@ -55,7 +55,7 @@ pub const FAILURES: Failures = &[
         &[
             Code::MalformedRequest,
             Code::PermissionDenied,
-            Code::ReauthenticationRequired,
+            Code::InsufficientUserAuthentication,
             Code::NotFound,
             Code::EmailTaken,
             Code::UsernameTaken,
@@ -68,7 +68,7 @@ pub const FAILURES: Failures = &[
         &[
             Code::MalformedRequest,
             Code::PermissionDenied,
-            Code::ReauthenticationRequired,
+            Code::InsufficientUserAuthentication,
             Code::NotFound,
             Code::LastAdmin,
             Code::PreconditionFailed,
@@ -226,8 +226,8 @@ impl UsersApi {
 
     /// Change a user
     ///
-    /// Needs the permission `users:write`, and every permission that the user has. To change one's own e-mail address, the
-    /// password has to be given less than 10 minutes before.
+    /// Needs the permission `users:write`, and every permission that the user has. For the own account it needs the scope
+    /// `account` too, and to change its e-mail address or username or to disable it a password given less than 10 minutes ago.
     #[oai(path = "/:id", method = "patch", operation_id = "updateUser")]
     async fn update(
         &self,
@@ -249,8 +249,8 @@ impl UsersApi {
 
     /// Delete a user
     ///
-    /// For good. Needs the permission `users:write`, and every permission that the user has. To delete oneself, the password
-    /// has to be given less than 10 minutes before.
+    /// For good. Needs the permission `users:write`, and every permission that the user has. For the own account it needs the
+    /// scope `account` too, and a password given less than 10 minutes ago.
     #[oai(path = "/:id", method = "delete", operation_id = "deleteUser")]
     async fn delete(
         &self,

@@ -2,6 +2,7 @@
 //! Reads flags, the environment and `.env`; touches nothing else.
 
 mod accounts;
+mod audit;
 mod backups;
 mod database;
 mod env_file;
@@ -16,12 +17,14 @@ mod postgres;
 mod secret;
 mod secrets;
 mod server;
+mod sessions;
 mod smtp;
 mod source;
 mod spelling;
 mod tokens;
 
 pub use accounts::Accounts;
+pub use audit::Audit;
 pub use backups::Backups;
 pub use database::{Database, DatabaseUrl};
 pub use limits::{Limit, Limits};
@@ -32,6 +35,7 @@ pub use postgres::{Certificate, Postgres};
 pub use secret::Secret;
 pub use secrets::{Secrets, Weakness, weakness};
 pub use server::{CorsOrigins, Server, Tls};
+pub use sessions::Sessions;
 pub use smtp::{Smtp, SmtpTls};
 pub use source::{Effective, Problem, Source};
 pub use spelling::{duration, plain, without_secrets};
@@ -59,10 +63,12 @@ pub const SECTIONS: &[(&str, &[Setting])] = &[
     ("Secrets", secrets::SETTINGS),
     ("Server", server::SETTINGS),
     ("Tokens", tokens::SETTINGS),
+    ("Sessions", sessions::SETTINGS),
     ("Passwords", passwords::SETTINGS),
     ("Accounts", accounts::SETTINGS),
     ("Rate limits", limits::SETTINGS),
     ("Mail", mail::SETTINGS),
+    ("Audit", audit::SETTINGS),
     ("Logging", logging::SETTINGS),
 ];
 
@@ -80,10 +86,12 @@ pub struct Settings {
     pub secrets: Secrets,
     pub server: Server,
     pub tokens: Tokens,
+    pub sessions: Sessions,
     pub passwords: Passwords,
     pub accounts: Accounts,
     pub limits: Limits,
     pub mail: Mail,
+    pub audit: Audit,
     pub logging: Logging,
     hints: Vec<String>,
 }
@@ -98,10 +106,12 @@ impl Settings {
             secrets: Secrets::read(source),
             server: Server::read(source),
             tokens: Tokens::read(source),
+            sessions: Sessions::read(source),
             passwords: Passwords::read(source),
             accounts: Accounts::read(source),
             limits: Limits::read(source),
             mail: Mail::read(source),
+            audit: Audit::read(source),
             logging: Logging::read(source),
             hints: source.hints(),
         };
@@ -140,6 +150,11 @@ impl Settings {
             ));
         }
         warnings.extend(exposure::warnings(&self.server, &self.database.url));
+        if self.tokens.refresh_lifetime > self.sessions.max_age {
+            warnings.push(
+                "REFRESH_TOKEN_EXPIRE_DAYS is longer than SESSION_MAX_AGE_DAYS: sessions end after the latter".to_owned(),
+            );
+        }
         warnings.extend(self.mail.warnings(self.server.public_url.as_deref()));
         if !self.limits.enabled {
             warnings

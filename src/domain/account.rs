@@ -3,9 +3,10 @@
 use super::audit::Event;
 use super::outbox::Notice;
 use super::password_reset::forget_ways_in;
-use super::reauthentication::check_current_password;
+use super::reauthentication::{check_current_password, leave_tokens_behind};
 use super::registration::hash_new_password;
 use super::roles::keep_an_admin;
+use super::tokens::{self, TokenPair};
 use super::{
     Actor, Error, FieldCode, FieldError, FullName, Password, Precondition, Result, Services, User,
     Username,
@@ -24,16 +25,18 @@ pub struct Profile {
     pub full_name: Option<FullName>,
 }
 
-/// Changes the own profile.
+/// Changes the own profile. Another username needs a fresh proof: it is what its owner logs in with.
 ///
 /// # Errors
-/// [`Error::PreconditionFailed`], [`Error::UsernameTaken`].
+/// [`Error::InsufficientScope`], [`Error::PreconditionFailed`], [`Error::InsufficientUserAuthentication`],
+/// [`Error::UsernameTaken`].
 pub async fn update(
     services: &Services,
     actor: &Actor,
     profile: Profile,
     precondition: Precondition,
 ) -> Result<User> {
+    actor.require_account()?;
     if profile.username.is_none() && profile.full_name.is_none() {
         precondition.check(&actor.user)?;
         return Ok(actor.user.clone());
@@ -46,6 +49,10 @@ pub async fn update(
         .write(async move |tx| {
             let actor = actor.renewed(tx, now).await?;
             precondition.check(&actor.user)?;
+            let is_new = |name: &Username| name.as_str() != actor.user.username;
+            if profile.username.as_ref().is_some_and(is_new) {
+                actor.require_fresh(now)?;
+            }
             let changes = Changes {
                 username: profile
                     .username
@@ -63,17 +70,19 @@ pub async fn update(
         .await
 }
 
-/// Changes the own password and ends all other sessions (ASVS 7.4.3).
+/// Changes the own password and ends all other sessions (ASVS 7.4.3). This one goes on with new tokens: its older ones, of
+/// which a thief may have copies, are refused from then on.
 ///
 /// # Errors
-/// [`Error::WrongPassword`], [`Error::AccountThrottled`], [`Error::Invalid`] for a password that is the same or easy to
+/// [`Error::InsufficientScope`], [`Error::WrongPassword`], [`Error::AccountThrottled`], [`Error::Invalid`] for a password that is the same or easy to
 /// guess.
 pub async fn change_password(
     services: &Services,
     actor: &Actor,
     current: Secret,
     new: Password,
-) -> Result<()> {
+) -> Result<TokenPair> {
+    actor.require_account()?;
     check_current_password(services, actor, &current).await?;
     if *new.secret() == current {
         let message = "The new password is the one you have now.";
@@ -88,18 +97,18 @@ pub async fn change_password(
         about,
     )
     .await?;
-    let (id, session_id, now) = (actor.id(), actor.session_id(), services.now());
+    let (id, now, by) = (actor.id(), services.now(), services.instance);
     let event = Event::by(services, actor, "password.changed").on(id);
     let actor = actor.clone();
     let is_told = services.policy.notices.password_changed;
     let notice = is_told.then(|| Notice::new(services, Kind::PasswordChanged, id, &actor.origin));
-    services
+    let (session, permissions) = services
         .db
         .write(async move |tx| {
             // A session that was ended while the hashes were computed changes nothing any more.
             let actor = actor.renewed(tx, now).await?;
             users::set_password_hash(tx, id, &hash, now).await?;
-            let ended = sessions::revoke(tx, id, Which::AllBut(session_id), now).await?;
+            let ended = sessions::revoke(tx, id, Which::AllBut(actor.session_id()), now).await?;
             forget_ways_in(tx, id).await?;
             if let Some(notice) = &notice {
                 notice.enqueue(tx, &actor.user.email, now).await?;
@@ -107,19 +116,22 @@ pub async fn change_password(
             let event = event
                 .clone()
                 .with(serde_json::json!({ "sessions_ended": ended }));
-            Ok::<_, Error>(event.record(tx).await?)
+            event.record(tx).await?;
+            leave_tokens_behind(tx, &actor, now, by).await
         })
         .await?;
     services.outbox.wake();
-    Ok(())
+    tokens::issue(services, &session, permissions, now)
 }
 
 /// Deletes the own account for good.
 ///
 /// # Errors
-/// [`Error::ReauthenticationRequired`], [`Error::PreconditionFailed`], [`Error::LastAdmin`].
+/// [`Error::InsufficientScope`], [`Error::InsufficientUserAuthentication`], [`Error::PreconditionFailed`],
+/// [`Error::LastAdmin`].
 pub async fn delete(services: &Services, actor: &Actor, precondition: Precondition) -> Result<()> {
     let now = services.now();
+    actor.require_account()?;
     actor.require_fresh(now)?;
     let id = actor.id();
     let event = Event::by(services, actor, "user.deleted")

@@ -1,41 +1,44 @@
-//! Whoever asks: a user in a live session, and what he may do there.
+//! Who asks: a user in a live session, and what they may do there.
 
 use std::time::Duration;
 
-use super::{Error, Origin, Result, scope};
-use crate::clock::Timestamp;
+use super::scope::{self, Granted};
+use super::{Error, Origin, Result};
+use crate::clock::{LEEWAY, Timestamp};
 use crate::ids::{SessionId, UserId};
 use crate::store::db::Tx;
-use crate::store::sessions::{self, Authenticated, Session};
+use crate::store::sessions::{self, Authenticated, Lifetimes, Session};
 use crate::store::users::{self, User};
 
 /// How long after the password was given the steps that ask for it may be taken.
 pub const FRESH: Duration = Duration::from_secs(10 * 60);
 
-/// Somebody who is logged in.
+/// A user who is logged in.
 #[derive(Debug, Clone)]
 pub struct Actor {
     pub user: User,
     pub session: Session,
     pub origin: Origin,
     /// By way of roles and within the session's scope.
-    permissions: Vec<String>,
+    granted: Granted,
     /// By way of roles alone.
     role_permissions: Vec<String>,
-    /// When the password was given before the access token was made. Not the session's own time: another token of the
-    /// session, stolen earlier, gains nothing when its owner gives the password again.
-    authenticated_at: Timestamp,
+    /// Number of the access token.
+    counter: i64,
+    lifetimes: Lifetimes,
 }
 
 impl Actor {
     pub(super) fn new(
         authenticated: Authenticated,
-        authenticated_at: Timestamp,
+        counter: i64,
+        lifetimes: Lifetimes,
         origin: Origin,
     ) -> Self {
         Self {
-            authenticated_at,
-            permissions: scope::narrow(
+            counter,
+            lifetimes,
+            granted: Granted::new(
                 authenticated.permissions.clone(),
                 &authenticated.session.scope,
             ),
@@ -46,17 +49,26 @@ impl Actor {
         }
     }
 
-    /// The same actor as he is now, in the unit of work that acts for him: meanwhile he may have lost his session or his
-    /// permissions. Whatever else takes them from him waits until this unit is over, or has been waited for here: nothing is done
-    /// with the rights of a moment ago.
+    /// The same actor as they are now, in the unit of work that acts for them: meanwhile they may have lost their session or
+    /// their permissions, or their access token may have been left behind. Whatever else takes them away waits until this unit
+    /// is over, or has been waited for here: nothing is done with the rights of a moment ago.
     ///
     /// # Errors
     /// [`Error::InvalidAccessToken`].
     pub(super) async fn renewed(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Self> {
         users::lock(tx, self.user.id).await?;
-        let found = sessions::authenticate(tx, self.session.id, now).await?;
+        let lifetimes = Lifetimes {
+            now,
+            ..self.lifetimes
+        };
+        let found = sessions::authenticate(tx, self.session.id, self.counter, lifetimes).await?;
         let found = found.ok_or(Error::InvalidAccessToken)?;
-        Ok(Self::new(found, self.authenticated_at, self.origin.clone()))
+        Ok(Self::new(
+            found,
+            self.counter,
+            lifetimes,
+            self.origin.clone(),
+        ))
     }
 
     pub fn id(&self) -> UserId {
@@ -67,35 +79,46 @@ impl Actor {
         self.session.id
     }
 
-    /// Whether he has this permission in this session.
+    /// Whether they have this permission in this session.
     pub fn may(&self, permission: &str) -> bool {
-        self.permissions.iter().any(|held| held == permission)
+        self.granted.has(permission)
     }
 
-    /// Fails without this permission.
+    /// Fails without this permission, or without the scope of the own account.
     pub fn require(&self, permission: &str) -> Result<()> {
+        let is_the_users = |name: &str| {
+            name == scope::ACCOUNT || self.role_permissions.iter().any(|held| held == name)
+        };
         if self.may(permission) {
             Ok(())
-        } else if self.role_permissions.iter().any(|held| held == permission) {
+        } else if is_the_users(permission) {
             Err(Error::InsufficientScope(permission.to_owned()))
         } else {
             Err(Error::PermissionDenied(permission.to_owned()))
         }
     }
 
-    /// Fails unless he has every one of these permissions: nobody grants what he lacks, or rules over who has more.
+    /// Fails unless the session's scope has the own account.
+    pub fn require_account(&self) -> Result<()> {
+        self.require(scope::ACCOUNT)
+    }
+
+    /// Fails unless they have every one of these permissions: nobody grants what they lack, or rules over users who have
+    /// more.
     pub fn require_all(&self, permissions: &[String]) -> Result<()> {
         permissions
             .iter()
             .try_for_each(|permission| self.require(permission))
     }
 
-    /// Fails when the password was given too long ago.
+    /// Fails when the password was given too long ago (RFC 9470). A moment to come, beyond what clocks differ by, was written
+    /// before the clock was set back: how long ago it is cannot be told.
     pub fn require_fresh(&self, now: Timestamp) -> Result<()> {
-        if now.since(self.authenticated_at) < FRESH {
+        let authenticated_at = self.session.authenticated_at;
+        if now.since(authenticated_at) < FRESH && authenticated_at <= now.plus(LEEWAY) {
             Ok(())
         } else {
-            Err(Error::ReauthenticationRequired)
+            Err(Error::InsufficientUserAuthentication)
         }
     }
 }

@@ -14,9 +14,11 @@ pub async fn authenticate(services: &Services, origin: Origin, token: &str) -> R
         .verify(token, now)
         .ok_or(Error::InvalidAccessToken)?;
     let mut tx = services.db.read().await?;
-    let authenticated = sessions::authenticate(&mut tx, claims.session_id(), now).await?;
+    let lifetimes = services.lifetimes(now);
+    let (id, counter) = (claims.session_id(), claims.counter);
+    let authenticated = sessions::authenticate(&mut tx, id, counter, lifetimes).await?;
     authenticated
         .filter(|authenticated| authenticated.user.id == claims.user_id())
-        .map(|authenticated| Actor::new(authenticated, claims.authenticated_at(), origin))
+        .map(|authenticated| Actor::new(authenticated, counter, lifetimes, origin))
         .ok_or(Error::InvalidAccessToken)
 }

@@ -19,7 +19,8 @@ use crate::store::{email_codes, one_time_tokens};
 /// Mails a link to the new address. Whether that belongs to somebody else is told to nobody but him.
 ///
 /// # Errors
-/// [`Error::WrongPassword`], [`Error::AccountThrottled`], [`Error::Invalid`] for the address that he has already.
+/// [`Error::InsufficientScope`], [`Error::WrongPassword`], [`Error::AccountThrottled`], [`Error::Invalid`] for the address
+/// that they have already.
 pub async fn request(
     services: &Services,
     actor: &Actor,
@@ -27,6 +28,7 @@ pub async fn request(
     new: Email,
     once: Option<Once<()>>,
 ) -> Result<()> {
+    actor.require_account()?;
     check_current_password(services, actor, &current_password).await?;
     if actor.user.email == new.as_str() {
         let message = "This is the address that you have now.";

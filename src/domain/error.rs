@@ -15,6 +15,9 @@ pub enum Error {
     InvalidAccessToken,
     #[error("the refresh token is not valid")]
     InvalidRefreshToken,
+    /// A refresh token of a session that has lived for as long as a session may.
+    #[error("the session has reached its end")]
+    SessionOver,
     /// A refresh token that had been replaced was used: its session is ended.
     #[error("the refresh token had been used before")]
     RefreshTokenReused,
@@ -43,8 +46,9 @@ pub enum Error {
     EmailLoginDisabled,
     #[error("registration is disabled")]
     RegistrationDisabled,
+    /// The step asks for a younger proof of who is there (RFC 9470).
     #[error("the password has to be given again")]
-    ReauthenticationRequired,
+    InsufficientUserAuthentication,
     #[error("not found")]
     NotFound,
     #[error("the e-mail address has an account")]

@@ -1,6 +1,7 @@
 //! Token introspection (RFC 7662): whether a token is good now, and what it says.
 
-use super::{Actor, Result, Services, roles, scope};
+use super::scope::Granted;
+use super::{Actor, Result, Services, roles};
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 use crate::store::sessions;
@@ -33,28 +34,33 @@ pub async fn introspect(services: &Services, actor: &Actor, token: &str) -> Resu
     let now = services.now();
     let claims = services.access_tokens.verify(token, now);
     let refresh = services.refresh_tokens.decode(token);
-    let session_id = claims.as_ref().map(|claims| claims.session_id());
-    let Some(session_id) = session_id.or(refresh.map(|token| token.session_id)) else {
+    let of_access = claims
+        .as_ref()
+        .map(|claims| (claims.session_id(), claims.counter));
+    let of_refresh = refresh.map(|token| (token.session_id, token.counter));
+    let Some((session_id, counter)) = of_access.or(of_refresh) else {
         return Ok(None);
     };
+    let lifetimes = services.lifetimes(now);
     let mut tx = services.db.read().await?;
-    let Some(found) = sessions::authenticate(&mut tx, session_id, now).await? else {
+    let found = sessions::authenticate(&mut tx, session_id, counter, lifetimes).await?;
+    let Some(found) = found else {
         return Ok(None);
     };
     // A refresh token is good as long as it is the newest.
     if refresh.is_some_and(|token| token.counter != found.session.refresh_counter) {
         return Ok(None);
     }
-    let mut permissions = scope::narrow(found.permissions, &found.session.scope);
+    let mut granted = Granted::new(found.permissions, &found.session.scope);
     if let Some(claims) = &claims {
         // What the token says, less what has been taken from the user since.
-        permissions = scope::narrow(permissions, &claims.scope);
+        granted = granted.within(&claims.scope);
     }
     Ok(Some(Active {
         user_id: found.user.id,
         session_id,
         username: found.user.username,
-        scope: scope::shown(&permissions),
+        scope: granted.shown(),
         expires_at: claims.as_ref().map_or(found.session.expires_at, |claims| {
             Timestamp::from_seconds(claims.exp)
         }),

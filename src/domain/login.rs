@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::audit::Event;
 use super::outbox::Notice;
 use super::password_check::{self, Subject};
+use super::scope::Granted;
 use super::tokens::{self, TokenPair};
-use super::{Email, Error, Origin, Result, Services, devices, scope, types};
+use super::{Email, Error, Origin, Result, Services, devices, types};
 use crate::config::Secret;
-use crate::ids::{SessionId, UserId};
+use crate::ids::{InstanceId, SessionId, UserId};
 use crate::mail::Kind;
 use crate::password::{Priority, Verdict};
 use crate::store::db::Tx;
@@ -209,6 +210,9 @@ pub(super) struct Start {
     origin: Origin,
     event: Event,
     device: Vec<u8>,
+    by: InstanceId,
+    /// Live sessions that one user may have.
+    max_sessions: i64,
     /// To tell of a device not seen before, and how often that may be.
     notice: Option<Notice>,
 }
@@ -230,10 +234,13 @@ impl Start {
                 id,
                 user_id,
                 refresh_counter: 0,
+                token_floor: 0,
                 rotated_at: now,
+                rotated_by: Some(services.instance),
                 scope: String::new(),
                 authenticated_at: now,
-                expires_at: now.plus(services.policy.refresh_lifetime),
+                created_at: now,
+                expires_at: services.lifetimes(now).first_end(),
                 revoked_at: None,
             },
             asked_scope: scope.to_owned(),
@@ -244,6 +251,8 @@ impl Start {
                 .in_session(id)
                 .from(origin),
             device: devices::fingerprint(services, origin),
+            by: services.instance,
+            max_sessions: services.policy.sessions_per_user,
             notice,
         }
     }
@@ -254,7 +263,7 @@ impl Start {
         let user_id = self.session.user_id;
         let permissions = roles::permissions_of(tx, user_id).await?;
         let session = Session {
-            scope: scope::parse(&self.asked_scope, &permissions)?,
+            scope: Granted::new(permissions.clone(), "").parse(&self.asked_scope)?,
             ..self.session.clone()
         };
         let at = session.rotated_at;
@@ -270,11 +279,14 @@ impl Start {
             user_id,
             scope: &session.scope,
             at,
+            by: self.by,
             expires_at: session.expires_at,
             ip: &self.origin.ip.to_string(),
             user_agent: self.origin.user_agent.as_deref(),
         };
         sessions::insert(tx, &new).await?;
+        let keep = self.max_sessions - 1;
+        let ended = sessions::end_oldest(tx, user_id, session.id, keep, at).await?;
         let seen = known_devices::see(tx, user_id, &self.device, at).await?;
         if let Some(notice) = &self.notice
             && seen == Seen::Never
@@ -282,7 +294,12 @@ impl Start {
         {
             notice.enqueue(tx, &contact.email, at).await?;
         }
-        self.event.record(tx).await?;
+        let event = self.event.clone();
+        let event = match ended {
+            0 => event,
+            ended => event.with(serde_json::json!({ "sessions_ended": ended })),
+        };
+        event.record(tx).await?;
         Ok(Some((session, permissions)))
     }
 }

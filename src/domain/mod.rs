@@ -41,7 +41,7 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 
-pub use self::actor::Actor;
+pub use self::actor::{Actor, FRESH};
 pub use self::attempts::Attempts;
 pub use self::email::Email;
 pub use self::error::{Error, FieldCode, FieldError, Invalid, Result};
@@ -56,6 +56,7 @@ use crate::ids::{Ids, InstanceId};
 use crate::mail::Mailer;
 use crate::password::Passwords;
 use crate::store::db::Db;
+use crate::store::sessions::Lifetimes;
 use crate::text::Texts;
 use crate::token::{AccessTokens, Envelopes, Mailed, RefreshTokens};
 
@@ -99,6 +100,12 @@ pub struct Policy {
     /// Notices of logins from new devices to one user; `None` does not count them.
     pub notice_limit: Option<Limit>,
     pub refresh_lifetime: Duration,
+    /// How long a session lives, however often it is refreshed.
+    pub session_lifetime: Duration,
+    /// Live sessions of one user.
+    pub sessions_per_user: i64,
+    /// How long address and user agent of an act are kept that is not somebody's own affair.
+    pub audit_origin: Duration,
     /// Failed password checks of one account; `None` does not count them.
     pub login_account_limit: Option<Limit>,
 }
@@ -107,5 +114,14 @@ impl Services {
     /// The time now.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// How long sessions live, looked at from `now`.
+    fn lifetimes(&self, now: Timestamp) -> Lifetimes {
+        Lifetimes {
+            now,
+            idle: self.policy.refresh_lifetime,
+            absolute: self.policy.session_lifetime,
+        }
     }
 }

@@ -157,7 +157,7 @@ pub async fn mail_link(
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::PermissionDenied`] when the user has a permission that the actor lacks,
-/// [`Error::ReauthenticationRequired`] for the own account, [`Error::AccountDisabled`].
+/// [`Error::InsufficientUserAuthentication`] for the own account, [`Error::AccountDisabled`].
 async fn by_administrator<T: Clone + Send + Sync + 'static>(
     services: &Services,
     actor: &Actor,
@@ -170,6 +170,7 @@ async fn by_administrator<T: Clone + Send + Sync + 'static>(
     let (actor, now) = (actor.clone(), services.now());
     // Whoever finds an administrator's screen unlocked is not to take the account over.
     if actor.id() == id {
+        actor.require_account()?;
         actor.require_fresh(now)?;
     }
     let event = Event::by(services, &actor, "password.reset_link_made").on(id);

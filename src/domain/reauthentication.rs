@@ -4,13 +4,17 @@ use super::audit::Event;
 use super::password_check::{self, Subject};
 use super::tokens::{self, TokenPair};
 use super::{Actor, Error, Result, Services};
+use crate::clock::Timestamp;
 use crate::config::Secret;
+use crate::ids::InstanceId;
 use crate::password::{Standing, Verdict};
 use crate::store::db::Tx;
 use crate::store::sessions::{self, Session};
 use crate::store::{roles, users};
 
-/// Checks the password, renews the session's time of authentication and replaces its refresh token (ASVS 7.2.4).
+/// Checks the password, renews the session's time of authentication and replaces its tokens (ASVS 7.2.4): all from before
+/// are refused from then on. The absolute end of the session stays where it is (ASVS 7.3.2). Any scope may: a session of
+/// any scope can be asked for a fresh proof, and gains no scope by giving it.
 ///
 /// # Errors
 /// [`Error::WrongPassword`], [`Error::AccountThrottled`].
@@ -21,18 +25,32 @@ pub async fn reauthenticate(
 ) -> Result<TokenPair> {
     check_current_password(services, actor, &password).await?;
     let event = Event::by(services, actor, "session.reauthenticated").on(actor.id());
-    let (session_id, now) = (actor.session_id(), services.now());
+    let (now, by) = (services.now(), services.instance);
+    let actor = actor.clone();
     let (session, permissions) = services
         .db
         .write(async move |tx: &mut Tx<'_>| {
-            let session = sessions::reauthenticate(tx, session_id, now).await?;
-            let session: Session = session.ok_or(Error::InvalidAccessToken)?;
-            let permissions = roles::permissions_of(tx, session.user_id).await?;
+            // Of two at one moment the second has a token that the first has left behind.
+            let actor = actor.renewed(tx, now).await?;
             event.record(tx).await?;
-            Ok::<_, Error>((session, permissions))
+            leave_tokens_behind(tx, &actor, now, by).await
         })
         .await?;
     tokens::issue(services, &session, permissions, now)
+}
+
+/// Notes that the actor has just proved to be there: the tokens of their session from before are refused from now on. Gives
+/// what new ones are made from.
+pub(super) async fn leave_tokens_behind(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    now: Timestamp,
+    by: InstanceId,
+) -> Result<(Session, Vec<String>)> {
+    let session = sessions::reauthenticate(tx, actor.session_id(), now, by).await?;
+    let session = session.ok_or(Error::InvalidAccessToken)?;
+    let permissions = roles::permissions_of(tx, session.user_id).await?;
+    Ok((session, permissions))
 }
 
 /// Checks the password of somebody who is logged in; a wrong one is put on record.

@@ -4,15 +4,18 @@
 use std::time::Duration;
 
 use super::audit::Event;
+use super::scope::Granted;
 use super::tokens::{self, TokenPair};
-use super::{Error, Origin, Result, Services, scope};
-use crate::clock::Timestamp;
+use super::{Error, Origin, Result, Services};
+use crate::clock::LEEWAY;
+use crate::ids::InstanceId;
 use crate::store::db::Tx;
 use crate::store::roles;
-use crate::store::sessions::{self, Session, Which};
+use crate::store::sessions::{self, Lifetimes, Session, Which};
 use crate::token::RefreshToken;
 
-/// A lost answer, or two tabs that refresh at one moment, are no theft.
+/// A lost answer, or two tabs that refresh at one moment, are no theft. Where another instance replaced the token, whose
+/// clock may differ, [`LEEWAY`] comes on top.
 pub const GRACE: Duration = Duration::from_secs(10);
 
 /// What became of a refresh token.
@@ -21,13 +24,15 @@ enum Outcome {
     Current(Session, Vec<String>),
     /// It had been replaced; its session is ended.
     Reused,
+    /// Its session has lived for as long as a session may.
+    Over,
     Invalid,
 }
 
 /// Replaces a refresh token. Of many requests at one moment with one token, all get the same successor.
 ///
 /// # Errors
-/// [`Error::InvalidRefreshToken`], [`Error::RefreshTokenReused`], [`Error::InvalidScope`].
+/// [`Error::InvalidRefreshToken`], [`Error::SessionOver`], [`Error::RefreshTokenReused`], [`Error::InvalidScope`].
 pub async fn refresh(
     services: &Services,
     origin: &Origin,
@@ -39,21 +44,22 @@ pub async fn refresh(
         .decode(text)
         .ok_or(Error::InvalidRefreshToken)?;
     let now = services.now();
-    let expires_at = now.plus(services.policy.refresh_lifetime);
+    let lifetimes = services.lifetimes(now);
     let outcome = if scope.is_empty() {
-        at_once(services, token, now, expires_at).await?
+        at_once(services, token, lifetimes).await?
     } else {
         None
     };
     let outcome = match outcome {
         Some(outcome) => outcome,
-        None => with_reasons(services, origin, token, now, expires_at, scope.to_owned()).await?,
+        None => with_reasons(services, origin, token, lifetimes, scope.to_owned()).await?,
     };
     match outcome {
         Outcome::Current(session, permissions) => {
             tokens::issue(services, &session, permissions, now)
         }
         Outcome::Reused => Err(Error::RefreshTokenReused),
+        Outcome::Over => Err(Error::SessionOver),
         Outcome::Invalid => Err(Error::InvalidRefreshToken),
     }
 }
@@ -62,13 +68,13 @@ pub async fn refresh(
 async fn at_once(
     services: &Services,
     token: RefreshToken,
-    now: Timestamp,
-    expires_at: Timestamp,
+    lifetimes: Lifetimes,
 ) -> Result<Option<Outcome>> {
+    let by = services.instance;
     let rotated = services
         .db
         .write_one(async move |tx| {
-            sessions::rotate(tx, token.session_id, token.counter, now, expires_at).await
+            sessions::rotate(tx, token.session_id, token.counter, lifetimes, by).await
         })
         .await?;
     Ok(rotated.map(|(session, permissions)| Outcome::Current(session, permissions)))
@@ -79,21 +85,21 @@ async fn with_reasons(
     services: &Services,
     origin: &Origin,
     token: RefreshToken,
-    now: Timestamp,
-    expires_at: Timestamp,
+    lifetimes: Lifetimes,
     asked: String,
 ) -> Result<Outcome> {
     let reused = Event::new(services, "session.refresh_token_reused")
         .failed()
         .from(origin);
+    let by = services.instance;
     services
         .db
         .write(async move |tx| {
-            let outcome = rotate(tx, token, now, expires_at, &reused).await?;
+            let outcome = rotate(tx, token, lifetimes, by, &reused).await?;
             if let (Outcome::Current(session, permissions), false) = (&outcome, asked.is_empty()) {
                 // Nothing beyond the session's scope may be asked for (RFC 6749 §6). Less is not given: the answer says
                 // which scope there is (§3.3).
-                scope::parse(&asked, &scope::narrow(permissions.clone(), &session.scope))?;
+                Granted::new(permissions.clone(), &session.scope).parse(&asked)?;
             }
             Ok(outcome)
         })
@@ -103,20 +109,37 @@ async fn with_reasons(
 async fn rotate(
     tx: &mut Tx<'_>,
     token: RefreshToken,
-    now: Timestamp,
-    expires_at: Timestamp,
+    lifetimes: Lifetimes,
+    by: InstanceId,
     reused: &Event,
 ) -> Result<Outcome> {
-    let rotated = sessions::rotate(tx, token.session_id, token.counter, now, expires_at).await?;
+    let rotated = sessions::rotate(tx, token.session_id, token.counter, lifetimes, by).await?;
     if let Some((session, permissions)) = rotated {
         return Ok(Outcome::Current(session, permissions));
     }
-    let is_alive = |session: &Session| session.revoked_at.is_none() && session.expires_at > now;
-    let Some(session) = sessions::find(tx, token.session_id).await?.filter(is_alive) else {
+    let now = lifetimes.now;
+    let found = sessions::find(tx, token.session_id).await?;
+    let Some(session) = found.filter(|session| session.revoked_at.is_none()) else {
         return Ok(Outcome::Invalid);
     };
+    // Tokens from before a step-up are refused, and prove no theft: a tab that was asleep may hold one.
+    if token.counter < session.token_floor {
+        return Ok(Outcome::Invalid);
+    }
+    if session.created_at <= lifetimes.over() {
+        return Ok(Outcome::Over);
+    }
+    if session.expires_at <= now {
+        return Ok(Outcome::Invalid);
+    }
+    // Moments of one clock are compared as they are, those of two with leeway.
+    let grace = if session.rotated_by == Some(by) {
+        GRACE
+    } else {
+        GRACE + LEEWAY
+    };
     match session.refresh_counter - token.counter {
-        1 if now.since(session.rotated_at) <= GRACE => {
+        1 if now.since(session.rotated_at) <= grace => {
             let permissions = roles::permissions_of(tx, session.user_id).await?;
             Ok(Outcome::Current(session, permissions))
         }

@@ -15,7 +15,11 @@ pub enum LogoutScope {
     All,
 }
 
-/// Ends sessions of the actor.
+/// Ends sessions of the actor: their current one whatever its scope, others only with the scope of the account and a fresh
+/// proof. Who holds a stolen token is not to shut its owner out.
+///
+/// # Errors
+/// [`Error::InsufficientScope`], [`Error::InsufficientUserAuthentication`].
 pub async fn logout(services: &Services, actor: &Actor, scope: LogoutScope) -> Result<()> {
     let (which, name) = match scope {
         LogoutScope::Current => (Which::Just(actor.session_id()), "current"),
@@ -23,6 +27,10 @@ pub async fn logout(services: &Services, actor: &Actor, scope: LogoutScope) -> R
         LogoutScope::All => (Which::All, "all"),
     };
     let (user_id, now) = (actor.id(), services.now());
+    if scope != LogoutScope::Current {
+        actor.require_account()?;
+        actor.require_fresh(now)?;
+    }
     let event = Event::by(services, actor, "session.ended").on(user_id);
     let is_told = scope == LogoutScope::All && services.policy.notices.sessions_ended;
     let notice =
@@ -31,7 +39,7 @@ pub async fn logout(services: &Services, actor: &Actor, scope: LogoutScope) -> R
     services
         .db
         .write(async move |tx| {
-            // Whoever has been shut out meanwhile shuts nobody out.
+            // An actor who has been shut out meanwhile shuts nobody out.
             let actor = actor.renewed(tx, now).await?;
             let ended = sessions::revoke(tx, user_id, which, now).await?;
             let event = event
@@ -48,9 +56,9 @@ pub async fn logout(services: &Services, actor: &Actor, scope: LogoutScope) -> R
 }
 
 /// Ends the session of an access or refresh token (RFC 7009). A token that means nothing is no error: what its holder
-/// wanted is so already (§2.2).
+/// wanted is so already (§2.2). A token that its session has left behind means nothing, either.
 pub async fn revoke(services: &Services, origin: &Origin, token: &str) -> Result<()> {
-    let Some(session_id) = session_of(services, token) else {
+    let Some((session_id, counter)) = session_of(services, token) else {
         return Ok(());
     };
     let now = services.now();
@@ -60,7 +68,8 @@ pub async fn revoke(services: &Services, origin: &Origin, token: &str) -> Result
     services
         .db
         .write(async move |tx| {
-            let Some(session) = sessions::find(tx, session_id).await? else {
+            let found = sessions::find(tx, session_id).await?;
+            let Some(session) = found.filter(|session| session.token_floor <= counter) else {
                 return Ok::<_, Error>(());
             };
             if sessions::revoke(tx, session.user_id, Which::Just(session_id), now).await? > 0 {
@@ -75,13 +84,14 @@ pub async fn revoke(services: &Services, origin: &Origin, token: &str) -> Result
         .await
 }
 
-fn session_of(services: &Services, token: &str) -> Option<SessionId> {
+/// The session of a token, and the token's number.
+fn session_of(services: &Services, token: &str) -> Option<(SessionId, i64)> {
     let refresh = services
         .refresh_tokens
         .decode(token)
-        .map(|token| token.session_id);
+        .map(|token| (token.session_id, token.counter));
     refresh.or_else(|| {
         let claims = services.access_tokens.verify(token, services.now())?;
-        Some(claims.session_id())
+        Some((claims.session_id(), claims.counter))
     })
 }

@@ -137,7 +137,8 @@ pub struct Update {
 /// # Errors
 /// [`Error::NotFound`], [`Error::PermissionDenied`] when the user has a permission that the actor lacks,
 /// [`Error::PreconditionFailed`], [`Error::LastAdmin`], [`Error::EmailTaken`], [`Error::UsernameTaken`],
-/// [`Error::ReauthenticationRequired`] for one's own address.
+/// [`Error::InsufficientScope`], and [`Error::InsufficientUserAuthentication`] for the own address, username or end: what
+/// the own account asks for is asked for here too.
 pub async fn update(
     services: &Services,
     actor: &Actor,
@@ -147,9 +148,8 @@ pub async fn update(
 ) -> Result<User> {
     actor.require(USERS_WRITE)?;
     let (actor, now) = (actor.clone(), services.now());
-    // Whoever finds an administrator's screen unlocked is not to take the account over.
-    if actor.id() == id && update.email.is_some() {
-        actor.require_fresh(now)?;
+    if actor.id() == id {
+        actor.require_account()?;
     }
     let event = Event::by(services, &actor, "user.changed")
         .on(id)
@@ -172,6 +172,10 @@ pub async fn update(
             let user = users::find(tx, id).await?.ok_or(Error::NotFound)?;
             require_authority(tx, &actor, id).await?;
             precondition.check(&user)?;
+            // An administrator's unlocked screen is no way to take the account over.
+            if actor.id() == id && update.takes_over(&user) {
+                actor.require_fresh(now)?;
+            }
             if update.changed_fields().is_empty() {
                 return Ok(user);
             }
@@ -217,6 +221,14 @@ pub async fn update(
 }
 
 impl Update {
+    /// Whether the user's owner could be shut out by it.
+    fn takes_over(&self, user: &User) -> bool {
+        let is_new_name = |name: &Username| name.as_str() != user.username;
+        self.email.is_some()
+            || self.username.as_ref().is_some_and(is_new_name)
+            || self.is_active == Some(false)
+    }
+
     fn changed_fields(&self) -> Vec<&'static str> {
         [
             (self.email.is_some(), "email"),
@@ -245,6 +257,7 @@ pub async fn delete(
     actor.require(USERS_WRITE)?;
     let (actor, now) = (actor.clone(), services.now());
     if actor.id() == id {
+        actor.require_account()?;
         actor.require_fresh(now)?;
     }
     let event = Event::by(services, &actor, "user.deleted").on(id);

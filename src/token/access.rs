@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Keys;
-use crate::clock::Timestamp;
+use crate::clock::{LEEWAY, Timestamp};
 use crate::ids::{SessionId, UserId};
 
 /// The media type of an access token in its header (RFC 9068 §2.1): keeps tokens of other kinds from passing.
@@ -34,8 +34,25 @@ pub struct Claims {
     pub exp: i64,
     /// When the user last gave the password.
     pub auth_time: i64,
-    /// Permissions in force when it was made, separated by spaces.
+    /// Scope in force when it was made, separated by spaces.
     pub scope: String,
+    /// Number of the session's newest refresh token when it was made: tells tokens from before a step-up from those of
+    /// after it, whatever clocks say. An earlier release leaves it out.
+    #[serde(rename = "gen", default)]
+    pub counter: i64,
+}
+
+/// What an access token is made from: a session as it stands.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    pub user_id: UserId,
+    pub session_id: SessionId,
+    /// Number of the newest refresh token.
+    pub counter: i64,
+    pub scope: String,
+    pub authenticated_at: Timestamp,
+    /// The absolute end of the session.
+    pub ends_at: Timestamp,
 }
 
 impl Claims {
@@ -45,10 +62,6 @@ impl Claims {
 
     pub fn session_id(&self) -> SessionId {
         SessionId(self.sid)
-    }
-
-    pub fn authenticated_at(&self) -> Timestamp {
-        Timestamp::from_seconds(self.auth_time)
     }
 }
 
@@ -94,32 +107,25 @@ impl AccessTokens {
         }
     }
 
-    /// How long a token lives.
-    pub fn lifetime(&self) -> Duration {
-        self.lifetime
+    /// How long a token of this grant lives: never longer than its session.
+    pub fn lifetime(&self, grant: &Grant, now: Timestamp) -> Duration {
+        self.lifetime.min(grant.ends_at.since(now))
     }
 
     /// Makes a token for a session.
-    pub fn issue(
-        &self,
-        user_id: UserId,
-        session_id: SessionId,
-        jti: Uuid,
-        scope: String,
-        authenticated_at: Timestamp,
-        now: Timestamp,
-    ) -> serde_json::Result<String> {
+    pub fn issue(&self, grant: Grant, jti: Uuid, now: Timestamp) -> serde_json::Result<String> {
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: self.issuer.clone(),
-            sub: user_id.0,
-            sid: session_id.0,
+            sub: grant.user_id.0,
+            sid: grant.session_id.0,
             jti,
             iat: now.seconds(),
             nbf: now.seconds(),
-            exp: now.plus(self.lifetime).seconds(),
-            auth_time: authenticated_at.seconds(),
-            scope,
+            exp: now.plus(self.lifetime(&grant, now)).seconds(),
+            auth_time: grant.authenticated_at.seconds(),
+            scope: grant.scope,
+            counter: grant.counter,
         };
         let claims = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&claims)?);
         let message = format!("{}.{claims}", self.keys[0].header);
@@ -128,7 +134,8 @@ impl AccessTokens {
     }
 
     /// The claims of a token that is ours, unchanged and in force at `now`; `None` otherwise. Whether the session is
-    /// still alive is for the database to say.
+    /// still alive is for the database to say. A token may have been made on a machine whose clock is ahead: `iat` and `nbf`
+    /// are given [`LEEWAY`], `exp` none.
     ///
     /// A header is not parsed but compared with the ones that this service writes: no other algorithm, type or key is
     /// ever looked at (RFC 8725 §3.1, §3.11).
@@ -150,8 +157,9 @@ impl AccessTokens {
         }
         let claims: Claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
         let is_for_us = claims.iss == self.issuer && claims.aud == self.issuer;
-        let now = now.seconds();
-        (is_for_us && claims.nbf <= now && now < claims.exp).then_some(claims)
+        let (now, latest) = (now.seconds(), now.plus(LEEWAY).seconds());
+        let is_begun = claims.nbf <= latest && claims.iat <= latest;
+        (is_for_us && is_begun && now < claims.exp).then_some(claims)
     }
 }
 
@@ -177,16 +185,19 @@ mod tests {
 
     fn issue(tokens: &AccessTokens) -> String {
         let id = Uuid::from_u128(7);
-        tokens
-            .issue(
-                UserId(id),
-                SessionId(id),
-                id,
-                "account".to_owned(),
-                NOW,
-                NOW,
-            )
-            .expect("signs")
+        tokens.issue(grant(), id, NOW).expect("signs")
+    }
+
+    fn grant() -> Grant {
+        let id = Uuid::from_u128(7);
+        Grant {
+            user_id: UserId(id),
+            session_id: SessionId(id),
+            counter: 0,
+            scope: "account".to_owned(),
+            authenticated_at: NOW,
+            ends_at: NOW.plus(100 * MINUTES),
+        }
     }
 
     /// A token with our key but any header and claims.
@@ -217,11 +228,30 @@ mod tests {
                 .is_some()
         );
         assert!(tokens.verify(&token, end).is_none());
-        assert!(
-            tokens
-                .verify(&token, NOW.minus(Duration::from_secs(1)))
-                .is_none()
-        );
+    }
+
+    #[test]
+    fn a_clock_may_be_a_minute_behind_the_one_that_made_the_token() {
+        let tokens = tokens(&keys("one"));
+        let token = issue(&tokens);
+        assert!(tokens.verify(&token, NOW.minus(LEEWAY)).is_some());
+        let earlier = NOW.minus(LEEWAY + Duration::from_secs(1));
+        assert!(tokens.verify(&token, earlier).is_none());
+    }
+
+    #[test]
+    fn a_token_ends_with_its_session() {
+        let tokens = tokens(&keys("one"));
+        let end = NOW.plus(Duration::from_secs(90));
+        let grant = Grant {
+            ends_at: end,
+            ..grant()
+        };
+        assert_eq!(tokens.lifetime(&grant, NOW), Duration::from_secs(90));
+        let token = tokens.issue(grant, Uuid::nil(), NOW).expect("signs");
+        let last = end.minus(Duration::from_secs(1));
+        assert!(tokens.verify(&token, last).is_some());
+        assert!(tokens.verify(&token, end).is_none());
     }
 
     /// ASVS 9.1.1, 9.1.2, 9.2.1, 9.2.2, 9.2.3.
@@ -260,7 +290,8 @@ mod tests {
             ("iss", json!("https://evil.example.com")),
             ("aud", json!("another service")),
             ("exp", json!(NOW.seconds())),
-            ("nbf", json!(NOW.seconds() + 1)),
+            ("nbf", json!(NOW.plus(LEEWAY).seconds() + 1)),
+            ("iat", json!(NOW.plus(LEEWAY).seconds() + 1)),
             ("sub", json!("not a uuid")),
         ] {
             let changed = forge(&keys, &good, |claims| claims[claim] = value.clone());

@@ -8,7 +8,7 @@ mod one_time;
 mod refresh;
 mod secret_key;
 
-pub use access::{AccessTokens, Claims};
+pub use access::{AccessTokens, Claims, Grant};
 pub use idempotency::{Envelope, Envelopes};
 pub use keys::Keys;
 pub use one_time::{Mailed, OneTimeToken};

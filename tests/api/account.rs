@@ -279,13 +279,13 @@ async fn deletion_needs_a_password_given_less_than_ten_minutes_ago() {
     app.advance(Duration::from_secs(600));
     delete(&app, &session)
         .await
-        .expect_problem(403, "reauthentication_required");
+        .expect_problem(401, "insufficient_user_authentication");
     assert!(app.is_alive(&session).await);
 
     let other = app.login("ada").await;
     delete(&app, &session)
         .await
-        .expect_problem(403, "reauthentication_required");
+        .expect_problem(401, "insufficient_user_authentication");
     app.advance(Duration::from_millis(599_999));
     delete(&app, &other).await.expect(StatusCode::NO_CONTENT);
 }

@@ -21,6 +21,12 @@ async fn change(app: &TestApp, session: &Session, current: &str, new: &str) -> A
     put(app, session, body).await
 }
 
+/// The session as it goes on after a change.
+async fn changed(app: &TestApp, session: &Session, current: &str, new: &str) -> Session {
+    let answer = change(app, session, current, new).await;
+    Session::of(&answer.expect(StatusCode::OK))
+}
+
 /// ASVS 6.2.2, 6.2.3.
 #[tokio::test]
 async fn the_new_password_takes_the_place_of_the_old() {
@@ -28,9 +34,7 @@ async fn the_new_password_takes_the_place_of_the_old() {
     let id = records::id(&app.register("ada").await);
     let session = app.login("ada").await;
     app.advance(Duration::from_secs(1));
-    change(&app, &session, PASSWORD, OTHER_PASSWORD)
-        .await
-        .expect(StatusCode::NO_CONTENT);
+    let session = changed(&app, &session, PASSWORD, OTHER_PASSWORD).await;
     app.try_login("ada", PASSWORD)
         .await
         .expect_oauth_error("invalid_grant");
@@ -142,15 +146,13 @@ async fn each_field_of_a_change_is_checked() {
 #[tokio::test]
 async fn a_password_is_changed_to_exactly_what_was_sent() {
     let app = TestApp::spawn().await;
-    let session = app.user("ada").await;
+    let mut session = app.user("ada").await;
     let long = "kolibri opal traverse seven elephants ".repeat(3);
     let unicode = "北京烤鸭 caf\u{e9} ist köstlich 🦀".to_owned();
     let spaces = "  spaces around kolibri opal  ".to_owned();
     let mut current = PASSWORD.to_owned();
     for new in [long, unicode, spaces] {
-        change(&app, &session, &current, &new)
-            .await
-            .expect(StatusCode::NO_CONTENT);
+        session = changed(&app, &session, &current, &new).await;
         let cut: String = new.chars().take(new.chars().count() - 1).collect();
         for other in [
             cut,
@@ -176,15 +178,11 @@ async fn what_comes_after_72_bytes_makes_another_password() {
     let session = app.user("ada").await;
     let start = "kolibri opal traverse seven elephants ".repeat(2);
     let (one, other) = (format!("{start}one"), format!("{start}other"));
-    change(&app, &session, PASSWORD, &one)
-        .await
-        .expect(StatusCode::NO_CONTENT);
+    let session = changed(&app, &session, PASSWORD, &one).await;
     change(&app, &session, &other, OTHER_PASSWORD)
         .await
         .expect_problem(401, "invalid_credentials");
-    change(&app, &session, &one, &other)
-        .await
-        .expect(StatusCode::NO_CONTENT);
+    changed(&app, &session, &one, &other).await;
     app.try_login("ada", &one)
         .await
         .expect_oauth_error("invalid_grant");

@@ -285,14 +285,15 @@ async fn a_scope_narrows_what_the_session_may_do() {
     let narrow = login_with_scope(&app, "ada", "account").await;
     assert_eq!(narrow.json()["scope"], "account");
     let refresh = Session::of(&narrow.json()).refresh;
-    list(narrow).await.expect_problem(403, "permission_denied");
+    list(narrow).await.expect_problem(403, "insufficient_scope");
     let refreshed = app.refresh(&refresh).await;
     assert_eq!(refreshed.json()["scope"], "account");
     list(refreshed)
         .await
-        .expect_problem(403, "permission_denied");
+        .expect_problem(403, "insufficient_scope");
 
     let exact = login_with_scope(&app, "ada", "users:read").await;
+    assert_eq!(exact.json()["scope"], "users:read");
     list(exact).await.expect(StatusCode::OK);
 }
 
@@ -352,7 +353,7 @@ async fn a_scope_that_is_too_small_is_told_apart_from_a_missing_permission() {
         answer.header("www-authenticate"),
         r#"Bearer realm="vestibule", error="insufficient_scope", scope="users:read""#
     );
-    answer.expect_problem(403, "permission_denied");
+    answer.expect_problem(403, "insufficient_scope");
     let form = [
         ("grant_type", "refresh_token"),
         ("refresh_token", narrow.refresh.as_str()),

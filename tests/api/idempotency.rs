@@ -452,7 +452,7 @@ async fn an_answer_is_given_again_only_to_who_may_ask() {
     let narrow = Session::of(&narrow.expect(StatusCode::OK));
     create(&app, &narrow, KEY, &account("ada"))
         .await
-        .expect_problem(403, "permission_denied");
+        .expect_problem(403, "insufficient_scope");
     records::execute(
         &app,
         "DELETE FROM user_roles WHERE role_name = ?1",

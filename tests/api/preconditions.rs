@@ -315,7 +315,7 @@ async fn what_is_wrong_with_the_request_itself_comes_first() {
     house
         .send(Change::DeleteOwn, "if-match", &[OTHER])
         .await
-        .expect_problem(403, "reauthentication_required");
+        .expect_problem(401, "insufficient_user_authentication");
 }
 
 /// Whoever decided on an old state is told so, not what the new one brings.

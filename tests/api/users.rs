@@ -390,10 +390,10 @@ async fn ones_own_address_and_account_need_a_fresh_password_here_too() {
     app.advance(Duration::from_secs(15 * 60));
     patch(&app, &admin, &path, new_address.clone())
         .await
-        .expect_problem(403, "reauthentication_required");
+        .expect_problem(401, "insufficient_user_authentication");
     delete(&app, &admin, &path)
         .await
-        .expect_problem(403, "reauthentication_required");
+        .expect_problem(401, "insufficient_user_authentication");
     patch(&app, &admin, &path, json!({ "full_name": "Root" }))
         .await
         .expect(StatusCode::OK);

@@ -217,7 +217,7 @@ async fn a_narrow_session_grants_little() {
     let narrow = Session::of(&answer.expect(StatusCode::OK));
     set_roles(&app, &narrow, &other, json!(["admin"]))
         .await
-        .expect_problem(403, "permission_denied");
+        .expect_problem(403, "insufficient_scope");
     set_roles(&app, &narrow, &other, json!([]))
         .await
         .expect(StatusCode::OK);

@@ -12,6 +12,7 @@ mod process;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clocks;
 mod connections;
 mod failover;
 mod idempotency;

@@ -10,7 +10,7 @@ use vestibule::domain::expiry::clean_up;
 use vestibule::ids::SystemRandom;
 use vestibule::store::sessions;
 
-use crate::filled::{self, GIVEN_UP, NOW, Size, session_id};
+use crate::filled::{self, GIVEN_UP, INSTANCE, LIFETIMES, NOW, Size, session_id};
 
 const SIZE: Size = Size {
     users: 1_000_000,
@@ -60,9 +60,9 @@ async fn no_write_waits_long_behind_the_clean_up() {
     let mut write = async || {
         let id = session_id(numbers.next().expect("one more"));
         let start = Instant::now();
-        let rotated = services.db.write(async move |tx| {
-            sessions::rotate(tx, id, 0, NOW, NOW.plus(Duration::from_secs(3600))).await
-        });
+        let rotated = services
+            .db
+            .write(async move |tx| sessions::rotate(tx, id, 0, LIFETIMES, INSTANCE).await);
         rotated.await.expect("writes").expect("lives");
         start.elapsed()
     };

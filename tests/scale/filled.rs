@@ -5,17 +5,26 @@
 #![allow(dead_code, reason = "each program uses a part of it")]
 
 use std::path::Path;
+use std::time::Duration;
 
 use uuid::Uuid;
 use vestibule::clock::Timestamp;
 use vestibule::config::DatabaseUrl;
-use vestibule::ids::{SessionId, UserId};
+use vestibule::ids::{InstanceId, SessionId, UserId};
 use vestibule::store::db::Db;
+use vestibule::store::sessions::Lifetimes;
 
 use crate::postgres::Session;
 
 /// The moment at which the databases are looked at. All sessions live, except for one of ten if asked for.
 pub const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+pub const INSTANCE: InstanceId = InstanceId(Uuid::nil());
+pub const LIFETIMES: Lifetimes = Lifetimes {
+    now: NOW,
+    idle: Duration::from_secs(3600),
+    absolute: Duration::from_secs(30 * 86_400),
+};
 
 /// When the first user came; one came each millisecond.
 const FIRST: i64 = 1_700_000_000_000;
@@ -161,10 +170,11 @@ fn statements(size: Size, dialect: &Dialect) -> String {
          INSERT INTO user_roles (user_id, role_name) SELECT {id}, 'user' FROM {numbers}; \
          INSERT INTO user_roles (user_id, role_name) SELECT {id}, 'admin' FROM {numbers} WHERE n % {every_admin} = 7; \
          INSERT INTO sessions (id, user_id, refresh_counter, rotated_at, scope, authenticated_at, created_at, \
-         last_used_at, expires_at, ip, user_agent) SELECT {id}, {id}, 0, {FIRST} + n, '', {FIRST} + n, {FIRST} + n, \
+         last_used_at, expires_at, ip, user_agent) SELECT {id}, {id}, 0, {FIRST} + n, '', {FIRST} + n, {begun}, \
          {FIRST} + n, {expires_at}, '192.0.2.1', 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101' \
          FROM {numbers};",
         hash = "x".repeat(53),
+        begun = NOW.millis() - 86_400_000,
     );
     if throttles > 0 {
         let numbers = (dialect.numbers)(throttles);

@@ -10,7 +10,9 @@ use vestibule::store::{
     email_codes, idempotency, known_devices, mails, one_time_tokens, registrations, throttles,
 };
 
-use crate::filled::{self, NOW, Size, email, hash, session_id, user_id, username};
+use crate::filled::{
+    self, INSTANCE, LIFETIMES, NOW, Size, email, hash, session_id, user_id, username,
+};
 use crate::lists::filters;
 use crate::postgres::Server;
 
@@ -161,7 +163,7 @@ async fn no_statement_reads_a_table_of_many_rows_to_its_end() {
         }
     }
     let read = watched.read("authenticate", async |tx, n| {
-        sessions::authenticate(tx, session_id(n), NOW).await
+        sessions::authenticate(tx, session_id(n), 0, LIFETIMES).await
     });
     read.await;
     let read = watched.read("e-mail", async |tx, n| {
@@ -183,7 +185,13 @@ async fn no_statement_reads_a_table_of_many_rows_to_its_end() {
     });
     read.await;
     let write = watched.write("rotate", async |tx, n| {
-        sessions::rotate(tx, session_id(n), 0, NOW, NOW)
+        sessions::rotate(tx, session_id(n), 0, LIFETIMES, INSTANCE)
+            .await
+            .map(drop)
+    });
+    write.await;
+    let write = watched.write("end oldest", async |tx, n| {
+        sessions::end_oldest(tx, user_id(n), session_id(n), 99, NOW)
             .await
             .map(drop)
     });

@@ -60,7 +60,7 @@ fn check(connection: &rusqlite::Connection) {
         ),
         (
             sessions::REVOKE_ALL.to_owned(),
-            "SEARCH sessions USING INDEX sessions_user_id (user_id=?)",
+            "SEARCH sessions USING INDEX sessions_live (user_id=?)",
         ),
         (
             sessions::PART.to_owned(),

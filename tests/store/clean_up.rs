@@ -45,6 +45,7 @@ async fn with_sessions(sessions: Vec<(SessionId, Timestamp)>) -> TestApp {
                 user_id: ADA,
                 scope: "",
                 at,
+                by: InstanceId(Uuid::nil()),
                 expires_at: *expires_at,
                 ip: "192.0.2.1",
                 user_agent: None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::api::answer::JSON;
 use crate::api::code::Code;
 use crate::api::problem::Failure;
-use crate::domain::{Error, FieldCode, FieldError, Invalid, roles};
+use crate::domain::{ACCOUNT_SCOPE, Error, FieldCode, FieldError, Invalid, roles};
 
 /// A failure that has this code.
 pub fn example(code: Code) -> Failure {
@@ -22,11 +22,12 @@ pub fn example(code: Code) -> Failure {
         Code::RefreshTokenReused => Error::RefreshTokenReused.into(),
         Code::InvalidCredentials => Error::WrongPassword.into(),
         Code::PermissionDenied => Error::PermissionDenied(roles::USERS_READ.to_owned()).into(),
+        Code::InsufficientScope => Error::InsufficientScope(ACCOUNT_SCOPE.to_owned()).into(),
         Code::AccountDisabled => Error::AccountDisabled.into(),
         Code::EmailNotVerified => Error::EmailNotVerified.into(),
         Code::EmailLoginDisabled => Error::EmailLoginDisabled.into(),
         Code::RegistrationDisabled => Error::RegistrationDisabled.into(),
-        Code::ReauthenticationRequired => Error::ReauthenticationRequired.into(),
+        Code::InsufficientUserAuthentication => Error::InsufficientUserAuthentication.into(),
         Code::NotFound => Failure::NotFound,
         Code::MethodNotAllowed => Failure::MethodNotAllowed {
             allow: "GET, HEAD, OPTIONS".to_owned(),

@@ -37,13 +37,14 @@ pub fn components() -> Value {
             "example": 5,
         },
         "WWW-Authenticate": {
-            "description": "A challenge (RFC 6750 §3), with `error=\"invalid_token\"` when an access token was sent.",
+            "description": "A challenge (RFC 6750 §3), with `error=\"invalid_token\"` when an access token was sent, and with \
+                `error=\"insufficient_user_authentication\"` and `max_age` where the password has to be given again (RFC 9470 §3).",
             "required": true,
             "schema": { "type": "string" },
             "example": "Bearer realm=\"vestibule\", error=\"invalid_token\"",
         },
         "WWW-Authenticate-Scope": {
-            "description": "A challenge (RFC 6750 §3.1) that names the scope to log in with. Absent when no login would have it.",
+            "description": "A challenge (RFC 6750 §3.1) that names the scope to log in with, with `insufficient_scope`.",
             "schema": { "type": "string" },
             "example": "Bearer realm=\"vestibule\", error=\"insufficient_scope\", scope=\"users:read\"",
         },

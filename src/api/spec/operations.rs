@@ -50,7 +50,7 @@ pub fn complete(document: &mut Value) {
 fn error_response(id: &str, problem: &Problem) -> Value {
     let mut response = problem.response();
     add_headers(&mut response, headers::of_answer(id, problem.status));
-    if problem.codes.contains(&Code::PermissionDenied) {
+    if problem.codes.contains(&Code::InsufficientScope) {
         add_headers(&mut response, [headers::SCOPE_CHALLENGE]);
     }
     response
@@ -76,6 +76,9 @@ fn codes(method: &str, operation: &Value, id: &str) -> Vec<Code> {
     if !UNLIMITED.contains(&id) {
         codes.extend([Code::RateLimited, Code::Overloaded, Code::Unavailable]);
     }
+    if Told::of(id).is_some_and(|told| told.scope.is_some()) {
+        codes.push(Code::InsufficientScope);
+    }
     let mut tables = FAILURES.iter().flat_map(|table| table.iter());
     let own = tables.find(|(name, _)| *name == id);
     codes.extend(own.map_or(&[][..], |(_, own)| own));
@@ -86,11 +89,11 @@ fn codes(method: &str, operation: &Value, id: &str) -> Vec<Code> {
 
 /// Says of public operations that they are, and of others which scope a limited login has to have.
 fn secure(operation: &mut Value, id: &str) {
-    let permission = Told::of(id).and_then(|told| told.permission);
-    operation["security"] = match (operation["security"].is_null(), permission) {
+    let scope = Told::of(id).and_then(|told| told.scope);
+    operation["security"] = match (operation["security"].is_null(), scope) {
         (true, _) => json!([]),
         (false, None) => json!([{ BEARER: [] }, { PASSWORD: [] }]),
-        (false, Some(permission)) => json!([{ BEARER: [] }, { PASSWORD: [permission] }]),
+        (false, Some(scope)) => json!([{ BEARER: [] }, { PASSWORD: [scope] }]),
     };
 }
 

@@ -24,7 +24,19 @@ const USUAL: &[(&str, &[Code])] = &[
         "Unauthorized",
         &[Code::InvalidAccessToken, Code::NotAuthenticated],
     ),
-    ("Forbidden", &[Code::PermissionDenied]),
+    (
+        "Forbidden",
+        &[Code::InsufficientScope, Code::PermissionDenied],
+    ),
+    ("ScopeForbidden", &[Code::InsufficientScope]),
+    (
+        "StepUpUnauthorized",
+        &[
+            Code::InsufficientUserAuthentication,
+            Code::InvalidAccessToken,
+            Code::NotAuthenticated,
+        ],
+    ),
     ("NotFound", &[Code::NotFound]),
     ("RequestTimeout", &[Code::RequestTimeout]),
     ("PreconditionFailed", &[Code::PreconditionFailed]),

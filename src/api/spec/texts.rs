@@ -1,6 +1,6 @@
 //! What is said of each operation besides the documentation of its handler.
 
-use crate::domain::roles;
+use crate::domain::{ACCOUNT_SCOPE, roles};
 
 /// Of one operation.
 pub struct Told {
@@ -11,8 +11,8 @@ pub struct Told {
     pub success: &'static str,
     /// What comes back with 202, where that is something else.
     pub accepted: Option<&'static str>,
-    /// The permission that it needs.
-    pub permission: Option<&'static str>,
+    /// The scope that the session has to have: a permission, or the own account.
+    pub scope: Option<&'static str>,
 }
 
 const fn told(id: &'static str, body: &'static str, success: &'static str) -> Told {
@@ -21,14 +21,14 @@ const fn told(id: &'static str, body: &'static str, success: &'static str) -> To
         body,
         success,
         accepted: None,
-        permission: None,
+        scope: None,
     }
 }
 
 impl Told {
-    const fn to(self, permission: &'static str) -> Self {
+    const fn to(self, scope: &'static str) -> Self {
         Self {
-            permission: Some(permission),
+            scope: Some(scope),
             ..self
         }
     }
@@ -86,7 +86,7 @@ const OPERATIONS: &[Told] = &[
     .to(roles::TOKENS_INTROSPECT),
     told(
         "reauthenticate",
-        "The password of whoever is logged in.",
+        "The password of the user.",
         "A pair whose access token opens the steps that cannot be undone.",
     ),
     told(
@@ -139,27 +139,32 @@ const OPERATIONS: &[Told] = &[
         "replaceCurrentUser",
         "The profile as it is to be.",
         "The account with its new profile.",
-    ),
+    )
+    .to(ACCOUNT_SCOPE),
     told(
         "updateCurrentUser",
         "The parts of the profile that are to change.",
         "The account with what has changed of its profile.",
-    ),
+    )
+    .to(ACCOUNT_SCOPE),
     told(
         "deleteCurrentUser",
         "",
         "The account is gone, and its sessions with it.",
-    ),
+    )
+    .to(ACCOUNT_SCOPE),
     told(
         "changePassword",
         "Both passwords.",
-        "The new password is in force.",
-    ),
+        "The new password is in force: a new pair of tokens for this session.",
+    )
+    .to(ACCOUNT_SCOPE),
     told(
         "requestEmailChange",
         "The new address and the password.",
         "The request was taken: the new address is in force once its owner has followed the link in the mail.",
-    ),
+    )
+    .to(ACCOUNT_SCOPE),
     told("listUsers", "", "One page of users.").to(roles::USERS_READ),
     told(
         "createUser",

@@ -126,7 +126,14 @@ macro_rules! id_from_column {
     };
 }
 
-id_from_column!(UserId, SessionId, EventId, MailId, RegistrationId);
+id_from_column!(
+    UserId,
+    SessionId,
+    EventId,
+    InstanceId,
+    MailId,
+    RegistrationId
+);
 
 impl<T: FromValue> FromValue for Option<T> {
     fn from_column(column: Column<'_>) -> Option<Self> {
