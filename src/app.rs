@@ -13,6 +13,7 @@ use crate::clock::SharedClock;
 use crate::config::{Backups, Settings, Tokens};
 use crate::domain::links::Links;
 use crate::domain::outbox::Outbox;
+use crate::domain::readiness::Readiness;
 use crate::domain::{Policy, Services};
 use crate::ids::{Ids, InstanceId, Random};
 use crate::mail::{MailError, Mailer};
@@ -107,6 +108,7 @@ impl App {
             texts,
             mailer,
             outbox: Outbox::default(),
+            readiness: Readiness::default(),
             login_identifier_key: keys.login_identifier,
             attempts: Arc::default(),
             instance: InstanceId::new(&ids),

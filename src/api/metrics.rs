@@ -30,7 +30,7 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 const IDLE: Duration = Duration::from_secs(60);
 
 /// The answer to a GET. That the database is away is told, not answered with an error: then above all somebody looks.
-pub async fn answer(services: &Services) -> Result<Response, Failure> {
+pub async fn answer(services: &Arc<Services>) -> Result<Response, Failure> {
     let mut registry = Registry::with_prefix("vestibule");
     let version = [("version", env!("CARGO_PKG_VERSION"))];
     registry.register("build", "This program", Info::new(version.to_vec()));

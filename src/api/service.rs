@@ -68,7 +68,7 @@ struct MailCheck {
     given_up: Count,
 }
 
-/// Always `ok`: the database answers and its schema is the one that is needed.
+/// Always `ok`: the database takes writes and its schema is the one that is needed.
 #[derive(Debug, Clone, Copy, Default, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -93,7 +93,8 @@ impl ServiceApi {
 
     /// Whether requests can be served
     ///
-    /// Asks the database, and whether its schema is the one that this version needs. Tells of the mail that waits, too.
+    /// Asks whether the database takes writes and has the schema that this version needs, once a second at most. Tells of the
+    /// mail that waits, too.
     #[oai(path = "/readyz", method = "get", operation_id = "getReadiness")]
     async fn readiness(&self, ctx: Ctx) -> Result<Json<Readiness>> {
         let waiting = readiness::check(&ctx.services).await.or_problem()?;

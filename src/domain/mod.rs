@@ -78,6 +78,7 @@ pub struct Services {
     pub texts: Arc<Texts>,
     pub mailer: Mailer,
     pub outbox: outbox::Outbox,
+    pub readiness: readiness::Readiness,
     /// Password checks under way.
     pub attempts: Arc<Attempts>,
     /// This one of the instances that share the database.

@@ -11,6 +11,8 @@ use crate::postgres::Session;
 use crate::support::{Answer, PASSWORD, Send, TestApp};
 use crate::units::{Blocker, Queued};
 
+const SECOND: std::time::Duration = std::time::Duration::from_secs(1);
+
 async fn register(app: &TestApp, name: &str) -> Answer {
     let body =
         json!({ "email": format!("{name}@example.com"), "username": name, "password": PASSWORD });
@@ -136,9 +138,14 @@ enum Holder {
 
 impl Holder {
     fn start(app: &TestApp) -> Self {
+        Self::of(app, "users")
+    }
+
+    /// Holds these tables; of a file everything.
+    fn of(app: &TestApp, tables: &str) -> Self {
         if on_postgresql() {
             let session = app.database.session();
-            session.run("BEGIN; LOCK TABLE users IN EXCLUSIVE MODE");
+            session.run(&format!("BEGIN; LOCK TABLE {tables} IN EXCLUSIVE MODE"));
             return Self::Server(session);
         }
         let other = rusqlite::Connection::open(app.database.file()).expect("opens");
@@ -191,6 +198,74 @@ async fn a_full_disk_is_told_to_clients_and_over_when_there_is_room() {
     for name in created.iter().rev().take(3) {
         app.login(name).await;
     }
+}
+
+#[tokio::test]
+async fn full_disk_is_not_ready_until_there_is_room() {
+    crate::sqlite_only!("a pragma makes the disk look full");
+    let app = TestApp::spawn().await;
+    let db = &app.services.db;
+    app.get("/readyz").answer().await.expect(StatusCode::OK);
+    app.mails().await;
+    pragma_of(db, "PRAGMA max_page_count = 1")
+        .await
+        .expect("sets");
+    let mut number = 0;
+    while register(&app, &format!("user{number}")).await.status == StatusCode::CREATED {
+        number += 1;
+        assert!(number < 500, "the disk is never full");
+    }
+    app.advance(SECOND);
+    expect_unavailable_problem(app.get("/readyz").answer().await);
+    pragma_of(db, "PRAGMA max_page_count = 1000000")
+        .await
+        .expect("sets");
+    app.advance(SECOND);
+    app.get("/readyz").answer().await.expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn database_that_cannot_be_written_is_not_ready() {
+    crate::sqlite_only!("a pragma makes the database read only");
+    let app = TestApp::spawn().await;
+    pragma_of(&app.services.db, "PRAGMA query_only = ON")
+        .await
+        .expect("sets");
+    expect_unavailable_problem(app.get("/readyz").answer().await);
+    app.advance(SECOND);
+    // The first failure opened the database again.
+    app.get("/readyz").answer().await.expect(StatusCode::OK);
+}
+
+/// A write waits for 5 seconds or more for one who holds the database; a balancer does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_does_not_wait_for_a_database_that_is_held() {
+    let app = TestApp::spawn().await;
+    app.get("/readyz").answer().await.expect(StatusCode::OK);
+    app.advance(SECOND);
+    let other = Holder::of(&app, "users, leases");
+    let mut write = std::pin::pin!(register(&app, "ada"));
+    tokio::select! {
+        biased;
+        refused = &mut write => panic!("the write was answered first: {refused:?}"),
+        ready = app.get("/readyz").answer() => expect_unavailable_problem(ready),
+    }
+    // The look that is under way is not begun again; the clock says that it has taken too long already.
+    app.advance(SECOND);
+    expect_unavailable_problem(app.get("/readyz").answer().await);
+    drop(other);
+    write.await;
+    app.advance(SECOND);
+    let ready = async {
+        while app.get("/readyz").answer().await.status != StatusCode::OK {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            app.advance(SECOND);
+        }
+    };
+    let limit = std::time::Duration::from_secs(60);
+    tokio::time::timeout(limit, ready)
+        .await
+        .expect("ready again");
 }
 
 /// A rolling update must not send people to a program that is too old for the database.

@@ -89,6 +89,14 @@ impl Db {
         }
     }
 
+    /// Commits that the disk or the file did not take since the start. A server counts its own.
+    pub fn failed_commits(&self) -> u64 {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.failed_commits(),
+            Engine::Postgres(_) => 0,
+        }
+    }
+
     /// A connection for a point look-up. Drop it before waiting for anything but the database.
     pub async fn read(&self) -> Result<Tx<'static>> {
         match &self.engine {

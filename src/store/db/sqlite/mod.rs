@@ -83,8 +83,11 @@ impl Sqlite {
                 "{missing} migrations have not been run"
             )));
         }
-        // Takes the lock for writing and flushes nothing.
-        self.write(async |_: &mut super::Tx<'_>| Ok(())).await
+        Ok(())
+    }
+
+    pub fn failed_commits(&self) -> u64 {
+        self.writer.failed_commits()
     }
 
     pub async fn scan<T, F>(&self, query: F) -> Result<T>

@@ -6,6 +6,8 @@ use std::future::Future;
 use std::ops::AsyncFnMut;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
@@ -32,6 +34,7 @@ const IDLE: Duration = Duration::from_millis(2);
 #[derive(Clone)]
 pub struct Handle {
     queue: SyncSender<Box<dyn Job>>,
+    failed: Arc<AtomicU64>,
 }
 
 /// Gives units their outcomes, or why their transaction `failed`, each from the runtime on which it is waited for: from
@@ -83,6 +86,11 @@ impl Drop for Answers {
 }
 
 impl Handle {
+    /// Batches that could not be committed since the start.
+    pub fn failed_commits(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
     pub async fn run<T, E, F>(&self, unit: F) -> std::result::Result<T, E>
     where
         T: Send + 'static,
@@ -172,19 +180,21 @@ pub fn start(location: Location) -> Result<Handle> {
         return Err(Error::Unavailable(format!("cannot be unlocked: {error}")));
     }
     let (queue, waiting) = sync_channel(QUEUE);
+    let failed = Arc::new(AtomicU64::new(0));
     let snapshot = Snapshot::new(&location);
     let writer = Writer {
         snapshot,
         location,
         connection: Some(connection),
         waiting,
+        failed: failed.clone(),
         _opened: lock,
     };
     std::thread::Builder::new()
         .name("sqlite-writer".to_owned())
         .spawn(move || writer.work())
         .map_err(|error| Error::Unavailable(format!("no thread to write with: {error}")))?;
-    Ok(Handle { queue })
+    Ok(Handle { queue, failed })
 }
 
 struct Writer {
@@ -193,6 +203,8 @@ struct Writer {
     connection: Option<Connection>,
     snapshot: Snapshot,
     waiting: Receiver<Box<dyn Job>>,
+    /// How many batches could not be committed.
+    failed: Arc<AtomicU64>,
     /// Unlocked; open for as long as any connection is.
     _opened: Option<File>,
 }
@@ -210,6 +222,9 @@ impl Writer {
             }
             if lost {
                 self.connection = None;
+            }
+            if lost || failed.is_some() {
+                self.failed.fetch_add(1, Ordering::Relaxed);
             }
             answer(&mut batch, failed.as_ref());
         }
