@@ -4,6 +4,7 @@
 #[allow(dead_code, reason = "the tests of the API use the rest")]
 mod specification;
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -600,6 +601,21 @@ fn both_ways_to_authorize_are_described() {
         schemes
             .values()
             .any(|scheme| scheme["type"] == "http" && scheme["scheme"] == "bearer")
+    );
+    let all = operations();
+    let needed: BTreeSet<&str> = all
+        .iter()
+        .flat_map(|(_, operation)| operation["security"].as_array())
+        .flatten()
+        .filter_map(|alternative| alternative["PasswordAuth"].as_array())
+        .flatten()
+        .filter_map(Value::as_str)
+        .chain(["account"])
+        .collect();
+    let told = flow["scopes"].as_object().expect("scopes").keys();
+    assert!(
+        told.map(String::as_str).eq(needed),
+        "a scope that no operation needs is told, or one is not: {flow}"
     );
     for (name, operation) in operations() {
         let alternatives = operation["security"]

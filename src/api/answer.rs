@@ -1,6 +1,6 @@
 //! Successful answers: a JSON body, a created or changed resource, nothing; with an entity tag where clients may ask by it.
 
-use poem::http::{StatusCode, header};
+use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::registry::{
@@ -14,6 +14,14 @@ use crate::domain::Revision;
 
 /// The media type of every JSON body (RFC 8259 §11: it has no parameters).
 pub const JSON: &str = "application/json";
+
+/// What a change of an account by `PATCH` may be sent as: the second says what the first means here (RFC 7396).
+pub const PATCH_TYPES: [&str; 2] = [JSON, "application/merge-patch+json"];
+/// RFC 5789 §3.1.
+pub const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+/// The same as its value.
+pub const ACCEPTED_PATCHES: HeaderValue =
+    HeaderValue::from_static("application/json, application/merge-patch+json");
 
 /// 200 with a body.
 pub struct Json<T>(pub T);
@@ -51,9 +59,6 @@ pub enum Either<A, B> {
     This(A),
     That(B),
 }
-
-/// 200 without a body.
-pub struct Empty;
 
 /// 204.
 pub struct NoContent;
@@ -134,25 +139,6 @@ impl<T: Serialize + Send> IntoResponse for Conditional<T> {
         let revision = self.revision;
         Tagged { revision, answer }.into_response()
     }
-}
-
-impl IntoResponse for Empty {
-    fn into_response(self) -> Response {
-        StatusCode::OK.into_response()
-    }
-}
-
-impl ApiResponse for Empty {
-    fn meta() -> MetaResponses {
-        described(
-            200,
-            "Done; there is nothing to say.",
-            Vec::new(),
-            Vec::new(),
-        )
-    }
-
-    fn register(_registry: &mut Registry) {}
 }
 
 impl IntoResponse for NoContent {

@@ -6,7 +6,7 @@ use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
 
 use super::account::OWN;
-use super::answer::{Accepted, Created, Either, Empty, Json, NoContent, Tagged};
+use super::answer::{Accepted, Created, Either, Json, NoContent, Tagged};
 use super::body::{FormBody, JsonBody, request_objects};
 use super::code::Code;
 use super::context::{self, AcceptLanguage, Ctx};
@@ -282,12 +282,12 @@ impl AuthApi {
     ///
     /// Ends the session of an access or refresh token. A token that means nothing is answered in the same way.
     #[oai(path = "/revoke", method = "post", operation_id = "revokeToken")]
-    async fn revoke(&self, ctx: Ctx, form: FormBody<TokenForm>) -> Result<Empty> {
+    async fn revoke(&self, ctx: Ctx, form: FormBody<TokenForm>) -> Result<Json<Revoked>> {
         let token = form.0.token.0;
         sessions::revoke(&ctx.services, &ctx.origin, token.reveal())
             .await
             .or_problem()?;
-        Ok(Empty)
+        Ok(Json(Revoked {}))
     }
 
     /// Introspect a token (RFC 7662)
@@ -377,6 +377,12 @@ enum RegistrationStatus {
     Created,
     VerificationRequired,
 }
+
+/// That a token means nothing any more: an object without members. What it says is ignored (RFC 7009 §2.2), but generated
+/// clients want a media type.
+#[derive(Debug, Default, Object, Serialize)]
+#[oai(read_only_all)]
+struct Revoked {}
 
 /// That anybody may register; found out before the request is looked at.
 struct RegistrationOpen;

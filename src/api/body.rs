@@ -1,17 +1,21 @@
 //! Request bodies. JSON is held against the schema that the specification shows, and everything wrong is told at once,
 //! field by field; forms are read as RFC 6749 Appendix B says.
 
+use std::collections::HashSet;
+
 use percent_encoding::percent_decode;
-use poem::http::header;
+use poem::http::{Method, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseFromJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::{Map, Value};
 
-use super::answer::JSON;
+use super::answer::{JSON, PATCH_TYPES};
 use super::fields::wrong_value;
+use super::json;
 use super::problem::Failure;
+use super::upload;
 use crate::domain::{Error, FieldCode, FieldError, Invalid};
 
 pub const FORM: &str = "application/x-www-form-urlencoded";
@@ -72,9 +76,8 @@ macro_rules! extractor {
                 // Without a body there is no type to be wrong: what is missing is for the reader to say.
                 let is_absent =
                     bytes.is_empty() && !request.headers().contains_key(header::CONTENT_TYPE);
-                if !is_absent && !has_media_type(request, $content_type) {
-                    let expected = $content_type;
-                    return Err(Failure::UnsupportedMediaType { expected }.into());
+                if !is_absent {
+                    check_media_type(request, $content_type)?;
                 }
                 Ok(Self($read(&bytes)?))
             }
@@ -85,13 +88,38 @@ macro_rules! extractor {
 extractor!(JsonBody, JSON, read_json);
 extractor!(FormBody, FORM, read_form);
 
-fn has_media_type(request: &Request, expected: &str) -> bool {
+/// Requires a body in this media type, in UTF-8 and as it is.
+fn check_media_type(request: &Request, expected: &'static str) -> std::result::Result<(), Failure> {
+    upload::check_coding(request.headers())?;
+    let is_patch = request.method() == Method::PATCH;
+    let is_named = |essence: &str| {
+        essence.eq_ignore_ascii_case(expected)
+            || (is_patch
+                && PATCH_TYPES
+                    .iter()
+                    .any(|name| essence.eq_ignore_ascii_case(name)))
+    };
+    // What is ASCII is UTF-8 as well.
+    let is_text = |charset: &str| {
+        let charset = charset.trim_matches('"').to_ascii_lowercase();
+        matches!(&*charset, "utf-8" | "utf8" | "us-ascii")
+    };
     let content_type = request
         .headers()
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
     let media_type = content_type.and_then(|value| value.parse::<mime::Mime>().ok());
-    media_type.is_some_and(|media_type| media_type.essence_str().eq_ignore_ascii_case(expected))
+    let is_accepted = media_type.is_some_and(|media_type| {
+        let mut charsets = media_type
+            .params()
+            .filter(|(name, _)| *name == mime::CHARSET);
+        is_named(media_type.essence_str()) && charsets.all(|(_, charset)| is_text(charset.as_str()))
+    });
+    if is_accepted {
+        Ok(())
+    } else {
+        Err(Failure::UnsupportedMediaType { expected, is_patch })
+    }
 }
 
 fn read_json<T: RequestObject>(bytes: &[u8]) -> std::result::Result<T, Failure> {
@@ -101,7 +129,7 @@ fn read_json<T: RequestObject>(bytes: &[u8]) -> std::result::Result<T, Failure> 
             errors: Vec::new(),
         });
     }
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| Failure::Malformed {
+    let (value, repeated) = json::parse(bytes, MAX_ERRORS).map_err(|error| Failure::Malformed {
         // The parser's own message may quote the body.
         detail: format!(
             "The body is not JSON; see line {}, column {}.",
@@ -116,7 +144,11 @@ fn read_json<T: RequestObject>(bytes: &[u8]) -> std::result::Result<T, Failure> 
             errors: Vec::new(),
         });
     };
-    let mut errors = compare(fields, T::schema());
+    let mut errors: Vec<FieldError> = repeated
+        .iter()
+        .map(|name| FieldError::new(name, FieldCode::RepeatedField, "Send this field once."))
+        .chain(compare(fields, T::schema()))
+        .collect();
     if !errors.is_empty() {
         // Whoever mends these is not to learn only then what else is wrong.
         errors.extend(wrong_values(fields, T::schema()));
@@ -209,9 +241,11 @@ fn oauth_request(description: &'static str) -> Failure {
     }
 }
 
-/// Unknown parameters are ignored, empty ones are as good as absent, and none may come twice (RFC 6749 §3.2).
+/// Unknown parameters are ignored, empty ones are as good as absent, and none may come twice, empty or unknown ones
+/// neither (RFC 6749 §3.2): of two parsers one might take the one and one the other.
 fn read_form<T: RequestObject>(bytes: &[u8]) -> std::result::Result<T, Failure> {
     let mut fields = Map::new();
+    let mut seen = HashSet::new();
     for pair in bytes
         .split(|byte| *byte == b'&')
         .filter(|pair| !pair.is_empty())
@@ -223,8 +257,11 @@ fn read_form<T: RequestObject>(bytes: &[u8]) -> std::result::Result<T, Failure> 
             .properties
             .iter()
             .any(|(known, _)| *known == name);
-        if is_known && !value.is_empty() && fields.insert(name, Value::String(value)).is_some() {
+        if !seen.insert(name.clone()) {
             return Err(oauth_request("A parameter is given twice."));
+        }
+        if is_known && !value.is_empty() {
+            fields.insert(name, Value::String(value));
         }
     }
     let missing = T::schema()
@@ -301,6 +338,14 @@ mod tests {
             [("note".to_owned(), "invalid_type")],
             "null is not the same as absent"
         );
+        assert_eq!(
+            codes(r#"{"name": "x", "name": "y", "tags": [{"a": 1, "a": 2}]}"#),
+            [
+                ("name".to_owned(), "repeated_field"),
+                ("tags[0].a".to_owned(), "repeated_field"),
+                ("tags[0]".to_owned(), "invalid_type")
+            ]
+        );
         assert_eq!(codes("[1]"), [("body".to_owned(), "malformed")]);
         assert_eq!(codes("{"), [("body".to_owned(), "malformed")]);
         assert!(
@@ -317,6 +362,10 @@ mod tests {
         for bad in [
             b"note=x".as_slice(),
             b"name=a&name=b",
+            b"name=a&name=",
+            b"name=&name=a",
+            b"name=a&n%61me=a",
+            b"name=a&other=1&other=2",
             b"name=%ff",
             b"name=",
             b"",

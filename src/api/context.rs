@@ -102,6 +102,16 @@ impl<'a> FromRequest<'a> for AcceptLanguage {
     }
 }
 
+/// What is wrong with the query of an operation that says so only to who may call it.
+#[derive(Clone)]
+pub struct QueryFault(pub Failure);
+
+/// Refuses a query that was found wrong.
+pub fn check_query(request: &Request) -> std::result::Result<(), Failure> {
+    let fault = request.extensions().get::<QueryFault>();
+    fault.map_or(Ok(()), |QueryFault(failure)| Err(failure.clone()))
+}
+
 /// The context that the front put beside the request.
 pub fn of(request: &Request) -> Result<Arc<Context>> {
     request

@@ -7,16 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use poem::http::uri::{PathAndQuery, Scheme, Uri};
-use poem::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
-use poem::{
-    Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response, Route, RouteMethod,
-};
-use poem_openapi::__private::UrlQuery;
+use poem::http::uri::Scheme;
+use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, RouteMethod};
 use poem_openapi::OpenApi;
 
+use super::answer::ACCEPT_PATCH;
 use super::client_ip::client_ip;
 use super::context::Context;
+use super::cors::{self, Cors};
 use super::docs::{self, Docs};
 use super::error_body::ErrorForm;
 use super::limits::{Class, Limiters};
@@ -24,7 +23,7 @@ use super::pages::{PAGES, Pages};
 use super::place::Place;
 use super::problem::Failure;
 use super::routes::{self, Routes};
-use super::{apis, cors, metrics, upload};
+use super::{apis, metrics, query, target, upload};
 use crate::config;
 use crate::domain::links::Page;
 use crate::domain::{Origin, Services};
@@ -51,6 +50,7 @@ pub struct Front {
     limiters: Arc<Limiters>,
     server: config::Server,
     place: Place,
+    cors: Cors,
     routes: Routes,
     docs: Docs,
     pages: Pages,
@@ -75,6 +75,11 @@ impl Front {
             limiters: Arc::new(limiters),
             docs: Docs::new(server.public_url.as_deref()),
             place: Place::new(server.public_url.as_deref()),
+            cors: Cors::new(
+                server.cors_origins.clone(),
+                server.public_url.as_deref(),
+                services.clock.clone(),
+            ),
             server,
             routes: Routes::of(&apis(), &files, &paths),
             pages: Pages::new(&services.texts)?,
@@ -88,9 +93,11 @@ impl Front {
     pub async fn respond(&self, mut request: Request) -> Response {
         let began = self.services.clock.monotonic();
         let method = request.method().clone();
-        let origin_header = request.headers().get(header::ORIGIN).cloned();
-        let path = routes::trim(request.uri().path()).to_owned();
-        let route = self.routes.find(&path);
+        let page = self.cors.page(&request);
+        let target = target::path(&request);
+        let whole_path = target.as_deref().unwrap_or_default();
+        let path = routes::trim(whole_path);
+        let route = self.routes.find(path);
         let answered = route.filter(|route| route.allows(&method));
         let error_form = ErrorForm::of(answered, request.headers());
         let context = Arc::new(Context::new(
@@ -109,7 +116,7 @@ impl Front {
         };
 
         // Pinned here, so that the large future is not moved into each of its wrappers.
-        let mut answering = pin!(self.answer(request, &path, route, &context));
+        let mut answering = pin!(self.answer(request, &target, route, &context));
         let answering = AssertUnwindSafe(answering.as_mut()).catch_unwind();
         let outcome = match tokio::time::timeout(REQUEST_TIMEOUT, answering).await {
             Ok(Ok(outcome)) => outcome,
@@ -123,7 +130,7 @@ impl Front {
             }
             failure.answer(&context.request_id, &self.place.public_url, error_form)
         });
-        self.finish(&mut response, &path, &context, origin_header.as_ref());
+        self.finish(&mut response, path, &context, page.as_ref());
         line.status = Some(response.status());
         response
     }
@@ -131,27 +138,31 @@ impl Front {
     async fn answer(
         &self,
         mut request: Request,
-        path: &str,
+        target: &Result<String, Failure>,
         route: Option<&routes::Route>,
         context: &Context,
     ) -> Result<Response, Failure> {
-        // Whoever watches the service is not to be held back by a flood.
-        if !matches!(path, "/healthz" | "/readyz" | metrics::PATH) {
+        let whole_path = target.as_deref().unwrap_or_default();
+        let path = routes::trim(whole_path);
+        let preflight = self.cors.preflight(&request);
+        // Whoever watches the service is not to be held back by a flood. Nor is a page: a browser tells it nothing of a
+        // preflight that was refused, and answering one costs no more than refusing it.
+        let is_watching = matches!(path, "/healthz" | "/readyz" | metrics::PATH);
+        if !is_watching && preflight.is_none() {
             context.count(Class::Ip)?;
         }
-        if request.version() == Version::HTTP_11 && !request.headers().contains_key(header::HOST) {
-            // RFC 9112 §3.2.
-            return Err(Failure::Malformed {
-                detail: "The header Host is missing.".to_owned(),
-                errors: Vec::new(),
-            });
-        }
-        if let Some(response) = cors::preflight(&request) {
+        target::check_headers(&request)?;
+        target.as_ref().map_err(Clone::clone)?;
+        if let Some(response) = preflight {
             return Ok(response);
+        }
+        if path == "*" {
+            // About the service as a whole (RFC 9110 §9.3.7).
+            return Ok(options(&self.routes.allow_all(), None));
         }
         let route = route.ok_or(Failure::NotFound)?;
         if request.method() == Method::OPTIONS {
-            return Ok(options(route));
+            return Ok(options(&route.allow(), route.accept_patch()));
         }
         if !route.allows(request.method()) {
             let allow = route.allow();
@@ -161,7 +172,7 @@ impl Front {
             // hyper sends the headers of the answer and leaves out its body.
             request.set_method(Method::GET);
         }
-        if let Some(response) = self.docs.answer(&request, request.uri().path()).await {
+        if let Some(response) = self.docs.answer(&request, whole_path).await {
             return Ok(response);
         }
         if path == metrics::PATH {
@@ -170,7 +181,7 @@ impl Front {
         if let Some(response) = self.pages.answer(&mut request, path, context).await? {
             return Ok(response);
         }
-        set_path(&mut request, path)?;
+        target::set_path(&mut request, path)?;
         if !has_no_body(&request) {
             let body = upload::read(&mut request).await?;
             request.set_body(body);
@@ -227,7 +238,7 @@ impl Front {
         response: &mut Response,
         path: &str,
         context: &Context,
-        origin: Option<&HeaderValue>,
+        page: Option<&cors::Page>,
     ) {
         let headers = response.headers_mut();
         if let Ok(id) = HeaderValue::from_str(&context.request_id) {
@@ -254,7 +265,7 @@ impl Front {
         if self.server.tls.is_some() {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
         }
-        cors::permit(&self.server.cors_origins, origin, headers);
+        self.cors.permit(page, headers);
         let applied = context.applied();
         if !applied.is_empty() {
             let policies: Vec<String> = applied.iter().map(|limit| limit.policy()).collect();
@@ -292,52 +303,36 @@ impl RequestIds {
 /// The handlers behind their routes. poem-openapi's own service would make text of every error before it can be seen.
 fn api() -> Route {
     let mut table = std::collections::HashMap::new();
-    apis().add_routes(&mut table);
+    let apis = apis();
+    let mut queries: std::collections::HashMap<_, _> = query::of_all(&apis).into_iter().collect();
+    apis.add_routes(&mut table);
     table
         .into_iter()
         .fold(Route::new(), |route, (path, methods)| {
+            let queries = queries.remove(&query::shape(&path)).unwrap_or_default();
             let methods = methods
                 .into_iter()
                 .fold(RouteMethod::new(), |methods, (method, endpoint)| {
                     methods.method(method, endpoint)
                 });
-            route.at(path, methods.before(with_query).into_endpoint())
+            let endpoint = methods.around(move |endpoint, request| {
+                let queries = queries.clone();
+                async move { queries.call(&*endpoint, request).await }
+            });
+            route.at(path, endpoint)
         })
 }
 
-/// Puts the parsed query where poem-openapi looks for it.
-async fn with_query(mut request: Request) -> poem::Result<Request> {
-    let query = match request.uri().query() {
-        Some(_) => request.params().map_err(|_| Failure::Malformed {
-            detail: "The query cannot be read.".to_owned(),
-            errors: Vec::new(),
-        })?,
-        None => Vec::new(),
-    };
-    request.extensions_mut().insert(UrlQuery(query));
-    Ok(request)
-}
-
-fn options(route: &routes::Route) -> Response {
+fn options(allow: &str, accept_patch: Option<HeaderValue>) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
-    if let Ok(allow) = HeaderValue::from_str(&route.allow()) {
-        response.headers_mut().insert(header::ALLOW, allow);
+    let headers = response.headers_mut();
+    if let Ok(allow) = HeaderValue::from_str(allow) {
+        headers.insert(header::ALLOW, allow);
+    }
+    if let Some(accept_patch) = accept_patch {
+        headers.insert(ACCEPT_PATCH, accept_patch);
     }
     response
-}
-
-/// Takes the slash at the end off the path.
-fn set_path(request: &mut Request, path: &str) -> Result<(), Failure> {
-    if request.uri().path() == path {
-        return Ok(());
-    }
-    let target = match request.uri().query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    let target: PathAndQuery = target.parse().map_err(|_| Failure::NotFound)?;
-    *request.uri_mut() = Uri::from(target);
-    Ok(())
 }
 
 fn has_no_body(request: &Request) -> bool {

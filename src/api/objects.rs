@@ -134,8 +134,11 @@ pub struct Introspection {
     /// The user's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<String>,
+    /// How an access token is used (RFC 6749 §7.1). A refresh token has no such type.
     #[serde(skip_serializing_if = "Option::is_none")]
-    token_type: Option<TokenKind>,
+    token_type: Option<AccessTokenType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_use: Option<TokenKind>,
     /// When it expires: Unix time.
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<UnixTime>,
@@ -162,7 +165,14 @@ pub struct Introspection {
     sid: Option<Uuid>,
 }
 
-/// Which of the two kinds of token it is.
+/// Always `Bearer` (RFC 6750).
+#[derive(Debug, Clone, Copy, Default, Enum, Serialize)]
+pub enum AccessTokenType {
+    #[default]
+    Bearer,
+}
+
+/// Which of the two kinds of token it is. Only an access token opens anything.
 #[derive(Debug, Clone, Copy, Default, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -184,7 +194,8 @@ impl From<Active> for Introspection {
             active: true,
             scope: Some(active.scope),
             username: Some(active.username),
-            token_type: Some(kind),
+            token_type: access.map(|_| AccessTokenType::Bearer),
+            token_use: Some(kind),
             exp: Some(UnixTime(active.expires_at.seconds())),
             iat: access.map(|claims| UnixTime(claims.issued_at.seconds())),
             nbf: access.map(|claims| UnixTime(claims.not_before.seconds())),

@@ -109,6 +109,7 @@ impl Pages {
             language: &language,
         };
         let rendered = if request.method() == Method::POST {
+            upload::check_coding(request.headers())?;
             let body = Zeroizing::new(upload::read(request).await?.to_vec());
             view.act(&body, context).await
         } else {

@@ -4,9 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use poem::error::ResponseError;
-use poem::http::{HeaderValue, StatusCode, header};
+use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
 use poem::{Body, Response};
 
+use super::answer::{ACCEPT_PATCH, ACCEPTED_PATCHES};
 use super::code::Code;
 use super::error_body::{ErrorBody, ErrorForm};
 use crate::domain::{Error, FieldError};
@@ -42,7 +43,11 @@ pub enum Failure {
     BodyTooLarge,
     UnsupportedMediaType {
         expected: &'static str,
+        /// Whether the request is a PATCH, which has a media type of its own besides.
+        is_patch: bool,
     },
+    /// A body that was compressed, or coded in another way.
+    ContentCoding,
     RateLimited {
         retry_after: Duration,
     },
@@ -115,9 +120,13 @@ impl Failure {
             Self::BodyTooLarge => {
                 Described::new(Code::BodyTooLarge, "A body has at most 65536 bytes.")
             }
-            Self::UnsupportedMediaType { expected } => Described::new(
+            Self::UnsupportedMediaType { expected, .. } => Described::new(
                 Code::UnsupportedMediaType,
-                format!("Send the body as {expected}."),
+                format!("Send the body as {expected}, in UTF-8."),
+            ),
+            Self::ContentCoding => Described::new(
+                Code::UnsupportedMediaType,
+                "Send the body uncompressed, without Content-Encoding.",
             ),
             Self::RateLimited { retry_after } => {
                 Described::new(Code::RateLimited, "Too many requests. Try again later.")
@@ -156,12 +165,33 @@ impl Failure {
         {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
-        if let Self::MethodNotAllowed { allow } = self
-            && let Ok(allow) = allow.parse()
-        {
-            headers.insert(header::ALLOW, allow);
-        }
+        self.add_what_is_accepted(headers);
         response
+    }
+}
+
+impl Failure {
+    /// Says in headers what would be taken instead.
+    fn add_what_is_accepted(&self, headers: &mut HeaderMap) {
+        match self {
+            Self::MethodNotAllowed { allow } => {
+                if let Ok(allow) = allow.parse() {
+                    headers.insert(header::ALLOW, allow);
+                }
+            }
+            // RFC 9110 §15.5.16; RFC 5789 §2.2.
+            Self::UnsupportedMediaType { expected, is_patch } => {
+                headers.insert(header::ACCEPT, HeaderValue::from_static(expected));
+                if *is_patch {
+                    headers.insert(ACCEPT_PATCH, ACCEPTED_PATCHES);
+                }
+            }
+            Self::ContentCoding => {
+                let identity = HeaderValue::from_static("identity");
+                headers.insert(header::ACCEPT_ENCODING, identity);
+            }
+            _ => (),
+        }
     }
 }
 

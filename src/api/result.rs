@@ -10,19 +10,15 @@ use crate::domain::{FieldCode, FieldError};
 /// Errors of poem's own extractors and routes.
 impl From<poem::Error> for Failure {
     fn from(error: poem::Error) -> Self {
-        let bad_value = |name: &str, place: &str| Self::Malformed {
+        let bad_value = |name: &str, place: &str, allowed: &str| Self::Malformed {
             detail: format!("The {place} has a value that cannot be used."),
-            errors: vec![FieldError::new(
-                name,
-                FieldCode::InvalidFormat,
-                "This value cannot be used here.",
-            )],
+            errors: vec![FieldError::new(name, FieldCode::InvalidFormat, allowed)],
         };
         if let Some(failure) = error.downcast_ref::<Self>() {
             return failure.clone();
         }
         if let Some(error) = error.downcast_ref::<ParseParamError>() {
-            return bad_value(error.name, "query");
+            return bad_value(error.name, "query", "This value cannot be used here.");
         }
         if let Some(error) = error.downcast_ref::<ParsePathError>() {
             // poem-openapi numbers path parameters; there is one at most, the id.
@@ -31,7 +27,7 @@ impl From<poem::Error> for Failure {
             } else {
                 error.name
             };
-            return bad_value(name, "path");
+            return bad_value(name, "path", "Send an id as an answer shows it, a UUID.");
         }
         if error.is::<NotFoundError>() || error.is::<MethodNotAllowedError>() {
             return Self::NotFound;

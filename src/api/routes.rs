@@ -1,8 +1,11 @@
 //! The routes by their templates: finds what a path is, which methods it has, and how it is named in the log.
 
-use poem::http::Method;
+use std::collections::BTreeSet;
+
+use poem::http::{HeaderValue, Method};
 use poem_openapi::OpenApi;
 
+use super::answer::ACCEPTED_PATCHES;
 use super::auth::OAUTH;
 
 /// A path of the API.
@@ -50,10 +53,29 @@ impl Routes {
         Self(routes)
     }
 
+    /// The value of `Allow` for the service as a whole.
+    pub fn allow_all(&self) -> String {
+        let routes = self.0.iter();
+        allow(
+            routes
+                .flat_map(|route| route.methods.iter().map(Method::as_str))
+                .collect(),
+        )
+    }
+
     /// The route of a path without a slash at its end.
     pub fn find(&self, path: &str) -> Option<&Route> {
         self.0.iter().find(|route| route.matches(path))
     }
+}
+
+/// These methods, HEAD wherever there is GET, and OPTIONS.
+fn allow(mut names: BTreeSet<&str>) -> String {
+    if names.contains("GET") {
+        names.insert("HEAD");
+    }
+    names.insert("OPTIONS");
+    names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 impl Route {
@@ -82,13 +104,14 @@ impl Route {
 
     /// The value of `Allow`.
     pub fn allow(&self) -> String {
-        let mut names: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
-        if self.methods.contains(&Method::GET) {
-            names.push("HEAD");
-        }
-        names.push("OPTIONS");
-        names.sort_unstable();
-        names.join(", ")
+        allow(self.methods.iter().map(Method::as_str).collect())
+    }
+
+    /// The value of `Accept-Patch` (RFC 5789 §3.1).
+    pub fn accept_patch(&self) -> Option<HeaderValue> {
+        self.methods
+            .contains(&Method::PATCH)
+            .then_some(ACCEPTED_PATCHES)
     }
 }
 

@@ -36,6 +36,17 @@ impl Caller {
     pub fn context(&self) -> &Context {
         &self.context
     }
+
+    async fn authenticate(request: &Request) -> Result<Self> {
+        let context = context::of(request)?;
+        let token = bearer_token(request).ok_or(Failure::NotAuthenticated)?;
+        let actor = authentication::authenticate(&context.services, context.origin.clone(), token)
+            .await
+            .or_problem()?;
+        // Set once a request; a second extractor would find the same user.
+        let _ = context.user_id.set(actor.id());
+        Ok(Self { actor, context })
+    }
 }
 
 impl<'a> ApiExtractor<'a> for Caller {
@@ -57,14 +68,9 @@ impl<'a> ApiExtractor<'a> for Caller {
         _: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let context = context::of(request)?;
-        let token = bearer_token(request).ok_or(Failure::NotAuthenticated)?;
-        let actor = authentication::authenticate(&context.services, context.origin.clone(), token)
-            .await
-            .or_problem()?;
-        // Set once a request; a second extractor would find the same user.
-        let _ = context.user_id.set(actor.id());
-        Ok(Self { actor, context })
+        let caller = Self::authenticate(request).await?;
+        context::check_query(request)?;
+        Ok(caller)
     }
 }
 
@@ -75,6 +81,9 @@ pub trait Permission {
 
 macro_rules! permissions {
     ($($name:ident = $permission:expr),* $(,)?) => {
+        /// Every permission that an operation needs.
+        const NEEDED: &[&str] = &[$($permission),*];
+
         $(
             /// As a type, for [`Permitted`].
             pub struct $name;
@@ -121,11 +130,12 @@ impl<'a, P: Permission + Send> ApiExtractor<'a> for Permitted<P> {
 
     async fn from_request(
         request: &'a Request,
-        body: &mut RequestBody,
-        options: ExtractParamOptions<()>,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let caller = Caller::from_request(request, body, options).await?;
+        let caller = Caller::authenticate(request).await?;
         caller.actor.require(P::NAME).or_problem()?;
+        context::check_query(request)?;
         Ok(Self(caller, PhantomData))
     }
 }
@@ -168,8 +178,10 @@ fn password() -> MetaSecurityScheme {
             "Your own account and nothing else. With no scope at all: everything that you may do.",
         ),
     };
+    // Others can be given to roles already; to ask for one as a scope would be of no use.
     let permissions = roles::PERMISSIONS
         .iter()
+        .filter(|(name, _)| NEEDED.contains(name))
         .map(|(name, allows)| MetaOAuthScope {
             name,
             description: Some(allows),

@@ -28,6 +28,7 @@ use tokio_rustls::rustls::ServerConfig;
 use super::Front;
 use super::cores::Cores;
 use super::front::scheme;
+use super::target::MAX_HEADERS;
 use crate::config;
 
 /// Longest life of a connection: whoever holds one without reading, or without asking, makes room for others.
@@ -38,9 +39,6 @@ const FAREWELL: Duration = Duration::from_secs(60);
 
 /// Time for a TLS handshake, and for the headers of a request. It also ends HTTP/1 connections that are idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Header fields of a request. Browsers and proxies send some thirty.
-const MAX_HEADERS: usize = 100;
 
 /// Bytes of the headers of a request.
 const MAX_HEADER_BYTES: usize = 32 * 1024;
@@ -245,6 +243,7 @@ impl Connection {
             .header_read_timeout(HEADER_TIMEOUT)
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEADER_BYTES)
+            .max_header_size(MAX_HEADER_BYTES)
             .serve_connection(
                 TokioIo::new(stream),
                 service_fn(|request| self.respond(request)),

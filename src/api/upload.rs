@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use poem::Request;
-use poem::http::header;
+use poem::http::{HeaderMap, header};
 
 use super::problem::Failure;
 
@@ -18,6 +18,26 @@ const MAX_DRAINED: usize = 16 * 1024 * 1024;
 
 /// Time in which a body has to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Requires the body to be sent as it is (RFC 9110 §8.4).
+///
+/// # Errors
+/// [`Failure::ContentCoding`] for any coding but `identity`.
+pub fn check_coding(headers: &HeaderMap) -> Result<(), Failure> {
+    let mut lines = headers.get_all(header::CONTENT_ENCODING).iter();
+    let is_plain = lines.all(|line| {
+        let mut codings = line
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .map(<[u8]>::trim_ascii);
+        codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity"))
+    });
+    if is_plain {
+        Ok(())
+    } else {
+        Err(Failure::ContentCoding)
+    }
+}
 
 /// Reads the body to its end.
 ///

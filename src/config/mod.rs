@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod backups;
+mod cors;
 mod database;
 mod env_file;
 mod exposure;
@@ -26,6 +27,7 @@ mod tokens;
 pub use accounts::Accounts;
 pub use audit::Audit;
 pub use backups::Backups;
+pub use cors::{AllowedOrigin, CorsOrigins};
 pub use database::{Database, DatabaseUrl};
 pub use limits::{Limit, Limits};
 pub use logging::{LogFormat, Logging};
@@ -34,7 +36,7 @@ pub use passwords::Passwords;
 pub use postgres::{Certificate, Postgres};
 pub use secret::Secret;
 pub use secrets::{Secrets, Weakness, weakness};
-pub use server::{CorsOrigins, Server, Tls};
+pub use server::{Server, Tls};
 pub use sessions::Sessions;
 pub use smtp::{Smtp, SmtpTls};
 pub use source::{Effective, Problem, Source};
@@ -155,6 +157,7 @@ impl Settings {
                 "REFRESH_TOKEN_EXPIRE_DAYS is longer than SESSION_MAX_AGE_DAYS: sessions end after the latter".to_owned(),
             );
         }
+        warnings.extend(self.server.notes.clone());
         warnings.extend(self.mail.warnings(self.server.public_url.as_deref()));
         if !self.limits.enabled {
             warnings

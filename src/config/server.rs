@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::Uri;
 use ipnet::IpNet;
 
-use super::{Setting, Source};
+use super::{CorsOrigins, Setting, Source};
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
@@ -34,8 +34,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "CORS_ORIGINS",
         default: None,
-        allowed: "origins such as https://app.example.com, separated by commas, or *",
-        help: "Web pages that may call the API from a browser. Unset: none but those of this service.",
+        allowed: "origins such as https://app.example.com, https://*.example.com for all its subdomains or capacitor://localhost, separated by commas, or * alone",
+        help: "Web pages and apps that may call the API from a browser. Unset: none but those of this service.",
         secret: false,
     },
     Setting {
@@ -82,15 +82,6 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
 ];
 
-/// Which web origins (RFC 6454) may call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CorsOrigins {
-    /// Just these; none by default.
-    These(Vec<String>),
-    /// Any.
-    Any,
-}
-
 /// Certificate chain and key, as PEM files.
 #[derive(Debug, Clone)]
 pub struct Tls {
@@ -106,6 +97,8 @@ pub struct Server {
     /// Without a slash at its end.
     pub public_url: Option<String>,
     pub cors_origins: CorsOrigins,
+    /// What was taken in another form than it was written.
+    pub notes: Vec<String>,
     pub trusted_proxies: Vec<IpNet>,
     pub max_connections: usize,
     pub tls: Option<Tls>,
@@ -119,9 +112,11 @@ impl Server {
         let host = source.required(&SETTINGS[0], host);
         let port = source.required(&SETTINGS[1], |text| text.parse().ok());
         let public_url = source.optional(&SETTINGS[2], public_url);
-        let cors_origins = source
-            .optional(&SETTINGS[3], cors_origins)
-            .unwrap_or(CorsOrigins::These(Vec::new()));
+        let origins = source.optional(&SETTINGS[3], |text| Some(CorsOrigins::parse(text)));
+        let origins =
+            origins.and_then(|parsed| parsed.map_err(|why| source.refuse(&SETTINGS[3], why)).ok());
+        let (cors_origins, notes) =
+            origins.unwrap_or_else(|| (CorsOrigins::These(Vec::new()), Vec::new()));
         let trusted_proxies = source.optional(&SETTINGS[4], networks).unwrap_or_default();
         let max_connections = source.required(&SETTINGS[5], |text| {
             text.parse()
@@ -148,6 +143,7 @@ impl Server {
             port,
             public_url,
             cors_origins,
+            notes,
             trusted_proxies,
             max_connections,
             tls,
@@ -196,19 +192,6 @@ fn public_url(text: &str) -> Option<String> {
     plain.then(|| text.trim_end_matches('/').to_owned())
 }
 
-fn cors_origins(text: &str) -> Option<CorsOrigins> {
-    if text.trim() == "*" {
-        return Some(CorsOrigins::Any);
-    }
-    let origins = text.split(',').map(|origin| {
-        let origin = origin.trim().trim_end_matches('/');
-        let uri = http_url(origin)?;
-        let is_origin = uri.path() == "/" && uri.query().is_none() && !origin.contains('#');
-        is_origin.then(|| origin.to_ascii_lowercase())
-    });
-    origins.collect::<Option<Vec<_>>>().map(CorsOrigins::These)
-}
-
 fn networks(text: &str) -> Option<Vec<IpNet>> {
     text.split(',')
         .map(str::trim)
@@ -246,12 +229,22 @@ mod tests {
         );
         assert_eq!(
             settings.server.cors_origins,
-            CorsOrigins::These(vec![
-                "https://app.example.com".into(),
-                "http://localhost:3000".into()
-            ])
+            CorsOrigins::parse("https://app.example.com,http://localhost:3000")
+                .expect("valid")
+                .0
         );
         assert_eq!(settings.server.trusted_proxies.len(), 3);
+        let warnings = settings.warnings();
+        let told = warnings
+            .iter()
+            .filter(|line| line.starts_with("CORS_ORIGINS: "));
+        assert_eq!(told.count(), 2, "{warnings:?}");
+        let problems = read(&[("CORS_ORIGINS", "https://*.com")]).expect_err("too much");
+        assert!(
+            problems[0].to_string().contains("top-level"),
+            "{}",
+            problems[0]
+        );
     }
 
     #[test]
@@ -282,6 +275,8 @@ mod tests {
             ("PUBLIC_URL", "https://example.com/?a=b"),
             ("CORS_ORIGINS", "https://app.example.com/path"),
             ("CORS_ORIGINS", "*.example.com"),
+            ("CORS_ORIGINS", "https://*.com"),
+            ("CORS_ORIGINS", "null"),
             ("TRUSTED_PROXIES", "10.0.0.0/33"),
             ("TLS_CERT", "cert.pem"),
             ("TLS_KEY", "key.pem"),

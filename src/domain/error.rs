@@ -102,6 +102,8 @@ macro_rules! field_codes {
 field_codes! {
     Required = "required",
     UnknownField = "unknown_field",
+    /// A member or parameter that comes twice.
+    RepeatedField = "repeated_field",
     InvalidType = "invalid_type",
     InvalidFormat = "invalid_format",
     TooShort = "too_short",

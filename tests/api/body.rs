@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::front::expect_problem;
+use crate::front::{PATCH_TYPES, expect_problem};
 use crate::raw;
 use crate::support::{PASSWORD, Send, TestApp};
 
@@ -149,4 +149,144 @@ async fn whoever_asks_before_sending_too_much_is_told_at_once() {
         content-type: application/json\r\ncontent-length: 70000\r\n\r\n";
     let reply = raw::exchange(&app, request).await;
     assert_eq!(reply.status, Some(413), "{}", reply.head);
+}
+
+#[tokio::test]
+async fn compressed_body_is_refused() {
+    let app = TestApp::spawn().await;
+    for (path, kind) in [
+        ("/auth/register", JSON),
+        ("/auth/token", "application/x-www-form-urlencoded"),
+    ] {
+        for coding in [
+            "gzip",
+            "GZIP",
+            "x-gzip",
+            "br",
+            "zstd",
+            "identity, gzip",
+            "nonsense",
+        ] {
+            let request = app
+                .post(path)
+                .header("content-type", kind)
+                .header("content-encoding", coding)
+                .body("{}");
+            let answer = request.answer().await;
+            assert_eq!(answer.header("accept-encoding"), "identity", "{coding}");
+            answer.expect_problem(415, "unsupported_media_type");
+        }
+    }
+    let page = app
+        .post("/verify-email")
+        .header("content-encoding", "gzip")
+        .body("token=x");
+    expect_problem(page.answer().await, 415, "unsupported_media_type");
+    let plain = app
+        .post("/auth/register")
+        .header("content-type", JSON)
+        .header("content-encoding", "identity")
+        .body("{}");
+    plain
+        .answer()
+        .await
+        .expect_problem(422, "validation_failed");
+}
+
+#[tokio::test]
+async fn body_in_another_charset_is_refused() {
+    let app = TestApp::spawn().await;
+    for charset in [
+        "utf-16",
+        "iso-8859-1",
+        "UTF-7",
+        "\"utf-16le\"",
+        "utf-8; charset=utf-16",
+    ] {
+        let request = app
+            .post("/auth/register")
+            .header("content-type", format!("{JSON}; charset={charset}"))
+            .body("{}");
+        let answer = request.answer().await;
+        assert_eq!(answer.header("accept"), JSON);
+        expect_problem(answer, 415, "unsupported_media_type");
+    }
+    for kind in [
+        "application/json;charset=\"utf-8\"",
+        "application/json; charset=US-ASCII; v=1",
+    ] {
+        let request = app.post("/auth/register").header("content-type", kind);
+        let answer = request.body("{}").answer().await;
+        answer.expect_problem(422, "validation_failed");
+    }
+}
+
+#[tokio::test]
+async fn repeated_members_are_refused_at_any_depth() {
+    let app = TestApp::spawn().await;
+    let admin = app.admin("root").await;
+    let send = |path: &str, body: &'static str| {
+        let request = app.post(path).bearer_auth(&admin.access);
+        request.header("content-type", JSON).body(body).answer()
+    };
+    let twice = r#"{"email":"ada@example.com","username":"ada","password":"correct horse battery staple",
+        "username":"eve"}"#;
+    for path in ["/auth/register", "/users"] {
+        send(path, twice)
+            .await
+            .expect_invalid(&[("username", "repeated_field")]);
+    }
+    let escaped = r#"{"refresh_token":"x","refresh\u005ftoken":"x"}"#;
+    send("/auth/refresh", escaped)
+        .await
+        .expect_invalid(&[("refresh_token", "repeated_field")]);
+    let deep = r#"{"refresh_token":{"a":[{"b":1,"b":1}]},"more":{"c":1,"c":1}}"#;
+    send("/auth/refresh", deep).await.expect_invalid(&[
+        ("refresh_token.a[0].b", "repeated_field"),
+        ("more.c", "repeated_field"),
+        ("refresh_token", "invalid_type"),
+        ("more", "unknown_field"),
+    ]);
+}
+
+/// RFC 7396: `null` removes, and what is absent stays.
+#[tokio::test]
+async fn patch_takes_a_merge_patch() {
+    let app = TestApp::spawn().await;
+    let admin = app.admin("root").await;
+    let merge = "application/merge-patch+json";
+    let me = app.get("/users/me").bearer_auth(&admin.access);
+    let id = me.answer().await.json()["id"].clone();
+    let by_id = format!("/users/{}", id.as_str().expect("an id"));
+    for path in ["/users/me", &by_id] {
+        let patch = |kind: &str, body: &'static str| {
+            let request = app.patch(path).bearer_auth(&admin.access);
+            request.header("content-type", kind).body(body).answer()
+        };
+        let named = patch(merge, r#"{"full_name":"Ada"}"#).await.json();
+        assert_eq!(named["full_name"], "Ada", "{path}");
+        let same = patch("Application/Merge-Patch+JSON; charset=utf-8", "{}")
+            .await
+            .json();
+        assert_eq!(same["full_name"], "Ada", "{path}");
+        let removed = patch(merge, r#"{"full_name":null}"#).await.json();
+        assert!(removed["full_name"].is_null(), "{path}: {removed}");
+        let answer = patch("application/json-patch+json", "[]").await;
+        assert_eq!(answer.header("accept-patch"), PATCH_TYPES);
+        answer.expect_problem(415, "unsupported_media_type");
+    }
+    let cannot_be_removed = app
+        .patch(&by_id)
+        .bearer_auth(&admin.access)
+        .header("content-type", merge)
+        .body(r#"{"email":null}"#);
+    cannot_be_removed
+        .answer()
+        .await
+        .expect_invalid(&[("email", "invalid_type")]);
+    // A media type of PATCH alone.
+    let post = app.post("/auth/register").header("content-type", merge);
+    let answer = post.body("{}").answer().await;
+    assert_eq!(answer.header("accept-patch"), "");
+    expect_problem(answer, 415, "unsupported_media_type");
 }

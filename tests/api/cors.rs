@@ -133,3 +133,93 @@ async fn without_the_setting_no_page_may_read() {
         assert!(!answer.headers.contains_key("access-control-allow-origin"));
     }
 }
+
+#[tokio::test]
+async fn origins_of_apps_and_subdomains_may_call() {
+    let app = app("capacitor://localhost, tauri://localhost, HTTPS://*.Example.org:443/").await;
+    for origin in [
+        "capacitor://localhost",
+        "tauri://localhost",
+        "https://a.b.example.org",
+    ] {
+        for request in [app.get("/healthz"), preflight(&app, "/users/me")] {
+            let answer = from(origin, request).await;
+            assert_eq!(answer.header("access-control-allow-origin"), origin);
+        }
+    }
+    for origin in [
+        "https://example.org",
+        "http://a.example.org",
+        "ionic://localhost",
+    ] {
+        let answer = from(origin, app.get("/healthz")).await;
+        assert!(
+            !answer.headers.contains_key("access-control-allow-origin"),
+            "{origin}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn preflight_allows_what_tracing_libraries_send() {
+    let app = app(APP).await;
+    let names = "authorization,baggage,sentry-trace,traceparent,tracestate,x-datadog-trace-id,b3";
+    let request = app
+        .request(Method::OPTIONS, "/users/me")
+        .header("access-control-request-method", "GET")
+        .header("access-control-request-headers", names)
+        .header("access-control-request-private-network", "true");
+    let answer = from(APP, request).await;
+    let allowed = answer.header("access-control-allow-headers").to_lowercase();
+    for name in names.split(',') {
+        assert!(
+            allowed.split(", ").any(|allowed| allowed == name),
+            "{name}: {allowed}"
+        );
+    }
+    assert_eq!(
+        answer.header("access-control-allow-private-network"),
+        "true"
+    );
+    assert_eq!(
+        preflight(&app, "/x")
+            .answer()
+            .await
+            .header("access-control-allow-private-network"),
+        ""
+    );
+}
+
+/// A page has to be able to read that it is held back, and for how long.
+#[tokio::test]
+async fn preflights_do_not_count_and_a_page_can_read_a_refusal() {
+    let settings = [
+        ("CORS_ORIGINS", APP),
+        ("RATE_LIMIT_ENABLED", "true"),
+        ("RATE_LIMIT_IP", "5/1h"),
+    ];
+    let app = TestApp::spawn_with(&settings).await;
+    for _ in 0..20 {
+        let answer = from(APP, preflight(&app, "/users/me")).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    }
+    for _ in 0..5 {
+        let answer = from(APP, app.get("/users/me")).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    }
+    let refused = from(APP, app.get("/users/me")).await;
+    assert_eq!(refused.header("access-control-allow-origin"), APP);
+    let exposed = refused
+        .header("access-control-expose-headers")
+        .to_lowercase();
+    for name in ["retry-after", "ratelimit", "x-request-id"] {
+        assert!(!refused.header(name).is_empty(), "{name}");
+        assert!(exposed.split(", ").any(|exposed| exposed == name), "{name}");
+    }
+    refused.expect_problem(429, "rate_limited");
+    let answer = from(APP, preflight(&app, "/users/me")).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "still answered");
+    // A plain OPTIONS is a request like any other.
+    let options = app.request(Method::OPTIONS, "/users/me");
+    assert_eq!(options.answer().await.status, StatusCode::TOO_MANY_REQUESTS);
+}

@@ -8,6 +8,9 @@ use serde_json::json;
 use crate::raw;
 use crate::support::{Answer, PASSWORD, Send, TestApp};
 
+/// What a PATCH may be sent as.
+pub const PATCH_TYPES: &str = "application/json, application/merge-patch+json";
+
 /// Checks a problem and that it says it is one.
 #[track_caller]
 pub fn expect_problem(answer: Answer, status: u16, code: &str) -> serde_json::Value {
@@ -129,6 +132,9 @@ async fn options_tells_the_methods() {
     let answer = app.request(Method::OPTIONS, "/users").answer().await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
     assert_eq!(answer.header("allow"), "GET, HEAD, OPTIONS, POST");
+    assert_eq!(answer.header("accept-patch"), "");
+    let answer = app.request(Method::OPTIONS, "/users/me").answer().await;
+    assert_eq!(answer.header("accept-patch"), PATCH_TYPES);
     app.request(Method::OPTIONS, "/nothing")
         .answer()
         .await

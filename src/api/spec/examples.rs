@@ -28,7 +28,8 @@ fn of_property(schema: &str, property: &str) -> Option<Value> {
     let example = match (schema, property) {
         // As an example of a change it has to differ from the current one.
         ("PasswordChange", "new_password") => json!("seven purple elephants dancing"),
-        ("Introspection", "token_type") => json!("access_token"),
+        ("Introspection", "token_type") => json!("Bearer"),
+        ("Introspection", "token_use") => json!("access_token"),
         ("MailedToken" | "PasswordReset", "token") => json!(MAILED_TOKEN),
         ("PasswordResetLink", "url") => json!(format!(
             "https://accounts.example.com/reset-password?token={MAILED_TOKEN}"
@@ -87,6 +88,7 @@ fn of_schema(schemas: &mut Value, name: &str) -> Value {
         return example.clone();
     }
     let mut schema = schemas[name].take();
+    let is_object = schema["type"] == "object";
     let example = match member(&mut schema, "properties") {
         Some(properties) => {
             let members = members(properties).filter_map(|(property, described)| {
@@ -101,6 +103,7 @@ fn of_schema(schemas: &mut Value, name: &str) -> Value {
             });
             Value::Object(members.collect::<Map<_, _>>())
         }
+        None if is_object => json!({}),
         None => first_of_enumeration(&schema),
     };
     schema["example"] = example.clone();

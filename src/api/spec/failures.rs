@@ -39,7 +39,10 @@ pub fn example(code: Code) -> Failure {
         Code::IdempotencyKeyReused => Error::IdempotencyKeyReused.into(),
         Code::PreconditionFailed => Error::PreconditionFailed.into(),
         Code::BodyTooLarge => Failure::BodyTooLarge,
-        Code::UnsupportedMediaType => Failure::UnsupportedMediaType { expected: JSON },
+        Code::UnsupportedMediaType => Failure::UnsupportedMediaType {
+            expected: JSON,
+            is_patch: false,
+        },
         Code::ValidationFailed => Error::Invalid(Invalid(vec![FieldError::new(
             "password",
             FieldCode::TooShort,

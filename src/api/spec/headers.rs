@@ -30,6 +30,21 @@ pub fn components() -> Value {
             "schema": { "type": "string" },
             "example": "\"ip\";r=298;t=1, \"login-ip\";r=29;t=2",
         },
+        "Accept": {
+            "description": "The media type that the body has to have.",
+            "schema": { "type": "string" },
+            "example": "application/json",
+        },
+        "Accept-Encoding": {
+            "description": "`identity`: the body has to come uncompressed. There when it did not.",
+            "schema": { "type": "string" },
+            "example": "identity",
+        },
+        "Accept-Patch": {
+            "description": "The media types that a `PATCH` may have (RFC 5789 §3.1).",
+            "schema": { "type": "string" },
+            "example": "application/json, application/merge-patch+json",
+        },
         "Retry-After": {
             "description": "Seconds after which to try again.",
             "required": true,
@@ -83,6 +98,7 @@ pub fn of_answer(id: &str, status: u16) -> Vec<(&'static str, &'static str)> {
     }
     match status {
         401 => names.push("WWW-Authenticate"),
+        415 => names.extend(["Accept", "Accept-Encoding", "Accept-Patch"]),
         429 | 503 => names.push("Retry-After"),
         _ => (),
     }

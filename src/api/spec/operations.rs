@@ -60,15 +60,16 @@ fn error_response(id: &str, problem: &Problem) -> Value {
 fn codes(method: &str, operation: &Value, id: &str) -> Vec<Code> {
     // A request without the header Host is refused everywhere.
     let mut codes = vec![Code::MalformedRequest, Code::Internal];
+    if !OAUTH.contains(&id) {
+        // For parameters of the query that it does not have.
+        codes.push(Code::ValidationFailed);
+    }
     if method != "get" {
         // A body is read, or found too long or too slow, whether the operation wants one or not.
         codes.extend([Code::RequestTimeout, Code::BodyTooLarge]);
     }
     if !operation["requestBody"].is_null() {
         codes.push(Code::UnsupportedMediaType);
-        if !OAUTH.contains(&id) {
-            codes.push(Code::ValidationFailed);
-        }
     }
     if !operation["security"].is_null() {
         codes.extend([Code::NotAuthenticated, Code::InvalidAccessToken]);

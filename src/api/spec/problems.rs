@@ -140,7 +140,10 @@ impl Problem {
             let examples = self.codes.iter().map(|code| {
                 let (summary, mut failure) = (code.meaning(), example(*code));
                 if self.is_oauth() && *code == Code::UnsupportedMediaType {
-                    failure = Failure::UnsupportedMediaType { expected: FORM };
+                    failure = Failure::UnsupportedMediaType {
+                        expected: FORM,
+                        is_patch: false,
+                    };
                 }
                 let example = json!({ "summary": summary, "value": body(&failure, form) });
                 (code.as_str().to_owned(), example)

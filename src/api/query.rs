@@ -1,0 +1,271 @@
+//! The queries of operations: every parameter is one that the operation has, and comes once. What is wrong with one says
+//! what is allowed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+use poem::http::Method;
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use poem_openapi::__private::UrlQuery;
+use poem_openapi::OpenApi;
+use poem_openapi::error::ParseParamError;
+use poem_openapi::registry::{MetaParamIn, MetaPath, MetaSchema, MetaSchemaRef, Registry};
+
+use super::auth::OAUTH;
+use super::body::MAX_ERRORS;
+use super::context::QueryFault;
+use super::problem::Failure;
+use super::routes;
+use crate::domain::{Error, FieldCode, FieldError, Invalid};
+
+/// The parameters of the operations of one path.
+#[derive(Default)]
+pub struct Queries(Vec<Operation>);
+
+struct Operation {
+    method: Method,
+    parameters: Vec<Parameter>,
+    /// RFC 6749 §3.1 and §3.2: parameters that nobody knows are ignored.
+    ignores_unknown: bool,
+    is_public: bool,
+}
+
+struct Parameter {
+    name: String,
+    /// A sentence that says which values it takes.
+    allowed: String,
+}
+
+/// The queries of every path of the API, by the path's [`shape`].
+pub fn of_all<Api: OpenApi>(_: &Api) -> HashMap<String, Arc<Queries>> {
+    let mut registry = Registry::new();
+    Api::register(&mut registry);
+    let paths = Api::meta().into_iter().flat_map(|api| api.paths);
+    let queries = paths.map(|path| (shape(&path.path), Arc::new(Queries::of(path, &registry))));
+    queries.collect()
+}
+
+/// A path without the names of its parameters, which the specification and the routes write in different ways.
+pub fn shape(path: &str) -> String {
+    let segments = routes::trim(path).split('/').map(|segment| {
+        if segment.starts_with([':', '{']) {
+            "*"
+        } else {
+            segment
+        }
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+impl Queries {
+    fn of(path: MetaPath, registry: &Registry) -> Self {
+        let operations = path.operations.into_iter().map(|operation| Operation {
+            method: operation.method,
+            ignores_unknown: operation.operation_id.is_some_and(|id| OAUTH.contains(&id)),
+            is_public: operation.security.is_empty(),
+            parameters: operation
+                .params
+                .into_iter()
+                .filter(|parameter| parameter.in_type == MetaParamIn::Query)
+                .map(|parameter| Parameter {
+                    allowed: allowed(&parameter.name, &parameter.schema, registry),
+                    name: parameter.name,
+                })
+                .collect(),
+        });
+        Self(operations.collect())
+    }
+
+    /// Calls the operation with its query read.
+    pub async fn call<E: Endpoint>(&self, endpoint: &E, mut request: Request) -> Result<Response> {
+        let operation = self
+            .0
+            .iter()
+            .find(|operation| operation.method == request.method());
+        let query = match request.uri().query() {
+            Some(query) => read(query)?,
+            None => Vec::new(),
+        };
+        if let Some(operation) = operation
+            && let Err(failure) = operation.check(&query)
+        {
+            if operation.is_public {
+                return Err(failure.into());
+            }
+            request.extensions_mut().insert(QueryFault(failure));
+        }
+        request.extensions_mut().insert(UrlQuery(query));
+        let answered = endpoint.call(request).await;
+        answered.map(IntoResponse::into_response).map_err(|error| {
+            let wrong = error.downcast_ref::<ParseParamError>();
+            let parameter = wrong.and_then(|wrong| operation?.parameter(wrong.name));
+            parameter.map_or(error, |parameter| parameter.refusal().into())
+        })
+    }
+}
+
+impl Operation {
+    fn parameter(&self, name: &str) -> Option<&Parameter> {
+        self.parameters
+            .iter()
+            .find(|parameter| parameter.name == name)
+    }
+
+    fn check(&self, query: &[(String, String)]) -> std::result::Result<(), Failure> {
+        let mut seen = HashSet::new();
+        let mut errors = Vec::new();
+        for (name, _) in query {
+            if !seen.insert(name) {
+                errors.push(FieldError::new(
+                    name,
+                    FieldCode::RepeatedField,
+                    "Send this parameter once.",
+                ));
+            } else if self.parameter(name).is_none() && !self.ignores_unknown {
+                errors.push(FieldError::new(
+                    name,
+                    FieldCode::UnknownField,
+                    self.unknown(),
+                ));
+            }
+        }
+        errors.truncate(MAX_ERRORS);
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Invalid(Invalid(errors)).into())
+        }
+    }
+
+    fn unknown(&self) -> String {
+        let names: Vec<&str> = self
+            .parameters
+            .iter()
+            .map(|parameter| parameter.name.as_str())
+            .collect();
+        if names.is_empty() {
+            "There is no such parameter; none is allowed here.".to_owned()
+        } else {
+            format!(
+                "There is no such parameter. Allowed here: {}.",
+                names.join(", ")
+            )
+        }
+    }
+}
+
+impl Parameter {
+    fn refusal(&self) -> Failure {
+        Failure::Malformed {
+            detail: "The query has a value that cannot be used.".to_owned(),
+            errors: vec![FieldError::new(
+                &self.name,
+                FieldCode::InvalidFormat,
+                &self.allowed,
+            )],
+        }
+    }
+}
+
+/// A query as names and values.
+fn read(query: &str) -> std::result::Result<Vec<(String, String)>, Failure> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let decode = |text: &str| {
+        let text = text.replace('+', " ");
+        let decoded = percent_decode_str(&text).decode_utf8();
+        decoded
+            .map(std::borrow::Cow::into_owned)
+            .map_err(|_| Failure::Malformed {
+                detail: "The query is not UTF-8.".to_owned(),
+                errors: Vec::new(),
+            })
+    };
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decode(name)?, decode(value)?))
+        })
+        .collect()
+}
+
+/// Which values a parameter takes, as a sentence.
+fn allowed(name: &str, schema: &MetaSchemaRef, registry: &Registry) -> String {
+    let schema = resolve(schema, registry);
+    let values = |schema: &MetaSchema| {
+        let values = schema.enum_items.iter();
+        let values: Vec<&str> = values.filter_map(|value| value.as_str()).collect();
+        values.join(", ")
+    };
+    match schema {
+        // It has a pattern that says nothing to people.
+        _ if name == "cursor" => "Send `next_cursor` of the page before as it is.".to_owned(),
+        Some(schema) if !schema.enum_items.is_empty() => format!("Allowed: {}.", values(schema)),
+        Some(MetaSchema { ty: "boolean", .. }) => "Allowed: true, false.".to_owned(),
+        Some(MetaSchema {
+            ty: "integer",
+            minimum: Some(low),
+            maximum: Some(high),
+            ..
+        }) => {
+            format!("Allowed: whole numbers from {low} to {high}.")
+        }
+        Some(MetaSchema { ty: "integer", .. }) => "Allowed: whole numbers.".to_owned(),
+        _ => "This value cannot be used here.".to_owned(),
+    }
+}
+
+/// The schema behind references. One with a default stands around what it is the default of.
+fn resolve<'a>(schema: &'a MetaSchemaRef, registry: &'a Registry) -> Option<&'a MetaSchema> {
+    match schema {
+        MetaSchemaRef::Reference(name) => registry.schemas.get(name),
+        MetaSchemaRef::Inline(schema) => match schema.all_of.first() {
+            Some(inner) => resolve(inner, registry),
+            None => Some(schema),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_parameter_but_free_text_says_what_it_takes() {
+        let apis = super::super::apis();
+        let mut texts = Vec::new();
+        for (_, queries) in of_all(&apis) {
+            for operation in &queries.0 {
+                for Parameter { name, allowed } in &operation.parameters {
+                    assert!(allowed.ends_with('.'), "{name}: {allowed}");
+                    texts.push((name.clone(), allowed.clone()));
+                }
+            }
+        }
+        for (name, allowed) in [
+            ("limit", "Allowed: whole numbers from 1 to 100."),
+            ("is_active", "Allowed: true, false."),
+            ("scope", "Allowed: current, others, all."),
+        ] {
+            assert!(
+                texts.contains(&(name.to_owned(), allowed.to_owned())),
+                "{name}: {texts:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn queries_are_decoded_as_forms_are() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(
+            read("a=%C3%A9+b&&=x&c&d=1=2").ok(),
+            Some(vec![
+                pair("a", "é b"),
+                pair("", "x"),
+                pair("c", ""),
+                pair("d", "1=2")
+            ])
+        );
+        assert!(read("a=%ff").is_err());
+    }
+}
