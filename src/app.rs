@@ -126,6 +126,7 @@ impl App {
                 sessions_per_user: settings.sessions.max_per_user,
                 audit_origin: settings.audit.origin,
                 login_account_limit: settings.limits.login_account,
+                has_failure_bound: settings.limits.enabled,
             },
         };
         Ok(Self {

@@ -37,6 +37,7 @@ pub const FAILURES: Failures = &[
             Code::EmailTaken,
             Code::UsernameTaken,
             Code::IdempotencyKeyReused,
+            Code::AccountThrottled,
         ],
     ),
     (
@@ -173,6 +174,10 @@ impl AuthApi {
     /// Where the service wants addresses verified first (`REQUIRE_EMAIL_VERIFICATION`), the account exists once the link of
     /// the mail has been followed: 202, without `user`. The answer is the same whether or not the address already has an
     /// account; the mail says which.
+    ///
+    /// A username that waits is taken, unless the password is the one that it waits with: such a request repeats that
+    /// registration or corrects its address. An address can wait for three registrations an hour by default. Each has a link
+    /// of its own, which makes what that registration chose.
     #[oai(path = "/register", method = "post", operation_id = "registerUser")]
     async fn register(
         &self,

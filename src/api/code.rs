@@ -116,7 +116,7 @@ codes! {
         "The `Idempotency-Key` came with another request within 24 hours.",
         "Use a new key for each new request. Repeat a request with exactly the same bytes.";
     RateLimited = 429 "rate_limited" "Rate limited",
-        "Too many requests from this network.",
+        "Too many requests from this network, or too many registrations of this email address.",
         "Wait for the seconds in `Retry-After`, then send the request again. `RateLimit` and `RateLimit-Policy` say how much is left.";
     AccountThrottled = 429 "account_throttled" "Account throttled",
         "Too many failed attempts for this account.",

@@ -13,10 +13,12 @@ use super::limits::Class;
 use super::objects::Token;
 use super::result::{Result, ResultExt};
 use super::spec::{Failures, Tag};
+use crate::config::Secret;
 use crate::domain::{
-    Email, FieldCode, FieldError, Invalid, Password, account_security, email_change, email_login,
+    Email, FieldCode, FieldError, Password, account_security, email_change, email_login,
     email_verification, password_reset,
 };
+use crate::token::OneTimeToken;
 
 /// What the operations answer besides success and what every operation may answer.
 pub const FAILURES: Failures = &[
@@ -69,12 +71,12 @@ struct PasswordReset {
     new_password: NewPasswordText,
 }
 
-/// A code from a mail, and whom it was sent to.
+/// A code from a mail, and the request that it was mailed for.
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct CodeLogin {
-    /// The address that the code was sent to.
-    email: EmailText,
+    /// From the answer to the request for the code.
+    handle: MailedTokenText,
     /// Six digits. Good once, for 10 minutes and 5 tries.
     code: CodeText,
 }
@@ -95,6 +97,22 @@ pub struct MailRequested {
 enum MailRequestedStatus {
     #[default]
     Accepted,
+}
+
+/// That the request for a code was taken. The answer is the same for every address.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(read_only_all)]
+pub struct LoginCodeRequested {
+    status: MailRequestedStatus,
+    /// Stands for this request when the code is given. The code of one request is of no use with the handle of another.
+    handle: String,
+}
+
+fn code_requested(handle: OneTimeToken) -> Accepted<LoginCodeRequested> {
+    Accepted(LoginCodeRequested {
+        status: MailRequestedStatus::default(),
+        handle: handle.text().to_string(),
+    })
 }
 
 /// The answer to whoever asked for a mail.
@@ -134,8 +152,9 @@ impl EmailApi {
 
     /// Prove an address
     ///
-    /// With the token of a mail, which is good for 24 hours. Of a registration that waits for it this makes the account; where
-    /// several wait for the address, without a password, and a link to choose one is mailed.
+    /// With the token of a mail, which is good for 24 hours. Of a registration that waits for it this makes the account, as
+    /// that registration chose. Where others wait for the address, they are forgotten, and its owner is mailed the username, and
+    /// a link to replace the password if that is not theirs.
     ///
     /// Where no mail server is set, mails are files in `MAIL_OUTBOX_DIR`, by default `./outbox`: take the token from there.
     #[oai(path = "/verify-email", method = "post", operation_id = "verifyEmail")]
@@ -251,7 +270,9 @@ impl EmailApi {
 
     /// Ask for a code to log in with
     ///
-    /// Mails one to whoever has the address, by default once a minute and three times an hour. The answer is always the same.
+    /// Mails one to whoever has the address, by default once a minute and three times an hour. The answer always has the same
+    /// form. Keep its `handle`: the code is good with it alone, so that other requests for the same address take nothing from
+    /// this one. Devices that the user has logged in from before have a limit of their own.
     ///
     /// Off unless the service is set up with `EMAIL_LOGIN_ENABLED=true`.
     #[oai(
@@ -267,19 +288,19 @@ impl EmailApi {
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
         body: JsonBody<MailRequest>,
-    ) -> Result<MaybeReplayed<Accepted<MailRequested>>> {
+    ) -> Result<MaybeReplayed<Accepted<LoginCodeRequested>>> {
         email_login::require_enabled(&ctx.services).or_problem()?;
         let email = body.0.parse().or_problem()?;
-        key.once(&ctx.services, None, accepted, async |once| {
+        key.once(&ctx.services, None, code_requested, async |once| {
             ctx.count(Class::Mail)?;
-            Ok(email_login::request(&ctx.services, &email, once).await?)
+            Ok(email_login::request(&ctx.services, &ctx.origin, &email, once).await?)
         })
         .await
     }
 
     /// Log in with a code
     ///
-    /// The newest that was mailed to the address: good once, for 10 minutes and 5 tries.
+    /// The one that was mailed for the request with this handle: good once, for 10 minutes and 5 tries.
     ///
     /// It proves the address. Where nobody had done that before, somebody else may have made the account: all other sessions
     /// end, the password is of no more use, and a link to choose a new one is mailed.
@@ -291,8 +312,8 @@ impl EmailApi {
     async fn login(&self, ctx: Ctx, body: JsonBody<CodeLogin>) -> Result<Json<Token>> {
         email_login::require_enabled(&ctx.services).or_problem()?;
         ctx.count(Class::Login)?;
-        let (email, code) = body.0.parse().or_problem()?;
-        let pair = email_login::login(&ctx.services, &ctx.origin, &email, &code)
+        let (handle, code) = body.0.parse().or_problem()?;
+        let pair = email_login::login(&ctx.services, &ctx.origin, handle.reveal(), &code)
             .await
             .or_problem()?;
         Ok(Json(pair.into()))
@@ -306,20 +327,14 @@ impl MailRequest {
 }
 
 impl CodeLogin {
-    fn parse(self) -> crate::domain::Result<(Email, crate::config::Secret)> {
-        let mut invalid = Invalid::default();
-        let email = invalid.keep(Email::parse("email", &self.email.0));
+    fn parse(self) -> crate::domain::Result<(Secret, Secret)> {
         let code = self.code.0;
         let is_code =
             code.reveal().len() == 6 && code.reveal().bytes().all(|byte| byte.is_ascii_digit());
         if !is_code {
             let message = "A code has six digits.";
-            invalid
-                .0
-                .push(FieldError::new("code", FieldCode::InvalidFormat, message));
+            return Err(FieldError::new("code", FieldCode::InvalidFormat, message).into());
         }
-        invalid.check()?;
-        let email = email.ok_or_else(|| crate::domain::Error::from(invalid))?;
-        Ok((email, code))
+        Ok((self.handle.0, code))
     }
 }

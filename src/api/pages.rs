@@ -15,7 +15,6 @@ use super::context::Context;
 use super::problem::Failure;
 use super::upload;
 use crate::config::Secret;
-use crate::domain::email_verification::Proved;
 use crate::domain::links::Page;
 use crate::domain::{
     Error, FieldCode, FieldError, Password, Services, account_security, email_change,
@@ -190,20 +189,14 @@ impl View<'_> {
         context: &Context,
     ) -> Result<(&'static str, &'static str), Error> {
         let (services, origin) = (self.services, &context.origin);
-        let mut text = "done_text";
         match self.page {
-            Page::VerifyEmail => {
-                let proved = email_verification::verify(services, origin, token).await?;
-                if proved == Proved::PasswordToBeChosen {
-                    text = "done_text_no_password";
-                }
-            }
+            Page::VerifyEmail => email_verification::verify(services, origin, token).await?,
             Page::ConfirmEmailChange => email_change::confirm(services, origin, token).await?,
             Page::UndoEmailChange => email_change::undo(services, origin, token).await?,
             Page::SecureAccount => account_security::secure(services, origin, token).await?,
             Page::ResetPassword => (),
         }
-        Ok((self.table(true), text))
+        Ok((self.table(true), "done_text"))
     }
 
     /// Sets the password that was typed. Gives the texts' table.

@@ -38,7 +38,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "RATE_LIMIT_LOGIN_ACCOUNT",
         default: Some("10/15m"),
         allowed: ALLOWED,
-        help: "Failed password checks of one account, from any address. A success clears them.",
+        help: "Failed password checks of one account, from any address. Each known device and each session has its own. A success clears them.",
         secret: false,
     },
     Setting {

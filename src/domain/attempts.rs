@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
-use super::password_check::Subject;
+use super::asker::Subject;
 
 /// The checks under way.
 #[derive(Default)]
@@ -117,12 +117,11 @@ impl Drop for Attempt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::UserId;
 
     #[tokio::test]
     async fn an_end_is_told_to_whoever_waits() {
         let attempts = Arc::new(Attempts::default());
-        let subject = Subject::user(UserId(uuid::Uuid::nil()));
+        let subject = Subject::for_tests();
         let is_idle = || matches!(attempts.next_end(&subject), NextEnd::NoneUnderWay);
         assert!(is_idle());
         let (one, other) = (attempts.begin(&subject), attempts.begin(&subject));
@@ -140,7 +139,7 @@ mod tests {
     #[test]
     fn a_crowd_is_sent_away() {
         let attempts = Arc::new(Attempts::default());
-        let subject = Subject::user(UserId(uuid::Uuid::nil()));
+        let subject = Subject::for_tests();
         let _check = attempts.begin(&subject);
         let waiting: Vec<NextEnd> = (0..MAX_WAITING)
             .map(|_| attempts.next_end(&subject))

@@ -1,14 +1,52 @@
 //! Devices that have logged in before. There are no cookies to know one by: a device is a kind of program in a provider's
-//! network. Whoever gets a new version, or another address of the same provider, is not told of himself.
+//! network. Whoever gets a new version, or another address of the same provider, is not told of himself. And the networks
+//! that they were in: a single IPv4 address, or the /64 of an IPv6 address.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use aws_lc_rs::hmac;
 
 use super::{Origin, Services};
+use crate::clock::Timestamp;
+use crate::ids::UserId;
+use crate::store::db::{self, Tx};
+use crate::store::known_devices::{self, Familiar};
+
+/// How long a network is known in which a login has succeeded.
+const KEEP_NETWORK: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Where a request comes from, in the form in which it is remembered: two MACs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub device: Vec<u8>,
+    pub network: Vec<u8>,
+}
+
+impl Place {
+    pub fn of(services: &Services, origin: &Origin) -> Self {
+        let network = origin.network().0.to_be_bytes();
+        let name = [b"network\0".as_slice(), &network].concat();
+        Self {
+            device: fingerprint(services, origin),
+            network: hmac::sign(&services.device_key, &name).as_ref().to_vec(),
+        }
+    }
+
+    /// What is known of it, of this user and of all. Takes the same work where there is no user.
+    pub async fn look(
+        &self,
+        tx: &mut Tx<'_>,
+        user_id: Option<UserId>,
+        now: Timestamp,
+    ) -> db::Result<Familiar> {
+        let since = now.minus(KEEP_NETWORK);
+        known_devices::look(tx, user_id, &self.device, &self.network, since).await
+    }
+}
 
 /// What a device is remembered by. Tells nothing to who lacks our key.
-pub(super) fn fingerprint(services: &Services, origin: &Origin) -> Vec<u8> {
+fn fingerprint(services: &Services, origin: &Origin) -> Vec<u8> {
     let program = origin.user_agent.as_deref().map(without_versions);
     let name = [
         program.unwrap_or_default().as_bytes(),

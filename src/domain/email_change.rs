@@ -14,7 +14,7 @@ use crate::ids::UserId;
 use crate::mail::Kind;
 use crate::store::db::Tx;
 use crate::store::users::{self, Changes};
-use crate::store::{email_codes, one_time_tokens};
+use crate::store::{login_codes, one_time_tokens};
 
 /// Mails a link to the new address. Whether that belongs to somebody else is told to nobody but him.
 ///
@@ -148,7 +148,7 @@ async fn put(tx: &mut Tx<'_>, id: UserId, email: &str, key: &str, now: Timestamp
     ] {
         one_time_tokens::delete_of(tx, id, purpose).await?;
     }
-    email_codes::delete_of(tx, id).await?;
+    login_codes::spend_of(tx, id).await?;
     Ok(())
 }
 

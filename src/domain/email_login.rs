@@ -4,25 +4,33 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::asker::Way;
 use super::audit::Event;
+use super::devices::Place;
 use super::idempotency::Once;
 use super::login::{Proof, Start};
 use super::outbox::{self, Mail};
 use super::tokens::{self, TokenPair};
-use super::{Email, Error, Origin, Result, Services, account_security};
+use super::{Email, Error, Origin, Result, Services, account_security, one_time};
 use crate::clock::Timestamp;
 use crate::config::Secret;
 use crate::ids::{MailId, UserId};
 use crate::mail::Kind;
 use crate::store::db::Tx;
-use crate::store::email_codes;
+use crate::store::failed_checks;
+use crate::store::login_codes::{self, NewCode};
 use crate::store::users::{self, Contact};
+use crate::token::OneTimeToken;
 
 /// How long a code is good.
 pub const CODE_LIFETIME: Duration = Duration::from_secs(600);
 
 /// How often a code may be tried.
 pub const TRIES: i64 = 5;
+
+/// How many codes that were asked for by strangers a user may have at one moment, and how many from known devices. With
+/// [`TRIES`] it bounds what guesses at all of them can come to.
+const MOST_LIVE: i64 = 5;
 
 /// Fails unless the operator wants this login.
 ///
@@ -36,66 +44,110 @@ pub fn require_enabled(services: &Services) -> Result<()> {
     }
 }
 
-/// Mails a code to whoever has this address. Nobody learns whether there is such a person.
+/// What handles are derived for: they are made of the id of the mail, as the code is.
+const HANDLE: &str = "login_code";
+
+/// Mails a code to whoever has this address, and gives the handle that the code is good with. Nobody learns whether there is
+/// such a person: the handle is made before anybody looks.
 ///
 /// # Errors
 /// [`Error::EmailLoginDisabled`].
-pub async fn request(services: &Services, email: &Email, once: Option<Once<()>>) -> Result<()> {
+pub async fn request(
+    services: &Services,
+    origin: &Origin,
+    email: &Email,
+    once: Option<Once<OneTimeToken>>,
+) -> Result<OneTimeToken> {
     require_enabled(services)?;
-    outbox::request(services, Kind::LoginCode, email, once).await
+    let place = Place::of(services, origin);
+    let mail =
+        Mail::to_address(services, Kind::LoginCode, email.as_str()).asked_from(&place.device);
+    let handle = services.mailed.token(mail.id(), HANDLE);
+    outbox::request_mail(services, mail, handle, once).await
 }
 
-/// Makes the code that `mail` brings and stores it in the place of the one before. An address without an account gets one
-/// as well, which nobody can type: a try at it is answered as any other.
+/// Makes the code that `mail` brings, stores it under the handle of its request and says how long it is good. An address
+/// without an account gets one as well, which nobody can type: a try at it is answered as any other.
+///
+/// `None` when there is nothing to mail: the code was used, taken back or has expired since an earlier try of the mail, or the
+/// user has too many.
 pub(super) async fn store_code(
     services: &Services,
     tx: &mut Tx<'_>,
     mail: MailId,
-    email_key: &str,
     user_id: Option<UserId>,
+    is_known: bool,
     now: Timestamp,
-) -> Result<Zeroizing<String>> {
+) -> Result<Option<(Zeroizing<String>, Duration)>> {
+    let handle = services.mailed.token(mail, HANDLE).hash();
     let code = services.mailed.code(mail);
+    if let Some(expires_at) = login_codes::expiry(tx, &handle).await? {
+        let left = expires_at.map(|at| at.since(now)).unwrap_or_default();
+        return Ok((!left.is_zero()).then_some((code, left)));
+    }
+    if let Some(id) = user_id
+        && login_codes::live(tx, id, is_known, now).await? >= MOST_LIVE
+    {
+        return Ok(None);
+    }
     let typed = if user_id.is_some() { code.as_str() } else { "" };
-    let stored = services.mailed.code_mac(email_key, typed);
-    let address = services.mailed.address(email_key);
-    email_codes::put(tx, &address, &stored, user_id, now.plus(CODE_LIFETIME)).await?;
-    Ok(code)
+    let stored = services.mailed.code_mac(&handle, typed);
+    let new = NewCode {
+        handle: &handle,
+        code: &stored,
+        user_id,
+        is_known,
+        expires_at: now.plus(CODE_LIFETIME),
+    };
+    login_codes::put(tx, &new).await?;
+    Ok(Some((code, CODE_LIFETIME)))
 }
 
 /// Starts a session. It proves the address.
 ///
 /// # Errors
-/// [`Error::InvalidToken`] for a code that is wrong, used, expired or tried too often; [`Error::EmailLoginDisabled`].
+/// [`Error::InvalidToken`] for a code that is wrong, used, expired or tried too often, or for another request than that of
+/// `handle` (ASVS 6.6.2); [`Error::EmailLoginDisabled`].
 pub async fn login(
     services: &Services,
     origin: &Origin,
-    email: &Email,
+    handle: &str,
     code: &Secret,
 ) -> Result<TokenPair> {
     require_enabled(services)?;
-    let address = services.mailed.address(email.key());
+    let handle = one_time::parse(handle)?.hash();
     let now = services.now();
+    let policy = services.policy.clone();
     let tried = services
         .db
-        .write_one(async move |tx| {
-            Ok::<_, Error>(email_codes::take_try(tx, &address, TRIES, now).await?)
+        .write(async move |tx| {
+            let tried = login_codes::take_try(tx, &handle, TRIES, now).await?;
+            let way = match &tried {
+                Some(tried) if tried.is_known => Way::KnownDevicesCode,
+                _ => Way::StrangersCode,
+            };
+            let user_id = tried.as_ref().and_then(|tried| tried.user_id);
+            let is_within =
+                failed_checks::take(tx, user_id, way.as_str(), way.most(&policy)).await?;
+            Ok::<_, Error>(tried.map(|tried| (tried, is_within)))
         })
         .await?;
-    let right = tried.filter(|tried| {
-        services
-            .mailed
-            .is_code(email.key(), code.reveal(), &tried.code)
+    let is_tried = tried.is_some();
+    let right = tried.filter(|(tried, is_within)| {
+        services.mailed.is_code(&handle, code.reveal(), &tried.code) & is_within
     });
-    let Some((user_id, stored)) = right.and_then(|tried| Some((tried.user_id?, tried.code))) else {
-        let event = Event::new(services, "login.failed")
-            .failed()
-            .from(origin)
-            .with(serde_json::json!({ "reason": "wrong_code" }));
-        services
-            .db
-            .write_one(async move |tx| Ok::<_, Error>(event.record(tx).await?))
-            .await?;
+    let Some(user_id) = right.and_then(|(tried, _)| tried.user_id) else {
+        // Guesses at handles are not put on record: there is no end to them, and no account that they are about.
+        if is_tried {
+            let event = Event::new(services, "login.failed")
+                .failed()
+                .from(origin)
+                .with(serde_json::json!({ "reason": "wrong_code" }));
+            services
+                .db
+                .write_one(async move |tx| Ok::<_, Error>(event.record(tx).await?))
+                .await?;
+        }
         return Err(Error::InvalidToken);
     };
     let takeover = Takeover::new(services, origin, user_id);
@@ -103,9 +155,10 @@ pub async fn login(
     let started = services
         .db
         .write(async move |tx| {
-            if !email_codes::consume(tx, &address, &stored).await? {
+            if !login_codes::spend(tx, &handle).await? {
                 return Ok(None);
             }
+            failed_checks::clear(tx, user_id).await?;
             takeover.run(tx, now).await?;
             start.run(tx).await
         })

@@ -12,26 +12,17 @@ pub async fn request(services: &Services, email: &Email, once: Option<Once<()>>)
     outbox::request(services, Kind::VerifyEmail, email, once).await
 }
 
-/// What is left to do for whoever has proved an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proved {
-    /// Nothing.
-    Ready,
-    /// No password was kept, and a link to choose one is on its way to him.
-    PasswordToBeChosen,
-}
-
 /// Takes the proof. Of a registration it makes the account.
 ///
 /// # Errors
 /// [`Error::InvalidToken`]; [`Error::UsernameTaken`] when somebody else took the name of a registration meanwhile;
 /// [`Error::EmailTaken`] while a former account may still take the address back.
-pub async fn verify(services: &Services, origin: &Origin, token: &str) -> Result<Proved> {
+pub async fn verify(services: &Services, origin: &Origin, token: &str) -> Result<()> {
     let token = one_time::parse(token)?;
     let now = services.now();
     let account = registration::Confirmed::new(services, origin);
     let event = Event::new(services, "email.verified").from(origin);
-    let proved = services
+    services
         .db
         .write(async move |tx| {
             let used = one_time::consume(tx, &token, purpose::VERIFY_EMAIL, now).await?;
@@ -48,9 +39,9 @@ pub async fn verify(services: &Services, origin: &Origin, token: &str) -> Result
             }
             let event = event.clone().self_service(contact.id);
             event.record(tx).await?;
-            Ok(Proved::Ready)
+            Ok(())
         })
         .await?;
     services.outbox.wake();
-    Ok(proved)
+    Ok(())
 }

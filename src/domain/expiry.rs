@@ -8,8 +8,8 @@ use crate::ids::{InstanceId, SessionId};
 use crate::store::db::{self, Tx};
 use crate::store::sessions::Spent;
 use crate::store::{
-    email_codes, idempotency, known_devices, leases, mails, one_time_tokens, registrations,
-    sessions, throttles,
+    email_codes, idempotency, known_devices, leases, login_codes, mails, one_time_tokens,
+    registrations, sessions, throttles,
 };
 
 /// Rows deleted in one unit of work: a few milliseconds of the writer's time.
@@ -17,6 +17,9 @@ const BATCH: usize = 200;
 
 /// How long a mail that was given up is kept, for those who want to know what was lost.
 const KEEP_GIVEN_UP: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How long a login code is kept that has expired: longer than its mail is tried, or a retry would make it anew.
+const KEEP_CODE: Duration = Duration::from_secs(2 * 24 * 3600);
 
 /// How long a device is remembered from which nobody logs in any more.
 const KEEP_DEVICE: Duration = Duration::from_secs(400 * 24 * 3600);
@@ -50,6 +53,10 @@ pub async fn clean_up(services: &Services) -> Result<u64> {
         email_codes::delete_expired(tx, now, limit).await
     });
     let codes = codes.await?;
+    let login_codes = delete_batches(services, async |tx, now, limit| {
+        login_codes::delete_expired(tx, now.minus(KEEP_CODE), limit).await
+    });
+    let codes = codes + login_codes.await?;
     let registrations = delete_batches(services, async |tx, now, limit| {
         registrations::delete_expired(tx, now, limit).await
     });

@@ -3,19 +3,21 @@
 
 use std::sync::Arc;
 
+use super::asker::Asker;
 use super::audit::Event;
+use super::devices::Place;
 use super::outbox::Notice;
-use super::password_check::{self, Subject};
+use super::password_check::{self, Checked};
 use super::scope::Granted;
 use super::tokens::{self, TokenPair};
-use super::{Email, Error, Origin, Result, Services, devices, types};
+use super::{Email, Error, Origin, Result, Services, types};
 use crate::config::Secret;
 use crate::ids::{InstanceId, SessionId, UserId};
 use crate::mail::Kind;
-use crate::password::{Priority, Verdict};
+use crate::password::{Caller, Priority, Verdict};
 use crate::store::db::Tx;
-use crate::store::known_devices::{self, Seen};
-use crate::store::registrations::{self, Registration};
+use crate::store::known_devices::{self, Familiar, Seen};
+use crate::store::registrations;
 use crate::store::sessions::{self, NewSession, Session};
 use crate::store::users::{self, Credentials};
 use crate::store::{db, roles};
@@ -57,38 +59,40 @@ async fn attempt(
     identifier: &Identifier,
     login: &Login<'_>,
 ) -> Result<Option<TokenPair>> {
-    let known = identifier.find(services).await?;
-    let registration = identifier.registration(services).await?;
-    let subject = match &known {
-        Some(credentials) => Subject::user(credentials.id),
-        None => Subject::identifier(services, identifier.key()),
-    };
+    let place = Place::of(services, origin);
+    let Found {
+        user: known,
+        waiting,
+        familiar,
+    } = identifier.find(services, &place).await?;
+    let asker = Asker::at_login(
+        services,
+        origin,
+        &place,
+        familiar,
+        known.as_ref().map(|credentials| credentials.id),
+        identifier.key(),
+    );
+    let caller = asker.caller;
     let stored = known
         .as_ref()
         .and_then(|credentials| credentials.password_hash.as_deref());
-    let verdict = password_check::check(
-        services,
-        origin.stranger(),
-        subject,
-        &login.password,
-        stored,
-    )
-    .await?;
+    let password = &login.password;
+    let checked = password_check::check_any(services, asker, password, stored, &waiting).await?;
     let user_id = known.as_ref().map(|credentials| credentials.id);
-    let right = known.filter(|_| verdict != Verdict::Wrong);
-    let Some((credentials, checked_hash)) =
-        right.and_then(|credentials| Some((credentials.clone(), credentials.password_hash?)))
-    else {
+    let (verdict, credentials) = match (checked, known) {
+        (Checked::OfAccount(verdict), Some(credentials)) => (verdict, credentials),
         // Whoever registers is told the same whether or not the address had an account, and so he is here.
-        if let Some(registration) = registration
-            && is_of(services, origin, &login.password, &registration).await?
-        {
+        (Checked::OfAnother, _) => {
             refuse(services, origin, None, "email_not_verified").await?;
             return Err(Error::EmailNotVerified);
         }
-        refuse(services, origin, user_id, "wrong_password").await?;
-        return Err(Error::LoginRefused);
+        (Checked::OfAccount(_), None) | (Checked::Wrong, _) => {
+            refuse(services, origin, user_id, "wrong_password").await?;
+            return Err(Error::LoginRefused);
+        }
     };
+    let checked_hash = credentials.password_hash.clone().unwrap_or_default();
     if !credentials.is_active {
         refuse(services, origin, user_id, "account_disabled").await?;
         return Err(Error::AccountDisabled);
@@ -111,7 +115,7 @@ async fn attempt(
     if verdict == Verdict::RightButOutdated {
         tokio::spawn(rehash(
             services.clone(),
-            origin.clone(),
+            caller,
             credentials.id,
             login.password.clone(),
             checked_hash,
@@ -141,41 +145,38 @@ impl Identifier {
         key
     }
 
-    async fn find(&self, services: &Services) -> db::Result<Option<Credentials>> {
-        let mut tx = services.db.read().await?;
-        match self {
-            Self::Email(key) => users::credentials_by_email(&mut tx, key).await,
-            Self::Username(key) => users::credentials_by_username(&mut tx, key).await,
-        }
-    }
-
-    /// A registration that waits for its address to be proved.
-    async fn registration(&self, services: &Services) -> db::Result<Option<Registration>> {
-        if !services.policy.require_email_verification {
-            return Ok(None);
-        }
+    /// Who it is, and what is known of where they ask from. Runs the same statements whether or not there is such a user.
+    async fn find(&self, services: &Services, place: &Place) -> db::Result<Found> {
         let now = services.now();
         let mut tx = services.db.read().await?;
-        match self {
-            Self::Email(key) => registrations::find_by_email(&mut tx, key, now).await,
-            Self::Username(key) => registrations::find_by_username(&mut tx, key, now).await,
-        }
+        let user = match self {
+            Self::Email(key) => users::credentials_by_email(&mut tx, key).await?,
+            Self::Username(key) => users::credentials_by_username(&mut tx, key).await?,
+        };
+        let waiting = match self {
+            _ if !services.policy.require_email_verification => Vec::new(),
+            Self::Email(key) => registrations::hashes_by_email(&mut tx, key, now).await?,
+            Self::Username(key) => {
+                let found = registrations::find_by_username(&mut tx, key, now).await?;
+                found.into_iter().map(|it| it.password_hash).collect()
+            }
+        };
+        let user_id = user.as_ref().map(|user| user.id);
+        let familiar = place.look(&mut tx, user_id, now).await?;
+        Ok(Found {
+            user,
+            waiting,
+            familiar,
+        })
     }
 }
 
-/// Whether this is the password that somebody registered with.
-async fn is_of(
-    services: &Services,
-    origin: &Origin,
-    password: &Secret,
-    registration: &Registration,
-) -> Result<bool> {
-    let stored = Some(registration.password_hash.as_str());
-    let verdict = services
-        .passwords
-        .verify(password, stored, origin.stranger())
-        .await?;
-    Ok(verdict != Verdict::Wrong)
+/// What there is of what was typed.
+struct Found {
+    user: Option<Credentials>,
+    /// Password hashes of registrations that wait for their address to be proved.
+    waiting: Vec<String>,
+    familiar: Familiar,
 }
 
 async fn refuse(
@@ -209,7 +210,7 @@ pub(super) struct Start {
     proof: Proof,
     origin: Origin,
     event: Event,
-    device: Vec<u8>,
+    place: Place,
     by: InstanceId,
     /// Live sessions that one user may have.
     max_sessions: i64,
@@ -250,7 +251,7 @@ impl Start {
                 .self_service(user_id)
                 .in_session(id)
                 .from(origin),
-            device: devices::fingerprint(services, origin),
+            place: Place::of(services, origin),
             by: services.instance,
             max_sessions: services.policy.sessions_per_user,
             notice,
@@ -287,7 +288,8 @@ impl Start {
         sessions::insert(tx, &new).await?;
         let keep = self.max_sessions - 1;
         let ended = sessions::end_oldest(tx, user_id, session.id, keep, at).await?;
-        let seen = known_devices::see(tx, user_id, &self.device, at).await?;
+        let Place { device, network } = &self.place;
+        let seen = known_devices::see(tx, user_id, device, network, at).await?;
         if let Some(notice) = &self.notice
             && seen == Seen::Never
             && let Some(contact) = users::contact(tx, user_id).await?
@@ -307,14 +309,14 @@ impl Start {
 /// Stores the password in today's form and cost. Not worth more than one try: the next login comes here again.
 async fn rehash(
     services: Arc<Services>,
-    origin: Origin,
+    caller: Caller,
     user_id: UserId,
     password: Secret,
     old_hash: String,
 ) {
     let hashed = services
         .passwords
-        .hash(&password, origin.stranger(), Priority::Background)
+        .hash(&password, caller, Priority::Background)
         .await;
     let stored = match hashed {
         Ok(new_hash) => {

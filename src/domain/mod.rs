@@ -2,6 +2,7 @@
 //! [`Services`], the [`Actor`] where somebody must be logged in, and parsed types; they answer with [`Error`].
 
 mod actor;
+mod asker;
 mod attempts;
 mod audit;
 mod devices;
@@ -109,6 +110,8 @@ pub struct Policy {
     pub audit_origin: Duration,
     /// Failed password checks of one account; `None` does not count them.
     pub login_account_limit: Option<Limit>,
+    /// No account has more than so many failed checks in a row. Off together with all limits alone.
+    pub has_failure_bound: bool,
 }
 
 impl Services {

@@ -1,103 +1,224 @@
-//! Checking an account's password, with its failures counted by account: each check takes an attempt beforehand, so
-//! that guesses made side by side count as well, and a success gives all of them back.
+//! Checking an account's password, with its failures counted: each check takes an attempt beforehand, so that guesses made
+//! side by side count as well, and a success gives all of them back. What is counted by is for [`super::asker`] to say.
 
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
-
+use super::asker::{Asker, Counted, Subject, Way};
 use super::attempts::{Attempt, NextEnd};
 use super::{Error, Result, Services};
+use crate::clock::Timestamp;
 use crate::config::{Limit, Secret};
 use crate::ids::UserId;
-use crate::password::{Caller, Verdict};
-use crate::store::db::Db;
-use crate::store::throttles;
-
-/// What failures are counted by: the user, or what was typed where there is no such user. Never raw input.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Subject(Vec<u8>);
-
-impl Subject {
-    pub fn user(id: UserId) -> Self {
-        Self([b"u", id.0.as_bytes().as_slice()].concat())
-    }
-
-    /// What the database keeps of it.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// `key` is the normalised e-mail or username.
-    pub fn identifier(services: &Services, key: &str) -> Self {
-        let tag = hmac::sign(&services.login_identifier_key, key.as_bytes());
-        Self([b"i", tag.as_ref()].concat())
-    }
-}
+use crate::password::Verdict;
+use crate::store::db::{Db, Tx};
+use crate::store::{failed_checks, throttles};
 
 /// Checks `password` against the stored hash. Costs one hash in any case. A right one gives the account all its attempts
-/// back, whatever becomes of the request.
+/// back, whatever becomes of the request. Where too many have failed in silence, a right one is called wrong.
 ///
 /// # Errors
 /// [`Error::AccountThrottled`] without a hash; whatever the engine answers.
 pub async fn check(
     services: &Services,
-    caller: Caller,
-    subject: Subject,
+    asker: Asker,
     password: &Secret,
     stored: Option<&str>,
 ) -> Result<Verdict> {
-    let Some(limit) = services.policy.login_account_limit else {
-        return Ok(services.passwords.verify(password, stored, caller).await?);
-    };
-    let attempt = take_attempt(services, &subject, limit).await?;
+    let checked = check_any(services, asker, password, stored, &[]).await?;
+    Ok(match checked {
+        Checked::OfAccount(verdict) => verdict,
+        Checked::OfAnother | Checked::Wrong => Verdict::Wrong,
+    })
+}
+
+/// Whose password it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checked {
+    OfAccount(Verdict),
+    OfAnother,
+    Wrong,
+}
+
+/// As [`check`], and with the same work also against `others`, stored beside that of the account. What is right for one of
+/// these counts as a failure at the account: others may have chosen it.
+pub(super) async fn check_any(
+    services: &Services,
+    asker: Asker,
+    password: &Secret,
+    stored: Option<&str>,
+    others: &[String],
+) -> Result<Checked> {
+    let attempts = take_attempts(services, &asker).await?;
+    let is_silenced = attempts.taken.is_silenced;
     let mut unchecked = Unchecked {
         db: services.db.clone(),
-        subject: Some(subject.clone()),
-        interval: limit.interval(),
+        taken: Some(attempts.taken),
     };
-    let verdict = services.passwords.verify(password, stored, caller).await?;
-    unchecked.subject = None;
-    if verdict != Verdict::Wrong {
+    let all: Vec<&str> = stored
+        .into_iter()
+        .chain(others.iter().map(String::as_str))
+        .collect();
+    let found = services
+        .passwords
+        .verify_any(password, &all, asker.caller)
+        .await?;
+    unchecked.taken = None;
+    let checked = match found {
+        Some((0, _)) if stored.is_some() && is_silenced => Checked::Wrong,
+        Some((0, verdict)) if stored.is_some() => Checked::OfAccount(verdict),
+        Some(_) => Checked::OfAnother,
+        None => Checked::Wrong,
+    };
+    if matches!(checked, Checked::OfAccount(_)) {
         services
             .db
-            .write_one(async move |tx| Ok::<_, Error>(throttles::clear(tx, &subject.0).await?))
+            .write(async move |tx| clear(tx, &asker).await)
             .await?;
     }
     // Whoever waits for this check to end finds what it came to.
-    drop(attempt);
-    Ok(verdict)
+    drop(attempts.under_way);
+    Ok(checked)
 }
 
-/// Takes one of the account's attempts, waiting for checks under way while none is left.
-async fn take_attempt(services: &Services, subject: &Subject, limit: Limit) -> Result<Attempt> {
-    let (interval, tolerance) = (limit.interval(), limit.period - limit.interval());
+/// Forgets the failures that stood in the way of who has now succeeded. What strangers typed elsewhere stays counted: that
+/// it suddenly is not would tell them of this login.
+async fn clear(tx: &mut Tx<'_>, asker: &Asker) -> Result<()> {
+    if let Some(id) = asker.user_id {
+        failed_checks::clear(tx, id).await?;
+    }
+    throttles::clear(tx, asker.open.as_bytes()).await?;
+    if let Some(silent) = &asker.silent {
+        throttles::clear(tx, silent.as_bytes()).await?;
+    }
+    Ok(())
+}
+
+/// Forgets all failures at an account: whoever guessed at the old password is no reason to keep its owner out with a new one.
+pub(super) async fn forget(tx: &mut Tx<'_>, id: UserId, counted: &Counted) -> Result<()> {
+    failed_checks::clear(tx, id).await?;
+    for subject in &counted.subjects {
+        throttles::clear(tx, subject.as_bytes()).await?;
+    }
+    throttles::clear_all(tx, counted.devices.as_bytes()).await?;
+    Ok(())
+}
+
+/// What a check has taken.
+#[derive(Debug, Clone)]
+struct Taken {
+    /// Of the limits, and the time in which one comes back.
+    subjects: Vec<Subject>,
+    interval: Duration,
+    /// Of the checks that may fail in a row.
+    of_user: Option<(UserId, Way)>,
+    /// It had nothing left to take in silence.
+    is_silenced: bool,
+}
+
+/// A check under way.
+struct Attempts {
+    taken: Taken,
+    under_way: [Attempt; 2],
+}
+
+/// Why there was nothing to take: until then, or until a check under way has ended.
+struct Refused {
+    free_at: Option<Timestamp>,
+    next_end: NextEnd,
+}
+
+/// Takes what the check needs, waiting for checks under way while nothing is left.
+async fn take_attempts(services: &Services, asker: &Asker) -> Result<Attempts> {
     loop {
         let now = services.now();
-        let (attempts, subject) = (services.attempts.clone(), subject.clone());
+        let (attempts, asker) = (services.attempts.clone(), asker.clone());
+        let limit = services.policy.login_account_limit;
+        let most = asker.way.most(&services.policy);
         let taken = services
             .db
             .write(async move |tx| {
-                let taken = throttles::take(tx, &subject.0, now, interval, tolerance).await?;
-                Ok::<_, Error>(match taken {
-                    Ok(()) => Ok(attempts.begin(&subject)),
-                    Err(free_at) => Err((free_at, attempts.next_end(&subject))),
-                })
+                let refused = |free_at, subject: &Subject| Refused {
+                    free_at,
+                    next_end: attempts.next_end(subject),
+                };
+                let of_way = Subject::way(asker.user_id, asker.way);
+                let way = asker.way.as_str();
+                let is_within = failed_checks::take(tx, asker.user_id, way, most).await?;
+                if asker.user_id.is_some() && !is_within {
+                    let refused = refused(None, &of_way);
+                    if !matches!(refused.next_end, NextEnd::NoneUnderWay) {
+                        return Ok(Err(refused));
+                    }
+                }
+                let mut taken = Taken {
+                    subjects: Vec::new(),
+                    interval: Duration::ZERO,
+                    of_user: asker
+                        .user_id
+                        .filter(|_| is_within)
+                        .map(|id| (id, asker.way)),
+                    is_silenced: asker.user_id.is_some() && !is_within,
+                };
+                if let Some(limit) = limit {
+                    taken.interval = limit.interval();
+                    if let Err(free_at) = take(tx, &asker.open, limit, now).await? {
+                        failed_checks::give_back(tx, taken.of_user.map(|(id, _)| id), way).await?;
+                        return Ok(Err(refused(Some(free_at), &asker.open)));
+                    }
+                    taken.subjects.push(asker.open.clone());
+                    if let Some(silent) = &asker.silent {
+                        if try_take(tx, silent, limit, now).await? {
+                            taken.subjects.push(silent.clone());
+                        } else {
+                            // It is not checked: neither does it count as a check that failed.
+                            failed_checks::give_back(tx, taken.of_user.map(|(id, _)| id), way)
+                                .await?;
+                            taken.of_user = None;
+                            taken.is_silenced = true;
+                        }
+                    }
+                }
+                let under_way = [&asker.open, &of_way].map(|subject| attempts.begin(subject));
+                Ok::<_, Error>(Ok(Attempts { taken, under_way }))
             })
             .await?;
-        match taken {
-            Ok(attempt) => return Ok(attempt),
-            Err((_, NextEnd::At(end))) => end.wait().await,
-            Err((_, NextEnd::TooManyWait)) => {
+        let Refused { free_at, next_end } = match taken {
+            Ok(attempts) => return Ok(attempts),
+            Err(refused) => refused,
+        };
+        match (next_end, free_at) {
+            (NextEnd::At(end), _) => end.wait().await,
+            (NextEnd::NoneUnderWay, Some(free_at)) => {
+                let retry_after = free_at.since(now);
+                return Err(Error::AccountThrottled { retry_after });
+            }
+            (NextEnd::TooManyWait, _) | (NextEnd::NoneUnderWay, None) => {
                 return Err(Error::Overloaded {
                     retry_after: CROWD_RETRY,
                 });
             }
-            Err((free_at, NextEnd::NoneUnderWay)) => {
-                let retry_after = free_at.since(now);
-                return Err(Error::AccountThrottled { retry_after });
-            }
         }
     }
+}
+
+async fn take(
+    tx: &mut Tx<'_>,
+    subject: &Subject,
+    limit: Limit,
+    now: Timestamp,
+) -> Result<std::result::Result<(), Timestamp>> {
+    let (interval, tolerance) = (limit.interval(), limit.period - limit.interval());
+    Ok(throttles::take(tx, subject.as_bytes(), now, interval, tolerance).await?)
+}
+
+async fn try_take(
+    tx: &mut Tx<'_>,
+    subject: &Subject,
+    limit: Limit,
+    now: Timestamp,
+) -> Result<bool> {
+    let (interval, tolerance) = (limit.interval(), limit.period - limit.interval());
+    Ok(throttles::try_take(tx, subject.as_bytes(), now, interval, tolerance).await?)
 }
 
 /// When to come back to an account at which a crowd is waiting.
@@ -107,22 +228,29 @@ const CROWD_RETRY: Duration = Duration::from_secs(1);
 /// learns nothing.
 struct Unchecked {
     db: Db,
-    subject: Option<Subject>,
-    interval: Duration,
+    taken: Option<Taken>,
 }
 
 impl Drop for Unchecked {
     fn drop(&mut self) {
-        if let Some(subject) = self.subject.take() {
-            let (db, interval) = (self.db.clone(), self.interval);
+        if let Some(taken) = self.taken.take() {
+            let db = self.db.clone();
             tokio::spawn(async move {
-                let given_back = db
-                    .write_one(async move |tx| throttles::give_back(tx, &subject.0, interval).await)
-                    .await;
+                let given_back = db.write(async move |tx| give_back(tx, &taken).await).await;
                 if let Err(error) = given_back {
-                    tracing::debug!(error = %error, "an attempt was not given back; it comes back with time");
+                    tracing::debug!(error = %error, "an attempt was not given back; a success clears it");
                 }
             });
         }
     }
+}
+
+async fn give_back(tx: &mut Tx<'_>, taken: &Taken) -> Result<()> {
+    if let Some((id, way)) = taken.of_user {
+        failed_checks::give_back(tx, Some(id), way.as_str()).await?;
+    }
+    for subject in &taken.subjects {
+        throttles::give_back(tx, subject.as_bytes(), taken.interval).await?;
+    }
+    Ok(())
 }

@@ -1,8 +1,11 @@
 //! A new password for who has forgotten the old one, or never had one: by a link to his address, or by one that an
 //! administrator hands over.
 
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
 
+use super::asker::Counted;
 use super::audit::Event;
 use super::idempotency::{self, Once};
 use super::links::Page;
@@ -10,7 +13,9 @@ use super::outbox::{self, Mail, Notice};
 use super::registration::hash_new_password;
 use super::roles::USERS_WRITE;
 use super::users::require_authority;
-use super::{Actor, Email, Error, Origin, Password, Result, Services, one_time, purpose};
+use super::{
+    Actor, Email, Error, Origin, Password, Result, Services, one_time, password_check, purpose,
+};
 use crate::clock::Timestamp;
 use crate::ids::UserId;
 use crate::mail::Kind;
@@ -19,7 +24,7 @@ use crate::store::db::Tx;
 use crate::store::one_time_tokens::{self, OneTime};
 use crate::store::sessions::{self, Which};
 use crate::store::users::{self, Changes};
-use crate::store::{email_codes, mails, throttles};
+use crate::store::{login_codes, mails};
 use crate::token::OneTimeToken;
 
 /// Mails a link to whoever has this address. Nobody learns whether there is such a person.
@@ -33,14 +38,14 @@ pub async fn request(services: &Services, email: &Email, once: Option<Once<()>>)
 /// [`Error::InvalidToken`]; [`Error::Invalid`] for a password that is easy to guess: the token is not used up then.
 pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Password) -> Result<()> {
     let token = one_time::parse(token)?;
-    let (owner, about) = owner(services, &token).await?;
+    let (owner, about, counted) = owner(services, &token).await?;
     let caller = origin.known(Standing::KnownDevice, owner);
     let hash = hash_new_password(services, caller, "new_password", &new, about).await?;
     let now = services.now();
     let event = Event::new(services, "password.reset").from(origin);
     let is_told = services.policy.notices.password_changed;
     let notice = is_told.then(|| Notice::new(services, Kind::PasswordChanged, owner, origin));
-    let subject = super::password_check::Subject::user;
+    let counted = Arc::new(counted);
     services
         .db
         .write(async move |tx| {
@@ -61,7 +66,7 @@ pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Passw
             forget_ways_in(tx, id).await?;
             forget_notices(tx, id).await?;
             // Whoever guessed at the old password is no reason to keep its owner out with the new one.
-            throttles::clear(tx, subject(id).as_bytes()).await?;
+            password_check::forget(tx, id, &counted).await?;
             if let Some(notice) = &notice {
                 notice.enqueue(tx, &contact.email, now).await?;
             }
@@ -76,8 +81,11 @@ pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Passw
     Ok(())
 }
 
-/// Whose token it is, and what his new password must not be made of; found out with the token still good.
-async fn owner(services: &Services, token: &OneTimeToken) -> Result<(UserId, Vec<String>)> {
+/// Whose token it is, what his new password must not be made of, and what failures are counted by; found out with the token still good.
+async fn owner(
+    services: &Services,
+    token: &OneTimeToken,
+) -> Result<(UserId, Vec<String>, Counted)> {
     let now = services.now();
     let mut tx = services.db.read().await?;
     let found = one_time_tokens::find(&mut tx, &token.hash(), purpose::RESET_PASSWORD, now).await?;
@@ -87,7 +95,9 @@ async fn owner(services: &Services, token: &OneTimeToken) -> Result<(UserId, Vec
     let contact = users::contact(&mut tx, id)
         .await?
         .ok_or(Error::InvalidToken)?;
-    Ok((id, vec![contact.email, contact.username]))
+    let username_key = contact.username.to_ascii_lowercase();
+    let counted = Counted::of(services, id, &[&contact.email_key, &username_key]);
+    Ok((id, vec![contact.email, contact.username], counted))
 }
 
 /// Takes back every token and code by which somebody could still come in, also what waits to be mailed to a new address that
@@ -96,7 +106,7 @@ pub(super) async fn forget_ways_in(tx: &mut Tx<'_>, id: UserId) -> Result<()> {
     for purpose in [purpose::RESET_PASSWORD, purpose::CHANGE_EMAIL] {
         one_time_tokens::delete_of(tx, id, purpose).await?;
     }
-    email_codes::delete_of(tx, id).await?;
+    login_codes::spend_of(tx, id).await?;
     mails::delete_of(tx, id, Kind::EmailChange.as_str()).await?;
     Ok(())
 }

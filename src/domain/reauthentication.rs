@@ -1,13 +1,14 @@
 //! Giving the password again within a session, for the steps that ask for it.
 
+use super::asker::Asker;
 use super::audit::Event;
-use super::password_check::{self, Subject};
+use super::password_check;
 use super::tokens::{self, TokenPair};
 use super::{Actor, Error, Result, Services};
 use crate::clock::Timestamp;
 use crate::config::Secret;
 use crate::ids::InstanceId;
-use crate::password::{Standing, Verdict};
+use crate::password::Verdict;
 use crate::store::db::Tx;
 use crate::store::sessions::{self, Session};
 use crate::store::{roles, users};
@@ -64,15 +65,8 @@ pub(super) async fn check_current_password(
         users::credentials(&mut tx, actor.id()).await?
     };
     let stored = credentials.and_then(|credentials| credentials.password_hash);
-    let subject = Subject::user(actor.id());
-    let verdict = password_check::check(
-        services,
-        actor.origin.known(Standing::LiveSession, actor.id()),
-        subject,
-        password,
-        stored.as_deref(),
-    )
-    .await?;
+    let asker = Asker::in_session(actor);
+    let verdict = password_check::check(services, asker, password, stored.as_deref()).await?;
     if verdict != Verdict::Wrong {
         return Ok(());
     }

@@ -17,8 +17,9 @@ pub enum Kind {
     /// You have proved the address of an account that somebody else may have made: its password is gone. Needs `link`,
     /// `valid_for`.
     PasswordRemoved,
-    /// Your address is proved; it was registered more than once, and no password was kept. Needs `link`, `valid_for`.
-    PasswordNotKept,
+    /// Your address is proved; it was registered more than once: is the username yours? If not, choose another password. Needs
+    /// `link`, `valid_for`.
+    SeveralRegistrations,
     /// An administrator made an account for you: choose its password. Needs `link`, `valid_for`.
     SetPassword,
     /// To the new address: confirm it. Needs `link`, `valid_for`.
@@ -42,7 +43,7 @@ impl Kind {
         Self::PasswordReset,
         Self::AccountSecured,
         Self::PasswordRemoved,
-        Self::PasswordNotKept,
+        Self::SeveralRegistrations,
         Self::SetPassword,
         Self::EmailChange,
         Self::EmailChanged,
@@ -61,7 +62,7 @@ impl Kind {
             Self::PasswordReset => "password_reset",
             Self::AccountSecured => "account_secured",
             Self::PasswordRemoved => "password_removed",
-            Self::PasswordNotKept => "password_not_kept",
+            Self::SeveralRegistrations => "several_registrations",
             Self::SetPassword => "set_password",
             Self::EmailChange => "email_change",
             Self::EmailChanged => "email_changed",
@@ -88,7 +89,7 @@ impl Kind {
             | Self::PasswordReset
             | Self::AccountSecured
             | Self::PasswordRemoved
-            | Self::PasswordNotKept
+            | Self::SeveralRegistrations
             | Self::SetPassword
             | Self::EmailChange => &[link, valid_for],
             Self::LoginCode => &[code, valid_for],
@@ -103,7 +104,7 @@ impl Kind {
     pub(super) const fn reaches_strangers(self) -> bool {
         matches!(
             self,
-            Self::VerifyEmail | Self::EmailChange | Self::SetPassword | Self::PasswordNotKept
+            Self::VerifyEmail | Self::EmailChange | Self::SetPassword | Self::SeveralRegistrations
         )
     }
 }

@@ -110,6 +110,34 @@ impl Passwords {
         Ok(hash.to_string())
     }
 
+    /// As [`Passwords::hash`], under the salt and cost of another stored hash: [`Passwords::verify_any`] then checks a
+    /// password against both with the work of one.
+    pub async fn hash_beside(
+        &self,
+        password: &Secret,
+        beside: Option<&str>,
+        caller: Caller,
+    ) -> Result<String, Error> {
+        let Some(beside) = beside.and_then(|stored| self.known(stored)) else {
+            return self.hash(password, caller, Priority::Interactive).await;
+        };
+        let scheme = match beside.scheme {
+            Scheme::BcryptSha256 => Scheme::BcryptSha256,
+            Scheme::Bcrypt { .. } => Scheme::for_password(password.reveal()),
+        };
+        let (salt, cost, priority) = (beside.salt, beside.cost, Priority::Interactive);
+        let digest = self
+            .digest(scheme, password, salt, cost, caller, priority)
+            .await?;
+        let hash = PasswordHash {
+            scheme,
+            cost,
+            salt,
+            digest: *digest.as_bytes(),
+        };
+        Ok(hash.to_string())
+    }
+
     /// Checks `password` against a stored hash. Without one, or with one that cannot be checked, the same work is done
     /// and the verdict is [`Verdict::Wrong`].
     pub async fn verify(
@@ -118,30 +146,59 @@ impl Passwords {
         stored: Option<&str>,
         caller: Caller,
     ) -> Result<Verdict, Error> {
-        let known = stored
-            .and_then(|stored| stored.parse::<PasswordHash>().ok())
-            .filter(|hash| hash.cost <= self.max_cost);
-        let hash = known.as_ref().unwrap_or(&self.dummy);
+        let stored: Vec<&str> = stored.into_iter().collect();
+        let found = self.verify_any(password, &stored, caller).await?;
+        Ok(found.map_or(Verdict::Wrong, |(_, verdict)| verdict))
+    }
+
+    /// Checks `password` against the first of the stored hashes that it can be of, and against all others that share its
+    /// salt and cost, with the work of one. Gives the place of the one that it is right for.
+    pub async fn verify_any(
+        &self,
+        password: &Secret,
+        stored: &[&str],
+        caller: Caller,
+    ) -> Result<Option<(usize, Verdict)>, Error> {
+        let known: Vec<_> = stored.iter().map(|stored| self.known(stored)).collect();
+        let tells_apart = bcrypt_tells_apart(password.reveal());
+        let can_be = |hash: &&PasswordHash| hash.scheme == Scheme::BcryptSha256 || tells_apart;
+        let mut candidates = known.iter().flatten();
+        let first = candidates.clone().find(can_be).or(candidates.next());
+        let first = first.unwrap_or(&self.dummy);
         let digest = self
             .digest(
-                hash.scheme,
+                first.scheme,
                 password,
-                hash.salt,
-                hash.cost,
+                first.salt,
+                first.cost,
                 caller,
                 Priority::Interactive,
             )
             .await?;
-        let is_other =
-            matches!(hash.scheme, Scheme::Bcrypt { .. }) && !bcrypt_tells_apart(password.reveal());
-        let right = digest.matches(&hash.digest) & known.is_some() & !is_other;
-        let current =
-            hash.cost == self.cost && hash.scheme == Scheme::for_password(password.reveal());
-        Ok(match (right, current) {
-            (false, _) => Verdict::Wrong,
-            (true, true) => Verdict::Right,
-            (true, false) => Verdict::RightButOutdated,
-        })
+        let is_sha256 = |hash: &PasswordHash| hash.scheme == Scheme::BcryptSha256;
+        let mut found = None;
+        for (place, hash) in known.iter().enumerate() {
+            let Some(hash) = hash else { continue };
+            let is_of_digest = (hash.salt, hash.cost) == (first.salt, first.cost)
+                && is_sha256(hash) == is_sha256(first);
+            if digest.matches(&hash.digest) & is_of_digest & can_be(&hash) && found.is_none() {
+                let is_current = hash.cost == self.cost
+                    && hash.scheme == Scheme::for_password(password.reveal());
+                let verdict = if is_current {
+                    Verdict::Right
+                } else {
+                    Verdict::RightButOutdated
+                };
+                found = Some((place, verdict));
+            }
+        }
+        Ok(found)
+    }
+
+    /// A stored hash that can be checked.
+    fn known(&self, stored: &str) -> Option<PasswordHash> {
+        let hash = stored.parse::<PasswordHash>().ok();
+        hash.filter(|hash| hash.cost <= self.max_cost)
     }
 
     async fn digest(

@@ -110,6 +110,27 @@ pub const FIND_BY_EMAIL: &str = concat!(
     " FROM registrations WHERE email_key = ?1 AND expires_at > ?2 ORDER BY created_at DESC LIMIT 1"
 );
 
+/// Most registrations of one address that are looked at.
+const MOST: i64 = 100;
+
+/// The password hashes of the registrations for this e-mail key that have not expired, the newest first.
+pub async fn hashes_by_email(
+    tx: &mut Tx<'_>,
+    email_key: &str,
+    now: Timestamp,
+) -> Result<Vec<String>> {
+    if !is_storable(email_key) {
+        return Ok(Vec::new());
+    }
+    let values = &[email_key.into(), now.into(), MOST.into()];
+    tx.query_all(HASHES_BY_EMAIL, values, |row| row.get(0))
+        .await
+}
+
+/// The statement of [`hashes_by_email`].
+pub const HASHES_BY_EMAIL: &str = "SELECT password_hash FROM registrations \
+     WHERE email_key = ?1 AND expires_at > ?2 ORDER BY created_at DESC LIMIT ?3";
+
 /// The newest registration for this username key that has not expired.
 pub async fn find_by_username(
     tx: &mut Tx<'_>,
@@ -128,28 +149,6 @@ pub const FIND_BY_USERNAME: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM registrations WHERE username_key = ?1 AND expires_at > ?2 ORDER BY created_at DESC LIMIT 1"
-);
-
-/// The newest registration of this username key for this e-mail key that has not expired.
-pub async fn find_alike(
-    tx: &mut Tx<'_>,
-    email_key: &str,
-    username_key: &str,
-    now: Timestamp,
-) -> Result<Option<Registration>> {
-    if !is_storable(email_key) || !is_storable(username_key) {
-        return Ok(None);
-    }
-    let values = &[email_key.into(), username_key.into(), now.into()];
-    tx.query_opt(FIND_ALIKE, values, map).await
-}
-
-/// The statement of [`find_alike`].
-pub const FIND_ALIKE: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM registrations WHERE email_key = ?1 AND username_key = ?2 AND expires_at > ?3 \
-     ORDER BY created_at DESC, id DESC LIMIT 1"
 );
 
 /// Whether another registration than this one waits for this e-mail key.
@@ -176,6 +175,14 @@ pub async fn prolong(tx: &mut Tx<'_>, id: RegistrationId, expires_at: Timestamp)
         &[id.into(), expires_at.into()],
     )
     .await
+}
+
+/// Deletes a registration; false when it has gone.
+pub async fn delete(tx: &mut Tx<'_>, id: RegistrationId) -> Result<bool> {
+    let changed = tx
+        .execute("DELETE FROM registrations WHERE id = ?1", &[id.into()])
+        .await?;
+    Ok(changed == 1)
 }
 
 /// Deletes every registration for this e-mail key.

@@ -15,6 +15,7 @@ mod account_password;
 mod auth;
 mod auth_register;
 mod auth_rehash;
+mod auth_standing;
 mod auth_throttle;
 mod auth_token;
 mod body;

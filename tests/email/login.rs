@@ -5,6 +5,8 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::json;
 use vestibule::domain::outbox;
+use vestibule::ids::MailId;
+use vestibule::store::mails::{self, NewMail};
 
 use crate::records::events;
 use crate::support::{Answer, PASSWORD, Send, Session, TestApp};
@@ -22,12 +24,30 @@ async fn request(app: &TestApp, email: &str) -> Answer {
         .await
 }
 
-async fn login(app: &TestApp, email: &str, code: &str) -> Answer {
+/// Asks for a code and gives the handle of the request.
+async fn handle_of(app: &TestApp, email: &str) -> String {
+    let body = request(app, email).await.expect(StatusCode::ACCEPTED);
+    body["handle"].as_str().expect("a handle").to_owned()
+}
+
+/// Asks for a code, as a program of this name, and gives the handle.
+async fn handle_from(app: &TestApp, program: &str, email: &str) -> String {
+    let request = app.post("/auth/email-login/request");
+    let request = request.header("user-agent", program);
+    let answer = request.json(&json!({ "email": email })).answer().await;
+    let body = answer.expect(StatusCode::ACCEPTED);
+    body["handle"].as_str().expect("a handle").to_owned()
+}
+
+async fn login(app: &TestApp, handle: &str, code: &str) -> Answer {
     app.post("/auth/email-login")
-        .json(&json!({ "email": email, "code": code }))
+        .json(&json!({ "handle": handle, "code": code }))
         .answer()
         .await
 }
+
+/// A handle that no request has got.
+const UNKNOWN: &str = "q0nSyz3rYd7dXQh6m1cVx5uB2k8WjPZ4fT9eLgAoRiE";
 
 /// A code that is another.
 fn wrong(code: &str) -> String {
@@ -39,19 +59,15 @@ fn wrong(code: &str) -> String {
 async fn a_code_logs_in_once_and_proves_the_address() {
     let app = spawn().await;
     app.register("ada").await;
-    request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+    let handle = handle_of(&app, ADA).await;
     let code = app.mail("login_code", ADA).await.code();
-    let session = Session::of(
-        &login(&app, "ADA@example.com", &code)
-            .await
-            .expect(StatusCode::OK),
-    );
+    let session = Session::of(&login(&app, &handle, &code).await.expect(StatusCode::OK));
     let me = app.get("/users/me").bearer_auth(&session.access);
     let me = me.answer().await.expect(StatusCode::OK);
     assert_eq!(me["email_verified"], true);
     assert_eq!(me["last_login_at"], "2027-01-15T08:00:00.000Z");
     assert_eq!(events(&app, "login.succeeded").await.len(), 1);
-    login(&app, ADA, &code)
+    login(&app, &handle, &code)
         .await
         .expect_problem(400, "invalid_token");
 }
@@ -60,66 +76,184 @@ async fn a_code_logs_in_once_and_proves_the_address() {
 async fn a_code_is_good_for_ten_minutes_and_five_tries() {
     let app = spawn().await;
     app.register("ada").await;
-    request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+    let handle = handle_of(&app, ADA).await;
     let code = app.mail("login_code", ADA).await.code();
     for _ in 0..5 {
-        login(&app, ADA, &wrong(&code))
+        login(&app, &handle, &wrong(&code))
             .await
             .expect_problem(400, "invalid_token");
     }
-    login(&app, ADA, &code)
+    login(&app, &handle, &code)
         .await
         .expect_problem(400, "invalid_token");
     app.advance(Duration::from_secs(1));
-    request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+    let handle = handle_of(&app, ADA).await;
     let code = app.mail("login_code", ADA).await.code();
     app.advance(Duration::from_secs(599));
     for _ in 0..4 {
-        login(&app, ADA, &wrong(&code))
+        login(&app, &handle, &wrong(&code))
             .await
             .expect_problem(400, "invalid_token");
     }
-    login(&app, ADA, &code).await.expect(StatusCode::OK);
+    login(&app, &handle, &code).await.expect(StatusCode::OK);
     app.advance(Duration::from_secs(1));
-    request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+    let handle = handle_of(&app, ADA).await;
     let code = app.mail("login_code", ADA).await.code();
     app.advance(Duration::from_secs(600));
-    login(&app, ADA, &code)
+    login(&app, &handle, &code)
         .await
         .expect_problem(400, "invalid_token");
 }
 
+/// ASVS 6.6.2: a code is bound to the request that it was made for.
 #[tokio::test]
-async fn the_newest_code_of_the_address_counts() {
+async fn a_code_is_good_with_the_handle_of_its_request_alone() {
     let app = spawn().await;
-    app.register("ada").await;
-    app.register("eve").await;
+    for name in ["ada", "eve"] {
+        app.register(name).await;
+        let email = format!("{name}@example.com");
+        let token = app.mail("verify_email", &email).await.token();
+        crate::verification::verify(&app, &token)
+            .await
+            .expect(StatusCode::NO_CONTENT);
+    }
+    let mut requests = Vec::new();
     for email in [ADA, ADA, "eve@example.com"] {
         app.advance(Duration::from_secs(1));
-        request(&app, email).await.expect(StatusCode::ACCEPTED);
-        app.mails().await;
+        let handle = handle_of(&app, email).await;
+        let code = app.mail("login_code", email).await.code();
+        requests.push((handle, code));
     }
-    let mails = app.mails_of("login_code", ADA).await;
-    if mails[0].code() != mails[1].code() {
-        login(&app, ADA, &mails[0].code())
+    for (number, (handle, code)) in requests.iter().enumerate() {
+        let (other, others) = &requests[(number + 1) % 3];
+        if code != others {
+            login(&app, other, code)
+                .await
+                .expect_problem(400, "invalid_token");
+        }
+        login(&app, UNKNOWN, code)
             .await
             .expect_problem(400, "invalid_token");
+        login(&app, "no handle", code)
+            .await
+            .expect_problem(400, "invalid_token");
+        assert_ne!(handle, other);
     }
-    login(&app, "eve@example.com", &mails[1].code())
-        .await
-        .expect_problem(400, "invalid_token");
-    login(&app, ADA, &mails[1].code())
+    // None has made another one void.
+    for (handle, code) in &requests {
+        login(&app, handle, code).await.expect(StatusCode::OK);
+    }
+}
+
+/// A stranger asks for codes and guesses at them: neither the tries nor the code of the owner are touched.
+#[tokio::test]
+async fn a_stranger_neither_burns_nor_voids_the_code_of_the_owner() {
+    let app = spawn().await;
+    app.register("ada").await;
+    let handle = handle_of(&app, ADA).await;
+    let code = app.mail("login_code", ADA).await.code();
+    app.advance(Duration::from_secs(1));
+    let strangers = handle_of(&app, ADA).await;
+    app.mails().await;
+    for _ in 0..7 {
+        for handle in [strangers.as_str(), UNKNOWN] {
+            login(&app, handle, &wrong(&code))
+                .await
+                .expect_problem(400, "invalid_token");
+        }
+    }
+    login(&app, &handle, &code).await.expect(StatusCode::OK);
+}
+
+/// What strangers ask for does not use up the mails of a device that the owner has logged in from.
+#[tokio::test]
+async fn a_known_device_has_a_limit_of_its_own() {
+    let app = TestApp::spawn_with(&[
+        ("EMAIL_LOGIN_ENABLED", "true"),
+        ("RATE_LIMIT_ENABLED", "true"),
+        ("RATE_LIMIT_MAIL_IP", "off"),
+    ])
+    .await;
+    app.register("ada").await;
+    crate::notices::login_from(&app, "Owner").await;
+    for _ in 0..5 {
+        handle_from(&app, "Stranger", ADA).await;
+        app.mails().await;
+        app.advance(Duration::from_secs(60));
+    }
+    assert_eq!(app.mails_of("login_code", ADA).await.len(), 3);
+    let handle = handle_from(&app, "Owner", ADA).await;
+    let mails = app.mails_of("login_code", ADA).await;
+    assert_eq!(mails.len(), 4);
+    login(&app, &handle, &mails[3].code())
         .await
         .expect(StatusCode::OK);
+}
+
+/// All guesses at the codes of one account together: NIST SP 800-63B-4 §3.2.2 allows 100 that fail in a row.
+#[tokio::test]
+async fn guesses_at_many_codes_come_to_an_end() {
+    let app = TestApp::spawn_with(&[
+        ("EMAIL_LOGIN_ENABLED", "true"),
+        ("RATE_LIMIT_ENABLED", "true"),
+        ("RATE_LIMIT_IP", "off"),
+        ("RATE_LIMIT_LOGIN_IP", "off"),
+        ("RATE_LIMIT_MAIL_IP", "off"),
+        ("RATE_LIMIT_MAIL_ADDRESS", "off"),
+    ])
+    .await;
+    app.register("ada").await;
+    crate::notices::login_from(&app, "Owner").await;
+    let mut tried = 0;
+    while tried < 80 {
+        let handle = handle_from(&app, "Stranger", ADA).await;
+        let code = app.mail("login_code", ADA).await.code();
+        for _ in 0..5 {
+            login(&app, &handle, &wrong(&code))
+                .await
+                .expect_problem(400, "invalid_token");
+            tried += 1;
+        }
+        app.advance(Duration::from_secs(600));
+    }
+    let handle = handle_from(&app, "Stranger", ADA).await;
+    let code = app.mail("login_code", ADA).await.code();
+    login(&app, &handle, &code)
+        .await
+        .expect_problem(400, "invalid_token");
+    // The owner, on a device of theirs, is not locked out, and what they do makes an end of it.
+    app.advance(Duration::from_secs(1));
+    let handle = handle_from(&app, "Owner", ADA).await;
+    let code = app.mail("login_code", ADA).await.code();
+    login(&app, &handle, &code).await.expect(StatusCode::OK);
+    app.advance(Duration::from_secs(1));
+    let handle = handle_from(&app, "Stranger", ADA).await;
+    let code = app.mail("login_code", ADA).await.code();
+    login(&app, &handle, &code).await.expect(StatusCode::OK);
+}
+
+/// Without limits of mails, too, there is an end to the codes that can be guessed at side by side.
+#[tokio::test]
+async fn of_a_user_five_codes_are_good_at_one_moment() {
+    let app = spawn().await;
+    app.register("ada").await;
+    for _ in 0..7 {
+        handle_of(&app, ADA).await;
+        app.advance(Duration::from_secs(1));
+    }
+    assert_eq!(app.mails_of("login_code", ADA).await.len(), 5);
+    app.advance(Duration::from_secs(600));
+    handle_of(&app, ADA).await;
+    assert_eq!(app.mails_of("login_code", ADA).await.len(), 6);
 }
 
 #[tokio::test]
 async fn of_many_at_one_moment_one_logs_in() {
     let app = spawn().await;
     app.register("ada").await;
-    request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+    let handle = handle_of(&app, ADA).await;
     let code = app.mail("login_code", ADA).await.code();
-    let tries = (0..10).map(|_| login(&app, ADA, &code));
+    let tries = (0..4).map(|_| login(&app, &handle, &code));
     let answers = futures_util::future::join_all(tries).await;
     let good = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(good, 1);
@@ -132,10 +266,16 @@ async fn an_unknown_address_is_answered_as_a_known_one() {
     app.register("ada").await;
     for email in [ADA, "nobody@example.com"] {
         let answer = request(&app, email).await;
-        assert_eq!(answer.text, r#"{"status":"accepted"}"#);
+        let body = answer.json();
+        let handle = body["handle"].as_str().expect("a handle");
+        assert_eq!(
+            answer.text,
+            format!(r#"{{"status":"accepted","handle":"{handle}"}}"#)
+        );
+        assert_eq!(handle.len(), 43);
         app.mails().await;
         for _ in 0..7 {
-            login(&app, email, "000000")
+            login(&app, handle, "000000")
                 .await
                 .expect_problem(400, "invalid_token");
         }
@@ -145,7 +285,7 @@ async fn an_unknown_address_is_answered_as_a_known_one() {
             .await
             .is_empty()
     );
-    let sql = "SELECT count(*) FROM email_codes WHERE tries = 5";
+    let sql = "SELECT count(*) FROM login_codes WHERE tries = 5";
     let tried: Vec<i64> = crate::records::column(&app, sql, &[]).await;
     assert_eq!(tried, [2]);
 }
@@ -156,7 +296,7 @@ async fn it_is_off_unless_the_operator_wants_it() {
     request(&app, ADA)
         .await
         .expect_problem(403, "email_login_disabled");
-    login(&app, ADA, "123456")
+    login(&app, UNKNOWN, "123456")
         .await
         .expect_problem(403, "email_login_disabled");
 }
@@ -172,17 +312,14 @@ async fn what_is_no_code_is_told() {
         "１２３４５６",
         "\0\0\0\0\0\0",
     ] {
-        login(&app, ADA, code)
+        login(&app, UNKNOWN, code)
             .await
             .expect_invalid(&[("code", "invalid_format")]);
     }
-    login(&app, "x", "1")
-        .await
-        .expect_invalid(&[("email", "invalid_format"), ("code", "invalid_format")]);
     let answer = app.post("/auth/email-login").json(&json!({})).answer();
     answer
         .await
-        .expect_invalid(&[("email", "required"), ("code", "required")]);
+        .expect_invalid(&[("handle", "required"), ("code", "required")]);
 }
 
 #[tokio::test]
@@ -193,7 +330,7 @@ async fn a_disabled_account_gets_no_code_and_no_session() {
         .as_str()
         .expect("an id")
         .to_owned();
-    request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+    let handle = handle_of(&app, ADA).await;
     let code = app.mail("login_code", ADA).await.code();
     app.patch(&format!("/users/{id}"))
         .bearer_auth(&admin.access)
@@ -201,10 +338,56 @@ async fn a_disabled_account_gets_no_code_and_no_session() {
         .answer()
         .await
         .expect(StatusCode::OK);
-    login(&app, ADA, &code)
+    login(&app, &handle, &code)
         .await
         .expect_problem(400, "invalid_token");
-    request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+    handle_of(&app, ADA).await;
+    assert_eq!(app.mails_of("login_code", ADA).await.len(), 1);
+}
+
+/// The server took the mail, its answer got lost, and the mail is tried again after the code was used.
+#[tokio::test]
+async fn a_used_code_stays_used_when_its_mail_is_tried_again() {
+    let app = spawn().await;
+    app.register("ada").await;
+    app.mails().await;
+    let services = &app.services;
+    services.outbox.close();
+    let send = async || {
+        while let Some(claim) = outbox::claim(services).await.expect("reads") {
+            outbox::deliver(services, claim).await.expect("delivers");
+        }
+    };
+    let handle = handle_of(&app, ADA).await;
+    let written = services.db.scan(async |tx| {
+        let sql = "SELECT id, recipient, facts FROM mails";
+        let mail = tx.query_opt(sql, &[], |row| {
+            Ok((row.get::<uuid::Uuid>(0)?, row.get(1)?, row.get(2)?))
+        });
+        mail.await
+    });
+    let (id, recipient, facts): (_, String, String) =
+        written.await.expect("reads").expect("a mail");
+    send().await;
+    let code = app.mail("login_code", ADA).await.code();
+    login(&app, &handle, &code).await.expect(StatusCode::OK);
+    let at = services.now();
+    let again = services.db.write(async move |tx| {
+        let mail = NewMail {
+            id: MailId(id),
+            kind: "login_code",
+            user_id: None,
+            recipient: &recipient,
+            facts: &facts,
+            at,
+        };
+        mails::insert(tx, &mail).await
+    });
+    again.await.expect("writes");
+    send().await;
+    login(&app, &handle, &code)
+        .await
+        .expect_problem(400, "invalid_token");
     assert_eq!(app.mails_of("login_code", ADA).await.len(), 1);
 }
 
@@ -213,7 +396,7 @@ async fn a_disabled_account_gets_no_code_and_no_session() {
 async fn a_changed_password_takes_the_code_back() {
     let app = spawn().await;
     let session = app.user("ada").await;
-    request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+    let handle = handle_of(&app, ADA).await;
     let code = app.mail("login_code", ADA).await.code();
     app.put("/users/me/password")
         .bearer_auth(&session.access)
@@ -221,7 +404,7 @@ async fn a_changed_password_takes_the_code_back() {
         .answer()
         .await
         .expect(StatusCode::OK);
-    login(&app, ADA, &code)
+    login(&app, &handle, &code)
         .await
         .expect_problem(400, "invalid_token");
 }
@@ -231,9 +414,9 @@ async fn a_changed_password_takes_the_code_back() {
 async fn who_proves_an_address_first_shuts_out_whoever_registered_it() {
     let app = spawn().await;
     let stranger = app.user("ada").await;
-    request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+    let handle = handle_of(&app, ADA).await;
     let code = app.mail("login_code", ADA).await.code();
-    let owner = Session::of(&login(&app, ADA, &code).await.expect(StatusCode::OK));
+    let owner = Session::of(&login(&app, &handle, &code).await.expect(StatusCode::OK));
     assert!(app.is_alive(&owner).await && !app.is_alive(&stranger).await);
     app.try_login("ada", PASSWORD)
         .await
@@ -247,9 +430,9 @@ async fn who_proves_an_address_first_shuts_out_whoever_registered_it() {
         .await
         .expect(StatusCode::NO_CONTENT);
     let session = app.login("ada").await;
-    request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+    let handle = handle_of(&app, ADA).await;
     let code = app.mail("login_code", ADA).await.code();
-    login(&app, ADA, &code).await.expect(StatusCode::OK);
+    login(&app, &handle, &code).await.expect(StatusCode::OK);
     assert!(app.is_alive(&session).await);
     app.login("ada").await;
 }
@@ -264,14 +447,14 @@ async fn who_proves_an_address_first_keeps_it() {
         .await
         .expect(StatusCode::ACCEPTED);
     let token = app.mail("email_change", "eve@example.com").await.token();
-    request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+    let handle = handle_of(&app, ADA).await;
     let code = app.mail("login_code", ADA).await.code();
     let services = &app.services;
     services.outbox.close();
     crate::change::request(&app, &stranger, "mallory@example.com", PASSWORD)
         .await
         .expect(StatusCode::ACCEPTED);
-    login(&app, ADA, &code).await.expect(StatusCode::OK);
+    login(&app, &handle, &code).await.expect(StatusCode::OK);
     while let Some(claim) = outbox::claim(services).await.expect("reads") {
         outbox::deliver(services, claim).await.expect("delivers");
     }
@@ -294,9 +477,9 @@ async fn an_account_without_a_password_loses_nothing() {
         .answer()
         .await
         .expect(StatusCode::CREATED);
-    request(&app, ADA).await.expect(StatusCode::ACCEPTED);
+    let handle = handle_of(&app, ADA).await;
     let code = app.mail("login_code", ADA).await.code();
-    login(&app, ADA, &code).await.expect(StatusCode::OK);
+    login(&app, &handle, &code).await.expect(StatusCode::OK);
     assert!(app.mails_of("password_removed", ADA).await.is_empty());
     assert!(events(&app, "account.claimed").await.is_empty());
     let token = app.mail("set_password", ADA).await.token();

@@ -23,6 +23,7 @@ mod repeated;
 mod reset;
 mod silent;
 mod verification;
+mod waiting;
 
 #[test]
 #[ignore = "starts a PostgreSQL server"]

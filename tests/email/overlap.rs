@@ -39,6 +39,8 @@ struct Account {
     stranger: Session,
     /// The code, or a token.
     key: String,
+    /// Of the request for the code.
+    handle: String,
 }
 
 async fn account(owner: Owner) -> Account {
@@ -46,11 +48,13 @@ async fn account(owner: Owner) -> Account {
     let stranger = app.user("ada").await;
     let request = async |path: &str| {
         let request = app.post(path).json(&json!({ "email": ADA }));
-        request.answer().await.expect(StatusCode::ACCEPTED);
+        let body = request.answer().await.expect(StatusCode::ACCEPTED);
+        body["handle"].as_str().unwrap_or_default().to_owned()
     };
+    let mut handle = String::new();
     let key = match owner {
         Owner::LogsInByCode => {
-            request("/auth/email-login/request").await;
+            handle = request("/auth/email-login/request").await;
             app.mail("login_code", ADA).await.code()
         }
         Owner::ResetsThePassword => {
@@ -62,7 +66,12 @@ async fn account(owner: Owner) -> Account {
             app.mail("new_device", ADA).await.token()
         }
     };
-    Account { app, stranger, key }
+    Account {
+        app,
+        stranger,
+        key,
+        handle,
+    }
 }
 
 impl Account {
@@ -70,7 +79,7 @@ impl Account {
         let (path, body) = match owner {
             Owner::LogsInByCode => (
                 "/auth/email-login",
-                json!({ "email": ADA, "code": self.key }),
+                json!({ "handle": self.handle, "code": self.key }),
             ),
             Owner::ResetsThePassword => (
                 "/auth/password-reset",
@@ -123,7 +132,7 @@ async fn waiting(app: &TestApp) -> i64 {
     crate::records::count(app, sql, &[]).await
 }
 
-async fn until_they_wait(app: &TestApp, number: i64) {
+pub async fn until_they_wait(app: &TestApp, number: i64) {
     for _ in 0..PATIENCE_MS {
         if waiting(app).await >= number {
             return;

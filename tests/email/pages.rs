@@ -263,23 +263,36 @@ async fn whoever_comes_too_late_with_a_notice_is_told_what_to_do() {
     }
 }
 
-/// Where nobody's password was kept, the page does not send people to the login.
+/// Who has followed the link of another's registration by mistake is told the name, and replaces the password.
 #[tokio::test]
-async fn who_has_to_choose_a_password_is_told_on_the_page() {
+async fn who_confirms_one_of_several_registrations_is_told_its_username() {
     let app = TestApp::spawn_with(&[("REQUIRE_EMAIL_VERIFICATION", "true")]).await;
-    for password in [PASSWORD, OTHER_PASSWORD] {
-        silent::register(&app, ADA, "ada", password)
+    for (name, password) in [("mallory", OTHER_PASSWORD), ("ada", PASSWORD)] {
+        silent::register(&app, ADA, name, password)
             .await
             .expect(StatusCode::ACCEPTED);
+        app.advance(std::time::Duration::from_secs(1));
     }
-    let token = app.mail("verify_email", ADA).await.token();
+    let mails = app.mails_of("verify_email", ADA).await;
+    let token = mails[0].token();
+    let page = open(&app, "/verify-email", &token).await;
+    expect_page(&page, 200, "mallory");
     let done = press(&app, "/verify-email", &[("token", &token)]).await;
-    expect_page(&done, 200, "no password was kept");
-    assert!(!done.text.contains("log in"), "{}", done.text);
-    let mail = app.mail("password_not_kept", ADA).await;
-    assert!(mail.text.contains("Your username: ada"), "{}", mail.text);
+    expect_page(&done, 200, "log in");
+    let mail = app.mail("several_registrations", ADA).await;
+    assert!(
+        mail.text.contains("Your username: mallory"),
+        "{}",
+        mail.text
+    );
+    let strangers = app.try_login("mallory", OTHER_PASSWORD).await;
+    let strangers = crate::support::Session::of(&strangers.expect(StatusCode::OK));
     reset::reset(&app, &mail.token(), PASSWORD)
         .await
         .expect(StatusCode::NO_CONTENT);
-    app.login("ada").await;
+    assert!(!app.is_alive(&strangers).await);
+    app.try_login("mallory", OTHER_PASSWORD)
+        .await
+        .expect_oauth_error("invalid_grant");
+    app.login("mallory").await;
 }

@@ -148,7 +148,7 @@ async fn a_registration_waits_for_a_day_and_then_lets_its_name_go() {
         .await
         .expect(StatusCode::ACCEPTED);
     let token = app.mail("verify_email", ADA).await.token();
-    register(&app, "eve@example.com", "Ada", PASSWORD)
+    register(&app, "eve@example.com", "Ada", OTHER_PASSWORD)
         .await
         .expect_problem(409, "username_taken");
     app.advance(Duration::from_secs(24 * 3600));

@@ -44,6 +44,8 @@ pub const TABLES: &[&str] = &[
     "one_time_tokens",
     "email_codes",
     "known_devices",
+    "failed_checks",
+    "login_codes",
 ];
 
 /// How many rows, and how many of all that expires have expired.
@@ -205,8 +207,11 @@ fn statements(size: Size, dialect: &Dialect) -> String {
              SELECT {bytes}, 'undo', {id}, {email}, {email}, {expires_at} FROM {numbers}; \
              INSERT INTO email_codes (address, code, user_id, tries, expires_at) \
              SELECT {bytes}, {bytes}, {id}, 0, {expires_at} FROM {numbers}; \
-             INSERT INTO known_devices (user_id, device, last_seen_at) SELECT {id}, {bytes}, {expires_at} \
-             FROM {numbers};"
+             INSERT INTO known_devices (user_id, device, last_seen_at, network) \
+             SELECT {id}, {bytes}, {expires_at}, {bytes} FROM {numbers}; \
+             INSERT INTO failed_checks (user_id, way, failures) SELECT {id}, 'stranger', 1 FROM {numbers}; \
+             INSERT INTO login_codes (handle, code, user_id, is_known, is_spent, tries, expires_at) \
+             SELECT {bytes}, {bytes}, {id}, FALSE, FALSE, 0, {expires_at} FROM {numbers};"
         ));
     }
     sql

@@ -7,7 +7,8 @@ use vestibule::store::db::{Db, Error, Result};
 use vestibule::store::sessions::{self, Spent, Which};
 use vestibule::store::users::{self, Filter};
 use vestibule::store::{
-    email_codes, idempotency, known_devices, mails, one_time_tokens, registrations, throttles,
+    email_codes, failed_checks, idempotency, known_devices, login_codes, mails, one_time_tokens,
+    registrations, throttles,
 };
 
 use crate::filled::{
@@ -223,7 +224,9 @@ async fn no_statement_reads_a_table_of_many_rows_to_its_end() {
     });
     read.await;
     let read = watched.read("registration by address and name", async |tx, n| {
-        registrations::find_alike(tx, &email(n), &username(n), NOW).await
+        registrations::hashes_by_email(tx, &email(n), NOW)
+            .await
+            .map(Some)
     });
     read.await;
     let read = watched.read("registration by name", async |tx, n| {
@@ -270,6 +273,30 @@ async fn no_statement_reads_a_table_of_many_rows_to_its_end() {
         Ok::<_, Error>(())
     });
     write.await;
+    let write = watched.write("expired login codes", async |tx, _| {
+        assert_eq!(login_codes::delete_expired(tx, NOW, 200).await?, 200);
+        Ok::<_, Error>(())
+    });
+    write.await;
+    let write = watched.write("failed check", async |tx, n| {
+        failed_checks::take(tx, Some(user_id(n)), "stranger", 100)
+            .await
+            .map(drop)
+    });
+    write.await;
+    let read = watched.read("device and network", async |tx, n| {
+        let mac = hash(n);
+        let user = Some(user_id(n));
+        let known = known_devices::look(tx, user, &mac, &mac, NOW).await?;
+        Ok(known.device.then_some(known))
+    });
+    read.await;
+    let read = watched.read("live codes", async |tx, n| {
+        login_codes::live(tx, user_id(n), false, NOW)
+            .await
+            .map(Some)
+    });
+    read.await;
     let write = watched.write("unseen devices", async |tx, _| {
         assert_eq!(known_devices::delete_unseen(tx, NOW, 200).await?, 200);
         Ok::<_, Error>(())

@@ -2,8 +2,8 @@
 
 use vestibule::store::users::{COUNT_KEYS, Search, page_statement};
 use vestibule::store::{
-    email_codes, idempotency, known_devices, mails, one_time_tokens, registrations, sessions,
-    throttles, users,
+    email_codes, failed_checks, idempotency, known_devices, login_codes, mails, one_time_tokens,
+    registrations, sessions, throttles, users,
 };
 
 use crate::filled::{self, Size};
@@ -95,8 +95,8 @@ fn check(connection: &rusqlite::Connection) {
             "SEARCH registrations USING INDEX registrations_email_key (email_key=?)",
         ),
         (
-            registrations::FIND_ALIKE.to_owned(),
-            "SEARCH registrations USING INDEX registrations_username_key (username_key=?)",
+            registrations::HASHES_BY_EMAIL.to_owned(),
+            "SEARCH registrations USING INDEX registrations_email_key (email_key=?)",
         ),
         (
             registrations::FIND_BY_USERNAME.to_owned(),
@@ -125,6 +125,22 @@ fn check(connection: &rusqlite::Connection) {
         (
             known_devices::DELETE_UNSEEN.to_owned(),
             "SEARCH known_devices USING COVERING INDEX known_devices_last_seen_at (last_seen_at<?)",
+        ),
+        (
+            known_devices::LOOK.to_owned(),
+            "SEARCH known_devices USING COVERING INDEX known_devices_network (network=? AND last_seen_at>?)",
+        ),
+        (
+            failed_checks::TAKE.to_owned(),
+            "SEARCH users USING PRIMARY KEY (id=?)",
+        ),
+        (
+            login_codes::LIVE.to_owned(),
+            "SEARCH login_codes USING INDEX login_codes_user_id (user_id=?)",
+        ),
+        (
+            login_codes::DELETE_EXPIRED.to_owned(),
+            "SEARCH login_codes USING COVERING INDEX login_codes_expires_at (expires_at<?)",
         ),
         (
             COUNT_KEYS.to_owned(),

@@ -96,8 +96,18 @@ impl Place {
                 vec![hash],
             ),
             (
-                "INSERT INTO known_devices (user_id, device, last_seen_at) SELECT id, ?1, 2 FROM users \
+                "INSERT INTO known_devices (user_id, device, last_seen_at, network) SELECT id, ?1, 2, ?1 FROM users \
                  WHERE username = 'Nürnberg 3'",
+                vec![hash],
+            ),
+            (
+                "INSERT INTO failed_checks (user_id, way, failures) SELECT id, 'stranger', 3 FROM users \
+                 WHERE username = 'Nürnberg 3'",
+                vec![],
+            ),
+            (
+                "INSERT INTO login_codes (handle, code, user_id, is_known, is_spent, tries, expires_at) \
+                 VALUES (?1, ?1, NULL, TRUE, FALSE, 3, 2)",
                 vec![hash],
             ),
             (
@@ -296,6 +306,8 @@ async fn everything_arrives_as_it_is() {
         ("one_time_tokens", 1),
         ("email_codes", 1),
         ("known_devices", 1),
+        ("failed_checks", 1),
+        ("login_codes", 1),
         ("mails", 1),
     ];
     assert_eq!(rows.collect::<Vec<_>>(), expected);

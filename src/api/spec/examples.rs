@@ -11,6 +11,7 @@ const ACCESS_TOKEN: &str =
     "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiIwMTk4MWQyYyJ9.c2lnbmF0dXJl";
 const REFRESH_TOKEN: &str = "vrt1_AZgdLQxEfRiKaz6fHHsqUAAAAAAAAAAAN2Y0ZTk1YzE2MDhiM2QyYQ";
 const MAILED_TOKEN: &str = "q0nSyz3rYd7dXQh6m1cVx5uB2k8WjPZ4fT9eLgAoRiE";
+const HANDLE: &str = "Zk3vN8bTq1sWcY5dLxR7mUe2hJ0gPaFo9iKtVyBnQwM";
 const CURSOR: &str = "AZgdLHtefDqfEForaI1OHw";
 /// 2026-01-02T03:04:05Z.
 const ISSUED_AT: i64 = 1_767_323_045;
@@ -31,6 +32,7 @@ fn of_property(schema: &str, property: &str) -> Option<Value> {
         ("Introspection", "token_type") => json!("Bearer"),
         ("Introspection", "token_use") => json!("access_token"),
         ("MailedToken" | "PasswordReset", "token") => json!(MAILED_TOKEN),
+        (_, "handle") => json!(HANDLE),
         ("PasswordResetLink", "url") => json!(format!(
             "https://accounts.example.com/reset-password?token={MAILED_TOKEN}"
         )),

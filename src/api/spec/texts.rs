@@ -127,11 +127,11 @@ const OPERATIONS: &[Told] = &[
     told(
         "requestLoginCode",
         "Who wants to log in.",
-        "The request was taken.",
+        "The request was taken. The handle is what the code of the mail goes with.",
     ),
     told(
         "loginWithCode",
-        "The address and the code of the mail to it.",
+        "The handle of the request, and the code of its mail.",
         "A session has begun.",
     ),
     told("getCurrentUser", "", "The own account."),

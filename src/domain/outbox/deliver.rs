@@ -197,14 +197,19 @@ async fn count(
         Kind::VerifyEmail => registrations::find_by_email(tx, email.key(), now).await?,
         _ => None,
     };
-    let is_somebodys = waits.is_some() || users::contact_by_email(tx, email.key()).await?.is_some();
-    if !is_somebodys {
+    let contact = users::contact_by_email(tx, email.key()).await?;
+    if waits.is_none() && contact.is_none() {
         return Ok(true);
     }
-    if !Allowance::of_requests(services, kind, email.key())
-        .take(tx, now)
-        .await?
-    {
+    let allowance = match (kind, &facts.asked_from, contact) {
+        (Kind::LoginCode, Some(device), Some(contact))
+            if facts.is_from_device_of(tx, contact.id).await? =>
+        {
+            Allowance::of_known_device(services, email.key(), device)
+        }
+        _ => Allowance::of_requests(services, kind, email.key()),
+    };
+    if !allowance.take(tx, now).await? {
         return Ok(false);
     }
     let counted = Facts {

@@ -45,7 +45,7 @@ impl Draft<'_> {
             Kind::PasswordReset
             | Kind::AccountSecured
             | Kind::PasswordRemoved
-            | Kind::PasswordNotKept
+            | Kind::SeveralRegistrations
             | Kind::SetPassword => self.password(tx).await,
             Kind::EmailChange => self.change(tx).await,
             Kind::LoginCode => self.code(tx).await,
@@ -113,17 +113,14 @@ impl Draft<'_> {
         let Some(contact) = self.contact(tx).await? else {
             return Ok(None);
         };
-        let is_for_who_has_none = matches!(
-            self.kind,
-            Kind::SetPassword | Kind::PasswordRemoved | Kind::PasswordNotKept
-        );
+        let is_for_who_has_none = matches!(self.kind, Kind::SetPassword | Kind::PasswordRemoved);
         if is_for_who_has_none && contact.has_password {
             return Ok(None);
         }
         let carried = Carried {
             page: Page::ResetPassword,
             lifetime: match self.kind {
-                Kind::SetPassword | Kind::PasswordNotKept => purpose::SET_PASSWORD_LIFETIME,
+                Kind::SetPassword | Kind::SeveralRegistrations => purpose::SET_PASSWORD_LIFETIME,
                 _ => purpose::RESET_PASSWORD_LIFETIME,
             },
             token: to(&contact),
@@ -171,22 +168,27 @@ impl Draft<'_> {
 
     async fn code(&self, tx: &mut Tx<'_>) -> Result<Option<Addressed>> {
         let contact = self.contact(tx).await?;
+        let is_known = match &contact {
+            Some(contact) => self.facts.is_from_device_of(tx, contact.id).await?,
+            None => false,
+        };
+        let whose = contact.as_ref().map(|contact| contact.id);
         let code = email_login::store_code(
             self.services,
             tx,
             MailId(self.mail.id.0),
-            &self.recipient_key(),
-            contact.as_ref().map(|contact| contact.id),
+            whose,
+            is_known,
             self.now,
         )
         .await?;
-        let Some(contact) = contact else {
+        let (Some(contact), Some((code, valid_for))) = (contact, code) else {
             return Ok(None);
         };
         let values = Values {
             username: greeted(&contact),
             code: Some(code.to_string()),
-            valid_for: Some(email_login::CODE_LIFETIME),
+            valid_for: Some(valid_for),
             ..Values::default()
         };
         let letter = self.sealed(contact.email.clone(), contact.locale.clone(), values);

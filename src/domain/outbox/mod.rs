@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -21,6 +23,7 @@ use crate::config::Limit;
 use crate::ids::{MailId, RegistrationId, UserId};
 use crate::mail::Kind;
 use crate::store::db::{self, Tx};
+use crate::store::known_devices;
 use crate::store::mails::{self, NewMail};
 use crate::store::throttles;
 use crate::store::users::Contact;
@@ -114,6 +117,9 @@ struct Facts {
     ip: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<String>,
+    /// The device that it was asked for from, as a MAC in base64url.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_from: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     can_be_undone: bool,
     /// Somebody has asked for it, and whether there may be one more has not been found out.
@@ -122,6 +128,16 @@ struct Facts {
 }
 
 impl Facts {
+    /// Whether it was asked for from a device of the user.
+    async fn is_from_device_of(&self, tx: &mut Tx<'_>, user_id: UserId) -> Result<bool> {
+        let device = self.asked_from.as_deref();
+        let device = device.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+        Ok(match device {
+            Some(device) => known_devices::is_known(tx, user_id, &device).await?,
+            None => false,
+        })
+    }
+
     fn to_text(&self) -> Result<String> {
         let text = serde_json::to_string(self);
         text.map_err(|error| super::Error::Internal(format!("facts of a mail: {error}")))
@@ -186,6 +202,16 @@ impl Mail {
         self
     }
 
+    /// Asked for from this device.
+    pub fn asked_from(mut self, device: &[u8]) -> Self {
+        self.facts.asked_from = Some(URL_SAFE_NO_PAD.encode(device));
+        self
+    }
+
+    pub fn id(&self) -> MailId {
+        self.id
+    }
+
     /// With a link that undoes it.
     pub fn that_can_be_undone(mut self, can_be_undone: bool) -> Self {
         self.facts.can_be_undone = can_be_undone;
@@ -219,6 +245,8 @@ enum Counted {
     SessionsEnded,
     /// Registrations that are to be confirmed.
     Registration,
+    /// Codes that are asked for from a device of the user.
+    KnownDevicesCode,
 }
 
 impl Counted {
@@ -248,6 +276,13 @@ impl Allowance {
     fn of_requests(services: &Services, kind: Kind, email_key: &str) -> Self {
         let limits = &services.policy.mail_address_limits;
         Self::new(services, Counted::of(kind), email_key, limits)
+    }
+
+    /// Of login codes that are asked for from this device of the user: what strangers ask for does not use them up.
+    fn of_known_device(services: &Services, email_key: &str, device: &str) -> Self {
+        let limits = &services.policy.mail_address_limits;
+        let whom = format!("{device} {email_key}");
+        Self::new(services, Some(Counted::KnownDevicesCode), &whom, limits)
     }
 
     /// Of registrations with an address.
@@ -287,6 +322,31 @@ impl Allowance {
         Self {
             subjects: subjects.collect(),
         }
+    }
+
+    /// Takes one of the limit with the longest period, and of the others what they have; fails with the time until there is one
+    /// in that.
+    pub async fn take_longest(
+        &self,
+        tx: &mut Tx<'_>,
+        now: Timestamp,
+    ) -> db::Result<std::result::Result<(), Duration>> {
+        let longest = self
+            .subjects
+            .iter()
+            .max_by_key(|(_, interval, tolerance)| *interval + *tolerance);
+        let Some((longest, interval, tolerance)) = longest else {
+            return Ok(Ok(()));
+        };
+        if let Err(free_at) = throttles::take(tx, longest, now, *interval, *tolerance).await? {
+            return Ok(Err(free_at.since(now)));
+        }
+        for (subject, interval, tolerance) in &self.subjects {
+            if subject != longest {
+                throttles::try_take(tx, subject, now, *interval, *tolerance).await?;
+            }
+        }
+        Ok(Ok(()))
     }
 
     /// Takes one; false when there is none left. What one limit refuses does not count for those behind it.
@@ -336,11 +396,25 @@ pub(super) async fn request(
     email: &Email,
     once: Option<Once<()>>,
 ) -> Result<()> {
-    let mut mail = Mail::to_address(services, kind, email.as_str());
+    let mail = Mail::to_address(services, kind, email.as_str());
+    request_mail(services, mail, (), once).await
+}
+
+/// As [`request`], for a mail that says more; gives `made` once it is written.
+pub(super) async fn request_mail<T: Clone + Send + 'static>(
+    services: &Services,
+    mut mail: Mail,
+    made: T,
+    once: Option<Once<T>>,
+) -> Result<T> {
     mail.facts.is_to_be_counted = true;
-    idempotency::write(services, once, async move |tx| mail.enqueue(tx).await).await?;
+    let made = idempotency::write(services, once, async move |tx| {
+        mail.enqueue(tx).await?;
+        Ok(made.clone())
+    })
+    .await?;
     services.outbox.wake();
-    Ok(())
+    Ok(made)
 }
 
 /// What waits to be sent.

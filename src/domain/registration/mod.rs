@@ -45,7 +45,8 @@ pub enum Registered {
 ///
 /// # Errors
 /// [`Error::RegistrationDisabled`], [`Error::EmailTaken`] (where the account is made at once), [`Error::UsernameTaken`],
-/// [`Error::Invalid`] for a password that is easy to guess.
+/// [`Error::Invalid`] for a password that is easy to guess; where addresses have to be proved first,
+/// [`Error::RegistrationsThrottled`], and [`Error::AccountThrottled`] for a name that waits.
 pub async fn register(
     services: &Services,
     origin: &Origin,
@@ -230,6 +231,15 @@ pub(super) async fn hash_new_password(
     password: &Password,
     about: Vec<String>,
 ) -> Result<String> {
+    judge(field, password, about).await?;
+    Ok(services
+        .passwords
+        .hash(password.secret(), caller, Priority::Interactive)
+        .await?)
+}
+
+/// Fails for a password that is easy to guess for who knows `about`; names `field` then.
+async fn judge(field: &str, password: &Password, about: Vec<String>) -> Result<()> {
     let secret: Secret = password.secret().clone();
     let judged = tokio::task::spawn_blocking(move || {
         let about: Vec<&str> = about.iter().map(String::as_str).collect();
@@ -241,8 +251,5 @@ pub(super) async fn hash_new_password(
     if let Some(message) = weakness {
         return Err(FieldError::new(field, FieldCode::TooWeak, message).into());
     }
-    Ok(services
-        .passwords
-        .hash(password.secret(), caller, Priority::Interactive)
-        .await?)
+    Ok(())
 }

@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use super::{Registered, Registration, hash_new_password};
+use super::{Registered, Registration, judge};
 use crate::clock::Timestamp;
+use crate::domain::asker::Asker;
 use crate::domain::audit::Event;
-use crate::domain::email_verification::Proved;
+use crate::domain::devices::Place;
 use crate::domain::idempotency::{self, Once};
 use crate::domain::outbox::{Allowance, Mail};
-use crate::domain::{Error, Origin, Result, Services, email_change, purpose};
+use crate::domain::{Error, Origin, Result, Services, email_change, password_check, purpose};
 use crate::ids::{RegistrationId, UserId};
 use crate::mail::Kind;
 use crate::password::Verdict;
 use crate::store::db::Tx;
 use crate::store::registrations::{self, NewRegistration};
-use crate::store::roles;
 use crate::store::users::{self, NewUser};
+use crate::store::{roles, throttles};
 
 /// Does the same whether or not the address has an account: the registration is stored, and whoever sends the mail finds out
 /// which one to send.
@@ -25,7 +26,7 @@ pub(super) async fn wait_for_proof(
     wanted: Registration,
     once: Option<Once<Registered>>,
 ) -> Result<Registered> {
-    refuse_wanted(services, &wanted).await?;
+    refuse_taken(services, &wanted).await?;
     let wanted = Wanted {
         services,
         origin,
@@ -38,16 +39,13 @@ pub(super) async fn wait_for_proof(
     }
 }
 
-/// Fails when the name has an account, or waits for another address. Names are no secret, addresses are.
-async fn refuse_wanted(services: &Services, wanted: &Registration) -> Result<()> {
+/// Fails when the name has an account. Names are no secret, addresses are.
+async fn refuse_taken(services: &Services, wanted: &Registration) -> Result<()> {
     let mut tx = services.db.read().await?;
-    let username = wanted.username.key();
-    let (_, is_taken) = users::taken(&mut tx, "", username).await?;
-    let waiting = registrations::find_by_username(&mut tx, username, services.now()).await?;
-    if is_taken || waiting.is_some_and(|other| other.email_key != wanted.email.key()) {
-        return Err(Error::UsernameTaken);
+    match users::taken(&mut tx, "", wanted.username.key()).await? {
+        (_, true) => Err(Error::UsernameTaken),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// A registration under way.
@@ -64,42 +62,77 @@ enum Plan {
     /// It is one of its own.
     New {
         password_hash: String,
-        /// The newest of this name for this address, that has another password.
-        unlike: Option<RegistrationId>,
+        /// The stored hash whose salt it shares.
+        beside: Option<String>,
+        /// The registration of the same name and password for another address, which this one corrects.
+        instead_of: Option<RegistrationId>,
     },
 }
 
+/// What a registration meets.
+struct Met {
+    /// The registration that has the name.
+    waiting: Option<registrations::Registration>,
+    /// A stored hash of the address: of its account, or of another registration.
+    beside: Option<String>,
+}
+
+/// Runs the same statements whether or not the address has an account.
+async fn meet(tx: &mut Tx<'_>, wanted: &Registration, now: Timestamp) -> Result<Met> {
+    let (email_key, username_key) = (wanted.email.key(), wanted.username.key());
+    let waiting = registrations::find_by_username(tx, username_key, now).await?;
+    let account = users::credentials_by_email(tx, email_key).await?;
+    let others = registrations::hashes_by_email(tx, email_key, now).await?;
+    let account = account.and_then(|account| account.password_hash);
+    Ok(Met {
+        waiting,
+        beside: account.or(others.into_iter().next()),
+    })
+}
+
 impl Wanted<'_> {
-    /// A registration with the name and the password of one that waits for the same address repeats that: whoever presses a
-    /// button twice is no other. Where such a name waits it takes a hash to find out, whether or not the address has an account.
+    /// A name that waits is taken, unless the password is the one that it waits with: then it is the same person, who presses a
+    /// button twice or corrects the address. That is a check of a password, counted as every other one by what was typed.
+    ///
+    /// The hash is made beside the one that the address has, of an account or of another registration, so that a login with
+    /// the address is checked against all of them at once: neither its work nor its answer tells which there are.
     async fn plan(&self) -> Result<Plan> {
         let (services, wanted) = (self.services, &self.registration);
-        let caller = self.origin.stranger();
-        let alike = {
+        let place = Place::of(services, self.origin);
+        let (met, familiar) = {
+            let now = services.now();
             let mut tx = services.db.read().await?;
-            alike(&mut tx, wanted, services.now()).await?
+            let met = meet(&mut tx, wanted, now).await?;
+            (met, place.look(&mut tx, None, now).await?)
         };
-        if let Some(other) = &alike {
+        let (origin, key) = (self.origin, wanted.username.key());
+        let asker = Asker::at_login(services, origin, &place, familiar, None, key);
+        let (password, caller) = (wanted.password.secret(), asker.caller);
+        if let Some(other) = &met.waiting {
             let stored = Some(other.password_hash.as_str());
-            let verdict = services
-                .passwords
-                .verify(wanted.password.secret(), stored, caller)
-                .await?;
-            if verdict != Verdict::Wrong {
+            match password_check::check(services, asker, password, stored).await? {
+                Verdict::Wrong => return Err(Error::UsernameTaken),
+                Verdict::Right | Verdict::RightButOutdated => (),
+            }
+            if other.email_key == wanted.email.key() {
                 return Ok(Plan::Repeat(other.id));
             }
         }
         let about = [wanted.email.as_str(), wanted.username.as_str()].map(str::to_owned);
-        let about = about.into();
-        let password = &wanted.password;
+        judge("password", &wanted.password, about.into()).await?;
+        let password_hash = services
+            .passwords
+            .hash_beside(password, met.beside.as_deref(), caller)
+            .await?;
         Ok(Plan::New {
-            password_hash: hash_new_password(services, caller, "password", password, about).await?,
-            unlike: alike.map(|other| other.id),
+            password_hash,
+            beside: met.beside,
+            instead_of: met.waiting.map(|other| other.id),
         })
     }
 
     /// # Errors
-    /// [`Error::Overtaken`] when things are no more as they were for `plan`.
+    /// [`Error::Overtaken`] when things are no more as they were for `plan`; [`Error::RegistrationsThrottled`].
     async fn store(&self, plan: Plan, once: Option<Once<Registered>>) -> Result<Registered> {
         let (services, wanted) = (self.services, self.registration.clone());
         let (now, email) = (services.now(), &wanted.email);
@@ -111,36 +144,55 @@ impl Wanted<'_> {
         let mail = mail.of_registration(id);
         let allowance = Allowance::of_registrations(services, email.key());
         let asked_for = Allowance::of_verifications(services, email.key());
+        let locks = [email.key(), wanted.username.key()];
+        let locks = locks.map(|key| [b"r", services.mailed.address(key).as_slice()].concat());
         let event = Event::new(services, "registration.requested").from(self.origin);
         idempotency::write(services, once, async move |tx| {
-            // First of all: of two for one address at one moment, the second waits here and then sees the first.
-            let is_mailed = allowance.take(tx, now).await?;
+            // First of all: of two for one address or one name at one moment, the second waits here and then sees the first.
+            for lock in &locks {
+                throttles::lock(tx, lock, now).await?;
+            }
             let expires_at = now.plus(purpose::VERIFY_EMAIL_LIFETIME);
-            let is_as_planned = match &plan {
-                Plan::Repeat(id) => registrations::prolong(tx, *id, expires_at).await? == 1,
-                Plan::New { unlike, .. } => {
-                    let newest = alike(tx, &wanted, now).await?;
-                    newest.map(|other| other.id) == *unlike
+            let is_mailed = match &plan {
+                Plan::Repeat(id) => {
+                    if registrations::prolong(tx, *id, expires_at).await? == 0 {
+                        return Err(Error::Overtaken);
+                    }
+                    allowance.take(tx, now).await?
+                }
+                Plan::New {
+                    password_hash,
+                    beside,
+                    instead_of,
+                } => {
+                    let met = meet(tx, &wanted, now).await?;
+                    let waiting = met.waiting.map(|other| other.id);
+                    if waiting != *instead_of || met.beside != *beside {
+                        return Err(Error::Overtaken);
+                    }
+                    // Each has a link of its own, or is refused: a stranger's must not be the only one that its owner gets.
+                    if let Err(retry_after) = allowance.take_longest(tx, now).await? {
+                        return Err(Error::RegistrationsThrottled { retry_after });
+                    }
+                    if let Some(other) = instead_of {
+                        registrations::delete(tx, *other).await?;
+                    }
+                    let new = NewRegistration {
+                        id,
+                        email: wanted.email.as_str(),
+                        email_key: wanted.email.key(),
+                        username: wanted.username.as_str(),
+                        username_key: wanted.username.key(),
+                        full_name: wanted.full_name.as_deref(),
+                        password_hash,
+                        locale: wanted.locale.as_deref(),
+                        at: now,
+                        expires_at,
+                    };
+                    registrations::insert(tx, &new).await?;
+                    true
                 }
             };
-            if !is_as_planned {
-                return Err(Error::Overtaken);
-            }
-            if let Plan::New { password_hash, .. } = &plan {
-                let new = NewRegistration {
-                    id,
-                    email: wanted.email.as_str(),
-                    email_key: wanted.email.key(),
-                    username: wanted.username.as_str(),
-                    username_key: wanted.username.key(),
-                    full_name: wanted.full_name.as_deref(),
-                    password_hash,
-                    locale: wanted.locale.as_deref(),
-                    at: now,
-                    expires_at,
-                };
-                registrations::insert(tx, &new).await?;
-            }
             if is_mailed {
                 // Whoever then asks for it once more has had it a moment ago.
                 let _ = asked_for.take(tx, now).await?;
@@ -153,21 +205,11 @@ impl Wanted<'_> {
     }
 }
 
-/// The newest registration of the same name for the same address.
-async fn alike(
-    tx: &mut Tx<'_>,
-    wanted: &Registration,
-    now: Timestamp,
-) -> Result<Option<registrations::Registration>> {
-    let (email_key, username_key) = (wanted.email.key(), wanted.username.key());
-    Ok(registrations::find_alike(tx, email_key, username_key, now).await?)
-}
-
 /// The account of a registration whose address is proved.
 pub(in crate::domain) struct Confirmed {
     id: UserId,
     events: [Event; 2],
-    choice: Mail,
+    notice: Mail,
 }
 
 impl Confirmed {
@@ -177,13 +219,13 @@ impl Confirmed {
         Self {
             id,
             events: [event("user.registered"), event("email.verified")],
-            choice: Mail::to_address(services, Kind::PasswordNotKept, ""),
+            notice: Mail::to_address(services, Kind::SeveralRegistrations, ""),
         }
     }
 
-    /// Makes it, and forgets every other registration for the address. Where there are others, whoever proves the address may
-    /// not be the one who registered with this name and password: somebody may have got in before him, and limits may have
-    /// kept the mail of his own from being sent. Then nobody's password counts, and he is mailed a link to choose one.
+    /// Makes it as that registration chose, and forgets every other one for the address. Where there are others, the owner of the
+    /// address may have followed the link of another's by mistake: he is mailed the username, and a link to replace the
+    /// password, which ends all sessions.
     ///
     /// # Errors
     /// [`Error::InvalidToken`] when the registration has gone or the address has an account by now; [`Error::EmailTaken`] while
@@ -193,7 +235,7 @@ impl Confirmed {
         tx: &mut Tx<'_>,
         registration: RegistrationId,
         now: Timestamp,
-    ) -> Result<Proved> {
+    ) -> Result<()> {
         let found = registrations::find(tx, registration, now).await?;
         let wanted = found.ok_or(Error::InvalidToken)?;
         let (has_account, _) = users::taken(tx, &wanted.email_key, "").await?;
@@ -212,7 +254,7 @@ impl Confirmed {
             username: &wanted.username,
             username_key: &wanted.username_key,
             full_name: wanted.full_name.as_deref(),
-            password_hash: (!is_contested).then_some(wanted.password_hash.as_str()),
+            password_hash: Some(wanted.password_hash.as_str()),
             email_verified: true,
             locale: wanted.locale.as_deref(),
             at: now,
@@ -221,16 +263,12 @@ impl Confirmed {
         roles::grant(tx, self.id, roles::USER).await?;
         registrations::delete_by_email(tx, &wanted.email_key).await?;
         if is_contested {
-            let choice = self.choice.clone().readdressed(self.id, &wanted.email);
-            choice.enqueue(tx).await?;
+            let notice = self.notice.clone().readdressed(self.id, &wanted.email);
+            notice.enqueue(tx).await?;
         }
         for event in &self.events {
             event.record(tx).await?;
         }
-        Ok(if is_contested {
-            Proved::PasswordToBeChosen
-        } else {
-            Proved::Ready
-        })
+        Ok(())
     }
 }

@@ -1,0 +1,413 @@
+//! Whose failed password checks count for whom: strangers, known devices and live sessions are counted apart, and no account
+//! has more than 100 failures in a row (NIST SP 800-63B-4 §3.2.2; ASVS 6.1.1, 6.3.1).
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::{RequestBuilder, StatusCode};
+use serde_json::json;
+use vestibule::store::db::Value;
+use vestibule::store::known_devices::{self, Familiar, Seen};
+
+use crate::records;
+use crate::support::{Answer, OTHER_PASSWORD, PASSWORD, Send, Session, TestApp};
+
+/// A limit of three in fifteen minutes, or none that comes back with time.
+async fn spawn(limit: &str) -> TestApp {
+    TestApp::spawn_with(&[
+        ("RATE_LIMIT_ENABLED", "true"),
+        ("RATE_LIMIT_IP", "off"),
+        ("RATE_LIMIT_LOGIN_IP", "off"),
+        ("RATE_LIMIT_REGISTER_IP", "off"),
+        ("RATE_LIMIT_LOGIN_ACCOUNT", limit),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ])
+    .await
+}
+
+/// A client: its program, and the address that the proxy tells.
+#[derive(Debug, Clone, Copy)]
+struct Client(&'static str, &'static str);
+
+const OWNER: Client = Client("Owner", "192.0.2.1");
+const STRANGER: Client = Client("Stranger", "198.51.100.1");
+
+impl Client {
+    fn sends(self, request: RequestBuilder) -> RequestBuilder {
+        let request = request.header("user-agent", self.0);
+        request.header("x-forwarded-for", self.1)
+    }
+
+    async fn tries(self, app: &TestApp, name: &str, password: &str) -> Answer {
+        let form = [("username", name), ("password", password)];
+        let request = app.post("/auth/token").form(&form);
+        self.sends(request).answer().await
+    }
+
+    async fn logs_in(self, app: &TestApp, name: &str) -> Session {
+        let answer = self.tries(app, name, PASSWORD).await;
+        Session::of(&answer.expect(StatusCode::OK))
+    }
+
+    async fn fails(self, app: &TestApp, name: &str) {
+        let answer = self.tries(app, name, OTHER_PASSWORD).await;
+        answer.expect_oauth_error("invalid_grant");
+    }
+
+    async fn reauthenticates(self, app: &TestApp, session: &Session, password: &str) -> Answer {
+        let request = app.post("/auth/reauthenticate");
+        let request = request.bearer_auth(&session.access);
+        let request = request.json(&json!({ "password": password }));
+        self.sends(request).answer().await
+    }
+}
+
+#[track_caller]
+fn expect_throttled(answer: Answer) {
+    answer.expect_problem(429, "account_throttled");
+}
+
+/// DESIGN §6: no stranger locks the owner out of a live session, or on a known device.
+#[tokio::test]
+async fn strangers_lock_out_neither_known_devices_nor_live_sessions() {
+    let app = spawn("3/15m").await;
+    app.register("ada").await;
+    let session = OWNER.logs_in(&app, "ada").await;
+    for name in ["ada", "ada@example.com"] {
+        for _ in 0..3 {
+            STRANGER.fails(&app, name).await;
+        }
+        expect_throttled(STRANGER.tries(&app, name, PASSWORD).await);
+        OWNER.logs_in(&app, name).await;
+    }
+    let again = OWNER.reauthenticates(&app, &session, PASSWORD).await;
+    let session = Session::of(&again.expect(StatusCode::OK));
+    for (method_and_path, body) in [
+        (
+            app.post("/users/me/email"),
+            json!({ "current_password": PASSWORD, "new_email": "new@example.com" }),
+        ),
+        (
+            app.put("/users/me/password"),
+            json!({ "current_password": PASSWORD, "new_password": OTHER_PASSWORD }),
+        ),
+    ] {
+        let request = method_and_path.bearer_auth(&session.access).json(&body);
+        let answer = OWNER.sends(request).answer().await;
+        assert!(answer.status.is_success(), "{}", answer.text);
+    }
+}
+
+/// What succeeds elsewhere is not told to strangers: their limit does not suddenly go.
+#[tokio::test]
+async fn a_login_of_the_owner_does_not_show_in_the_limit_of_strangers() {
+    let app = spawn("3/15m").await;
+    app.register("ada").await;
+    OWNER.logs_in(&app, "ada").await;
+    for _ in 0..3 {
+        STRANGER.fails(&app, "ada").await;
+    }
+    OWNER.logs_in(&app, "ada").await;
+    expect_throttled(STRANGER.tries(&app, "ada", OTHER_PASSWORD).await);
+}
+
+/// A session, each device of the user, and strangers: none uses up what another has.
+#[tokio::test]
+async fn each_device_and_each_session_is_counted_apart() {
+    let app = spawn("3/15m").await;
+    app.register("ada").await;
+    let other_device = Client("Phone", "192.0.2.1");
+    let first = OWNER.logs_in(&app, "ada").await;
+    let second = other_device.logs_in(&app, "ada").await;
+    for _ in 0..3 {
+        OWNER.fails(&app, "ada").await;
+        OWNER
+            .reauthenticates(&app, &first, OTHER_PASSWORD)
+            .await
+            .expect_problem(401, "invalid_credentials");
+    }
+    expect_throttled(OWNER.tries(&app, "ada", PASSWORD).await);
+    expect_throttled(OWNER.reauthenticates(&app, &first, PASSWORD).await);
+    other_device
+        .reauthenticates(&app, &second, PASSWORD)
+        .await
+        .expect(StatusCode::OK);
+    other_device.logs_in(&app, "ada").await;
+    STRANGER.logs_in(&app, "ada").await;
+}
+
+/// A stranger with the same program and the same provider passes for a known device. In another network he locks out nobody.
+#[tokio::test]
+async fn who_passes_for_a_known_device_elsewhere_does_not_lock_out_the_owner() {
+    let app = spawn("3/15m").await;
+    app.register("ada").await;
+    OWNER.logs_in(&app, "ada").await;
+    for number in 0..10 {
+        let neighbor = Client(
+            "Owner",
+            ["192.0.99.1", "192.0.98.1", "192.0.97.1"][number % 3],
+        );
+        neighbor.tries(&app, "ada", OTHER_PASSWORD).await;
+        app.advance(Duration::from_secs(60));
+    }
+    OWNER.logs_in(&app, "ada").await;
+}
+
+/// The limit does not tell which name belongs to which address, nor whether there is such an account: two names of one account
+/// are answered as two of nobody are, with the same work.
+#[tokio::test]
+async fn two_names_of_an_account_are_answered_as_two_of_nobody() {
+    let app = spawn("3/15m").await;
+    app.register("ada").await;
+    let mut seen = Vec::new();
+    for names in [["ada", "ada@example.com"], ["bob", "eve@example.com"]] {
+        let mut answers = Vec::new();
+        for name in [names[0], names[1], names[0]] {
+            for _ in 0..4 {
+                let before = app.services.passwords.hashes_done();
+                let answer = STRANGER.tries(&app, name, OTHER_PASSWORD).await;
+                let mut headers: Vec<String> = answer
+                    .headers
+                    .iter()
+                    .filter(|(name, _)| {
+                        // A request id is as long as its number.
+                        let varying = ["x-request-id", "content-length", "date"];
+                        !varying.contains(&name.as_str())
+                    })
+                    .map(|(name, value)| format!("{name}: {value:?}"))
+                    .collect();
+                headers.sort();
+                let mut body = answer.json();
+                if let Some(id) = body.get_mut("request_id") {
+                    *id = json!("");
+                }
+                let hashed = app.services.passwords.hashes_done() - before;
+                answers.push((answer.status, headers, body, hashed));
+            }
+        }
+        seen.push(answers);
+    }
+    for (number, (known, unknown)) in seen[0].iter().zip(&seen[1]).enumerate() {
+        assert_eq!(known, unknown, "number {number}");
+    }
+    let checked = seen[0].iter().filter(|(_, _, _, hashed)| *hashed == 1);
+    assert_eq!(checked.count(), 6);
+}
+
+/// Guesses over several names of one account count together, without a word: a right one is then called wrong.
+#[tokio::test]
+async fn guesses_over_several_names_come_to_no_more_than_the_limit() {
+    let app = spawn("3/15m").await;
+    app.register("ada").await;
+    for _ in 0..3 {
+        STRANGER.fails(&app, "ada").await;
+    }
+    let before = app.services.passwords.hashes_done();
+    STRANGER
+        .tries(&app, "ada@example.com", PASSWORD)
+        .await
+        .expect_oauth_error("invalid_grant");
+    assert_eq!(app.services.passwords.hashes_done() - before, 1);
+    assert!(records::events(&app, "login.succeeded").await.is_empty());
+    app.advance(Duration::from_secs(5 * 60));
+    STRANGER.logs_in(&app, "ada@example.com").await;
+}
+
+/// At 60 failures in a row strangers are checked no more, until a success or a reset; and no way to guess at a password goes
+/// over its share of 100.
+#[tokio::test]
+async fn an_account_has_no_more_than_a_hundred_failures_in_a_row() {
+    let app = spawn("off").await;
+    app.register("ada").await;
+    let session = OWNER.logs_in(&app, "ada").await;
+    for number in 0..60 {
+        let name = ["ada", "ada@example.com"][number % 2];
+        STRANGER.fails(&app, name).await;
+    }
+    for name in ["ada", "ada@example.com"] {
+        let before = app.services.passwords.hashes_done();
+        STRANGER
+            .tries(&app, name, PASSWORD)
+            .await
+            .expect_oauth_error("invalid_grant");
+        assert_eq!(app.services.passwords.hashes_done() - before, 1);
+    }
+    // A stranger who passes for the owner's device, and one with a stolen token.
+    let neighbor = Client("Owner", "192.0.99.1");
+    for _ in 0..10 {
+        neighbor.fails(&app, "ada").await;
+    }
+    neighbor
+        .tries(&app, "ada", PASSWORD)
+        .await
+        .expect_oauth_error("invalid_grant");
+    for _ in 0..15 {
+        OWNER
+            .reauthenticates(&app, &session, OTHER_PASSWORD)
+            .await
+            .expect_problem(401, "invalid_credentials");
+    }
+    OWNER
+        .reauthenticates(&app, &session, PASSWORD)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    let sql = "SELECT CAST(sum(failures) AS BIGINT) FROM failed_checks";
+    assert_eq!(records::count(&app, sql, &[]).await, 85);
+    // The owner still has a way, and it makes an end of all that.
+    OWNER.logs_in(&app, "ada").await;
+    STRANGER.logs_in(&app, "ada").await;
+    OWNER
+        .reauthenticates(&app, &session, PASSWORD)
+        .await
+        .expect(StatusCode::OK);
+}
+
+/// The switch for tests and trials turns it off as well.
+#[tokio::test]
+async fn nothing_is_limited_where_all_limits_are_off() {
+    let app = TestApp::spawn().await;
+    app.register("ada").await;
+    for _ in 0..101 {
+        STRANGER.fails(&app, "ada").await;
+    }
+    STRANGER.logs_in(&app, "ada").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn guesses_made_side_by_side_are_no_more_than_may_fail_in_a_row() {
+    let app = spawn("off").await;
+    app.register("ada").await;
+    let guesses = (0..90).map(|_| STRANGER.tries(&app, "ada", OTHER_PASSWORD));
+    for answer in join_all(guesses).await {
+        assert!(
+            matches!(answer.status.as_u16(), 400 | 503),
+            "{}",
+            answer.text
+        );
+    }
+    let sql = "SELECT CAST(sum(failures) AS BIGINT) FROM failed_checks";
+    assert!(records::count(&app, sql, &[]).await <= 60);
+}
+
+/// Of many right logins at one moment none is called wrong, whatever may fail in a row.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn right_logins_beside_each_other_are_not_called_wrong() {
+    let app = spawn("off").await;
+    app.register("ada").await;
+    OWNER.logs_in(&app, "ada").await;
+    let logins = (0..40).map(|_| OWNER.tries(&app, "ada", PASSWORD));
+    for answer in join_all(logins).await {
+        answer.expect(StatusCode::OK);
+    }
+}
+
+/// SP 800-63B-4 §3.2.2: cleared by a reset. On every device.
+#[tokio::test]
+async fn a_reset_clears_all_failures() {
+    let app = spawn("3/15m").await;
+    app.register("ada").await;
+    OWNER.logs_in(&app, "ada").await;
+    for client in [OWNER, STRANGER] {
+        for name in ["ada", "ada@example.com"] {
+            for _ in 0..3 {
+                client.fails(&app, name).await;
+            }
+            expect_throttled(client.tries(&app, name, PASSWORD).await);
+        }
+    }
+    app.post("/auth/password-reset/request")
+        .json(&json!({ "email": "ada@example.com" }))
+        .answer()
+        .await
+        .expect(StatusCode::ACCEPTED);
+    let token = app.mail("password_reset", "ada@example.com").await.token();
+    app.post("/auth/password-reset")
+        .json(&json!({ "token": token, "new_password": PASSWORD }))
+        .answer()
+        .await
+        .expect(StatusCode::NO_CONTENT);
+    for client in [OWNER, STRANGER] {
+        for name in ["ada", "ada@example.com"] {
+            client.logs_in(&app, name).await;
+        }
+    }
+    let sql = "SELECT count(*) FROM failed_checks";
+    assert_eq!(records::count(&app, sql, &[]).await, 0);
+}
+
+/// A clock that was set back makes no lock last longer than its period.
+#[tokio::test]
+async fn what_was_counted_in_the_future_holds_nobody_up() {
+    let app = spawn("3/15m").await;
+    app.register("ada").await;
+    for _ in 0..3 {
+        STRANGER.fails(&app, "ada").await;
+    }
+    let hour = Value::Integer(3_600_000);
+    let moved = app.services.db.write(async move |tx| {
+        tx.execute("UPDATE throttles SET full_at = full_at + ?1", &[hour])
+            .await
+    });
+    assert!(moved.await.expect("writes") >= 2);
+    STRANGER.logs_in(&app, "ada").await;
+}
+
+/// What is known of a client before its password is checked.
+#[tokio::test]
+async fn devices_and_networks_are_known_once_they_have_logged_in() {
+    let app = TestApp::spawn().await;
+    let id = app.register("ada").await;
+    let id = vestibule::ids::UserId(records::id(&id));
+    let now = app.services.now();
+    let (device, network, other) = ([1; 32], [2; 32], [3; 32]);
+    let since = now.minus(Duration::from_secs(60));
+    let seen = app
+        .services
+        .db
+        .write(async move |tx| {
+            let first = known_devices::see(tx, id, &device, &network, now).await?;
+            let mut looks = Vec::new();
+            for (user, device, network) in [
+                (Some(id), device, network),
+                (Some(id), device, other),
+                (Some(id), other, network),
+                (None, device, network),
+                (None, device, other),
+            ] {
+                looks.push(known_devices::look(tx, user, &device, &network, since).await?);
+            }
+            looks.push(known_devices::look(tx, None, &device, &network, now).await?);
+            let second = known_devices::see(tx, id, &device, &other, now).await?;
+            looks.push(known_devices::look(tx, Some(id), &device, &other, since).await?);
+            for number in 0..=known_devices::MOST {
+                let mut new = [9; 32];
+                new[..8].copy_from_slice(&number.to_be_bytes());
+                let later = now.plus(Duration::from_secs(1));
+                known_devices::see(tx, id, &new, &other, later).await?;
+            }
+            looks.push(known_devices::look(tx, Some(id), &device, &other, since).await?);
+            Ok::<_, vestibule::store::db::Error>((first, second, looks))
+        })
+        .await
+        .expect("writes");
+    let (first, second, looks) = seen;
+    assert_eq!((first, second), (Seen::First, Seen::Before));
+    let known = |device, place, network| Familiar {
+        device,
+        place,
+        network,
+    };
+    let expected = [
+        known(true, true, true),
+        known(true, false, false),
+        known(false, false, true),
+        known(false, false, true),
+        known(false, false, false),
+        known(false, false, false),
+        known(true, true, true),
+        known(false, false, true),
+    ];
+    assert_eq!(looks, expected);
+    let sql = "SELECT count(*) FROM known_devices";
+    assert_eq!(records::count(&app, sql, &[]).await, known_devices::MOST);
+}

@@ -1,0 +1,205 @@
+//! Registrations that wait for the proof of an address: what others try with their names, addresses and passwords tells
+//! nothing and changes nothing.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use crate::records::count;
+use crate::silent::{ADA, register, spawn};
+use crate::support::{Answer, OTHER_PASSWORD, PASSWORD, TestApp};
+use crate::verification::verify;
+
+const EVE: &str = "eve@example.com";
+
+/// More than the 72 bytes that bcrypt looks at.
+const LONG: &str =
+    "a password of so many words that the hash has to be told of it in another way: thirty-three";
+
+async fn with_limits() -> TestApp {
+    TestApp::spawn_with(&[
+        ("REQUIRE_EMAIL_VERIFICATION", "true"),
+        ("RATE_LIMIT_ENABLED", "true"),
+        ("RATE_LIMIT_REGISTER_IP", "off"),
+    ])
+    .await
+}
+
+async fn registers(app: &TestApp, email: &str, name: &str, password: &str) {
+    register(app, email, name, password)
+        .await
+        .expect(StatusCode::ACCEPTED);
+    app.advance(Duration::from_secs(1));
+}
+
+/// The token of the mail to `email` that names this account.
+async fn token_for(app: &TestApp, email: &str, name: &str) -> String {
+    let mails = app.mails_of("verify_email", email).await;
+    let mut named = mails.iter().filter(|mail| mail.text.contains(name));
+    named.next().expect("a mail for this name").token()
+}
+
+/// Somebody whose address is proved.
+async fn account(app: &TestApp, name: &str, password: &str) {
+    let email = format!("{name}@example.com");
+    registers(app, &email, name, password).await;
+    let token = app.mail("verify_email", &email).await.token();
+    verify(app, &token).await.expect(StatusCode::NO_CONTENT);
+}
+
+/// The answer, and how many hashes it took.
+async fn hashed(app: &TestApp, request: impl Future<Output = Answer>) -> (Answer, u64) {
+    let before = app.services.passwords.hashes_done();
+    let answer = request.await;
+    (answer, app.services.passwords.hashes_done() - before)
+}
+
+/// DESIGN §6: an account's existence is not told by the number of hashes.
+#[tokio::test]
+async fn every_login_takes_one_hash() {
+    let app = spawn().await;
+    account(&app, "bob", PASSWORD).await;
+    registers(&app, ADA, "ada", PASSWORD).await;
+    registers(&app, ADA, "mallory", OTHER_PASSWORD).await;
+    registers(&app, "bob@example.com", "probe", OTHER_PASSWORD).await;
+    for name in [
+        "ada",
+        ADA,
+        "mallory",
+        "probe",
+        "bob",
+        "bob@example.com",
+        "nobody",
+        EVE,
+    ] {
+        for password in ["wrong", PASSWORD, OTHER_PASSWORD, LONG] {
+            let (_, hashes) = hashed(&app, app.try_login(name, password)).await;
+            assert_eq!(hashes, 1, "{name}, {password}");
+        }
+    }
+}
+
+/// Whoever registers with an address logs in with it, too: what is answered does not tell whether the address has an account,
+/// nor what its password is like.
+#[tokio::test]
+async fn a_login_with_what_was_registered_is_answered_alike() {
+    for (owners, strangers) in [
+        (PASSWORD, OTHER_PASSWORD),
+        (PASSWORD, LONG),
+        (LONG, PASSWORD),
+        (LONG, &LONG[1..]),
+    ] {
+        let app = spawn().await;
+        account(&app, "bob", owners).await;
+        for (email, name) in [("bob@example.com", "probe-one"), (EVE, "probe-two")] {
+            registers(&app, email, name, strangers).await;
+            for typed in [email, name] {
+                let (answer, hashes) = hashed(&app, app.try_login(typed, strangers)).await;
+                answer.expect_problem(403, "email_not_verified");
+                assert_eq!(hashes, 1, "{typed}");
+            }
+        }
+        for typed in ["bob", "bob@example.com"] {
+            app.try_login(typed, owners).await.expect(StatusCode::OK);
+        }
+    }
+}
+
+/// A name that waits does not tell its address.
+#[tokio::test]
+async fn a_waiting_name_is_taken_at_its_own_address_as_at_any_other() {
+    let app = spawn().await;
+    registers(&app, ADA, "ada", PASSWORD).await;
+    for email in [ADA, EVE] {
+        let (answer, hashes) = hashed(&app, register(&app, email, "Ada", OTHER_PASSWORD)).await;
+        answer.expect_problem(409, "username_taken");
+        assert_eq!(hashes, 1, "{email}");
+    }
+    let (again, hashes) = hashed(&app, register(&app, ADA, "ada", PASSWORD)).await;
+    again.expect(StatusCode::ACCEPTED);
+    assert_eq!(hashes, 1);
+    let token = app.mail("verify_email", ADA).await.token();
+    verify(&app, &token).await.expect(StatusCode::NO_CONTENT);
+    app.login("ada").await;
+    assert!(app.mails_of("several_registrations", ADA).await.is_empty());
+}
+
+/// What the owner chose is what they get, whoever else registers the address, before or after.
+#[tokio::test]
+async fn a_strangers_registration_changes_nothing_of_the_owners() {
+    for is_first in [true, false] {
+        let app = with_limits().await;
+        let mut all = [("mallory", OTHER_PASSWORD), ("ada", PASSWORD)];
+        if !is_first {
+            all.reverse();
+        }
+        for (name, password) in all {
+            registers(&app, ADA, name, password).await;
+        }
+        let token = token_for(&app, ADA, "“ada”").await;
+        verify(&app, &token).await.expect(StatusCode::NO_CONTENT);
+        app.login("ada").await;
+        app.login(ADA).await;
+        for name in ["mallory", "ada", ADA] {
+            app.try_login(name, OTHER_PASSWORD)
+                .await
+                .expect_oauth_error("invalid_grant");
+        }
+        let token = token_for(&app, ADA, "“mallory”").await;
+        verify(&app, &token)
+            .await
+            .expect_problem(400, "invalid_token");
+    }
+}
+
+/// Who mistypes the address registers again with the right one.
+#[tokio::test]
+async fn a_registration_is_corrected_by_who_knows_its_password() {
+    let app = spawn().await;
+    registers(&app, "aad@example.com", "ada", PASSWORD).await;
+    registers(&app, ADA, "ada", PASSWORD).await;
+    let sql = "SELECT count(*) FROM registrations";
+    assert_eq!(count(&app, sql, &[]).await, 1);
+    let wrong = app.mail("verify_email", "aad@example.com").await.token();
+    verify(&app, &wrong)
+        .await
+        .expect_problem(400, "invalid_token");
+    let token = app.mail("verify_email", ADA).await.token();
+    verify(&app, &token).await.expect(StatusCode::NO_CONTENT);
+    app.login("ada").await;
+}
+
+/// Registering is no way to guess at the password of a name that waits.
+#[tokio::test]
+async fn guesses_at_the_password_of_a_waiting_name_are_limited() {
+    let app = with_limits().await;
+    registers(&app, ADA, "ada", PASSWORD).await;
+    for number in 0..10 {
+        let guess = format!("{OTHER_PASSWORD} {number}");
+        register(&app, EVE, "ada", &guess)
+            .await
+            .expect_problem(409, "username_taken");
+    }
+    let (answer, hashes) = hashed(&app, register(&app, EVE, "ada", PASSWORD)).await;
+    answer.expect_problem(429, "account_throttled");
+    assert_eq!(hashes, 0);
+}
+
+/// Otherwise a stranger who registers an address would have as many guesses at its account as they like.
+#[tokio::test]
+async fn the_password_of_a_waiting_registration_clears_no_failures() {
+    let app = with_limits().await;
+    account(&app, "bob", PASSWORD).await;
+    registers(&app, "bob@example.com", "probe", OTHER_PASSWORD).await;
+    for _ in 0..5 {
+        app.try_login("bob@example.com", "wrong")
+            .await
+            .expect_oauth_error("invalid_grant");
+        app.try_login("bob@example.com", OTHER_PASSWORD)
+            .await
+            .expect_problem(403, "email_not_verified");
+    }
+    app.try_login("bob@example.com", PASSWORD)
+        .await
+        .expect_problem(429, "account_throttled");
+}
