@@ -47,7 +47,7 @@ pub enum StartError {
     Threads(io::Error),
     #[error(transparent)]
     Tls(TlsError),
-    #[error("HOST, PORT: cannot listen on {address}: {source}")]
+    #[error("HOST, PORT: cannot listen on {address}: {source}; {}", advice(source.kind(), address))]
     Listen {
         address: SocketAddr,
         source: io::Error,
@@ -57,6 +57,55 @@ pub enum StartError {
         address: SocketAddr,
         source: io::Error,
     },
+}
+
+/// What mends an address that cannot be listened on.
+fn advice(kind: io::ErrorKind, address: &SocketAddr) -> String {
+    match kind {
+        io::ErrorKind::AddrInUse => format!(
+            "another program listens there: choose another port, such as PORT={}",
+            if address.port() < u16::MAX {
+                address.port() + 1
+            } else {
+                8000
+            }
+        ),
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 are for the administrator: choose PORT=8000".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address: choose HOST=127.0.0.1 or HOST=0.0.0.0".to_owned()
+        }
+        _ => "choose another HOST or PORT".to_owned(),
+    }
+}
+
+/// The addresses, bound before anything is made: where one is taken, nothing is left behind.
+pub struct Listeners {
+    serving: Serving,
+    metrics: Option<MetricsListener>,
+}
+
+/// Binds the addresses.
+///
+/// # Errors
+/// When one is taken, or the TLS files cannot be used.
+pub async fn listen(settings: &Settings) -> Result<Listeners, StartError> {
+    let server = &settings.server;
+    let address = SocketAddr::new(server.host, server.port);
+    let serving = Serving::bind(server).await.map_err(|error| match error {
+        BindError::Tls(error) => StartError::Tls(error),
+        BindError::Listen(source) => StartError::Listen { address, source },
+        BindError::Threads(error) => StartError::Threads(error),
+    })?;
+    let metrics = match server.metrics_addr {
+        Some(address) => {
+            let listener = MetricsListener::bind(address).await;
+            Some(listener.map_err(|source| StartError::ListenForMetrics { address, source })?)
+        }
+        None => None,
+    };
+    Ok(Listeners { serving, metrics })
 }
 
 /// The service, built and not yet listening.
@@ -77,15 +126,21 @@ impl App {
         clock: SharedClock,
         random: Arc<dyn Random>,
     ) -> Result<Self, StartError> {
-        let (secret, key) =
-            SecretKey::find(&settings.secrets, &settings.database.url, random.as_ref())?;
+        let (texts, mailer) = mail(&settings)?;
+        mailer.check()?;
+        check_backups(&settings)?;
+        let url = &settings.database.url;
+        Db::reach(url, settings.database.wait)?;
+        // Another application's database gets no key beside it, and no database is made that no key can be kept for.
+        SecretKey::check(&settings.secrets, url)?;
         let Migrated {
             applied: migrated,
             has_unfinished_copy,
-        } = Db::migrate(&settings.database.url)?;
+        } = Db::migrate(url)?;
         if has_unfinished_copy {
             return Err(db::Error::Unfinished.into());
         }
+        let (secret, key) = SecretKey::find(&settings.secrets, url, random.as_ref())?;
         let keys = Keys::derive(&secret);
         let previous = settings
             .secrets
@@ -94,7 +149,6 @@ impl App {
             .map(|secret| Keys::derive(&SecretKey::new(secret)));
         let ids = Ids::new(clock.clone(), random);
         let public_url = settings.server.public_url.clone();
-        let (texts, mailer) = mail(&settings)?;
         let services = Services {
             db: Db::open(&settings.database.url)?,
             passwords: Passwords::start(&settings.passwords, ids.clone())
@@ -140,22 +194,13 @@ impl App {
 
     /// Binds the addresses.
     pub async fn bind(self) -> Result<Bound, StartError> {
-        check_backups(&self.settings)?;
-        self.services.mailer.check()?;
+        let listeners = listen(&self.settings).await?;
+        self.bind_to(listeners)
+    }
+
+    /// Takes addresses that are bound already.
+    pub fn bind_to(self, Listeners { serving, metrics }: Listeners) -> Result<Bound, StartError> {
         let server = &self.settings.server;
-        let address = SocketAddr::new(server.host, server.port);
-        let serving = Serving::bind(server).await.map_err(|error| match error {
-            BindError::Tls(error) => StartError::Tls(error),
-            BindError::Listen(source) => StartError::Listen { address, source },
-            BindError::Threads(error) => StartError::Threads(error),
-        })?;
-        let metrics = match server.metrics_addr {
-            Some(address) => {
-                let listener = MetricsListener::bind(address).await;
-                Some(listener.map_err(|source| StartError::ListenForMetrics { address, source })?)
-            }
-            None => None,
-        };
         self.services
             .links
             .listening_at(reachable(serving.address, server.tls.is_some()));
@@ -181,10 +226,13 @@ impl App {
 /// What keeps the service from starting with these settings, as far as it can be found out without its database and without
 /// changing anything.
 pub fn problems(settings: &Settings) -> Vec<StartError> {
-    let key = SecretKey::check(&settings.secrets, &settings.database.url);
+    let url = &settings.database.url;
+    // A folder that is missing is told once.
+    let place = Db::check_place(url).map_err(StartError::from);
+    let key = place.and_then(|()| Ok(SecretKey::check(&settings.secrets, url)?));
     let tls = settings.server.tls.as_ref().map_or(Ok(()), check_tls);
     let checked = [
-        key.map_err(StartError::from),
+        key,
         tls.map_err(StartError::Tls),
         check_backups(settings),
         mail(settings).and_then(|(_, mailer)| Ok(mailer.check()?)),

@@ -3,7 +3,7 @@
 //! The rooms of the house, and the arrows between them. Nothing points back.
 //!
 //! ```text
-//! cli → app → {api, worker} → domain → {store, password, token, mail} → {text} → {config, clock, ids}
+//! cli → app → {api, worker} → domain → {store, password, token, mail} → {text} → {config, clock, ids, files}
 //! ```
 //!
 //! `api` and `domain` use `text` too.
@@ -20,6 +20,8 @@ pub mod clock;
 pub mod config;
 /// What the service does.
 pub mod domain;
+/// Files that others must not find half-made or out of reach.
+pub mod files;
 /// The injected source of ids and random bytes.
 pub mod ids;
 /// Composing mails and handing them over.

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use clap::{ArgMatches, Command};
 
+use super::exposed_files::Secret;
 use super::{Exit, Outcome, WRONG_USE, source};
 use crate::app;
 use crate::config::Settings;
@@ -30,7 +31,8 @@ pub fn run(matches: &ArgMatches) -> Outcome {
     }
     match settings {
         Ok(settings) => {
-            for warning in settings.warnings() {
+            let exposed = Secret::of(&settings).warnings();
+            for warning in settings.warnings().into_iter().chain(exposed) {
                 eprintln!("warning: {warning}");
             }
             told(&app::problems(&settings))

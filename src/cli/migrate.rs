@@ -16,13 +16,16 @@ pub fn command() -> Command {
 }
 
 pub fn run(matches: &ArgMatches) -> Outcome {
-    let url = settings(matches)?.database.url;
+    let database = settings(matches)?.database;
+    let url = database.url;
     let dry_run = matches.get_flag("dry-run");
-    let migrations = if dry_run {
-        Db::pending(&url)
-    } else {
-        Db::migrate(&url).map(|migrated| migrated.applied)
-    };
+    let migrations = Db::reach(&url, database.wait).and_then(|()| {
+        if dry_run {
+            Db::pending(&url)
+        } else {
+            Db::migrate(&url).map(|migrated| migrated.applied)
+        }
+    });
     let migrations = migrations.map_err(|error| Exit::failed(format!("DATABASE_URL: {error}")))?;
     let verb = if dry_run { "would run" } else { "ran" };
     if migrations.is_empty() {

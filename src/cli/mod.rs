@@ -5,6 +5,7 @@ mod bench_passwords;
 mod check_config;
 mod copy;
 mod create_admin;
+mod exposed_files;
 mod healthcheck;
 mod migrate;
 mod openapi;
@@ -18,11 +19,20 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Command};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
 
 use crate::app::{App, StartError};
 use crate::clock::SystemClock;
 use crate::config::{self, Problem, Settings, Source};
 use crate::ids::SystemRandom;
+use crate::store::db::WAITING;
+
+/// Settings in the current folder.
+const ENV_FILE: &str = ".env";
 
 /// It did not work.
 const FAILED: u8 = 1;
@@ -32,6 +42,9 @@ const WRONG_USE: u8 = 2;
 /// Runs what the command line asks for.
 pub fn run() -> ExitCode {
     let matches = command().get_matches();
+    if !matches!(matches.subcommand(), None | Some(("serve", _))) {
+        tell_what_is_waited_for();
+    }
     let outcome = match matches.subcommand() {
         Some(("migrate", matches)) => migrate::run(matches),
         Some(("openapi", matches)) => openapi::run(matches),
@@ -47,6 +60,18 @@ pub fn run() -> ExitCode {
         None => serve::run(&matches),
     };
     outcome.map_or_else(|code| ExitCode::from(code.0), |()| ExitCode::SUCCESS)
+}
+
+/// Commands have no log, but say on standard error why they stand still.
+fn tell_what_is_waited_for() {
+    let layer = fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .without_time()
+        .with_level(false)
+        .with_ansi(false)
+        .with_filter(Targets::new().with_target(WAITING, LevelFilter::INFO));
+    tracing_subscriber::registry().with(layer).init();
 }
 
 /// The exit code of a command that did not do what it was asked; why is on standard error already.
@@ -109,7 +134,7 @@ fn source(matches: &ArgMatches) -> Source {
         let value = matches.get_one::<String>(setting.name)?;
         Some((setting.name.to_owned(), value.clone()))
     });
-    Source::gather(flags.collect(), Path::new(".env"))
+    Source::gather(flags.collect(), Path::new(ENV_FILE))
 }
 
 /// The settings, or the first problem on one line.

@@ -1,7 +1,6 @@
 //! `vestibule serve`: the service itself.
 
 use std::io::IsTerminal;
-use std::path::Path;
 
 use clap::ArgMatches;
 use tracing::level_filters::LevelFilter;
@@ -10,13 +9,24 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
+use super::exposed_files::Secret;
 use super::{Exit, Outcome, build, explain, runtime, settings};
-use crate::app::App;
+use crate::app::{self, App};
 use crate::config::{LogFormat, Logging};
 use crate::domain::{Services, roles};
 use crate::token::Found;
 
 pub fn run(matches: &ArgMatches) -> Outcome {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(serve(matches));
+    // What still runs beside is not waited for: the time for that is over.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(matches: &ArgMatches) -> Outcome {
+    // From the first moment: no signal ends the first process of a container that does not listen to it.
+    let mut stop = std::pin::pin!(stop_signal()?);
     let settings = settings(matches)?;
     log_to_stdout(&settings.logging);
     log_panics();
@@ -30,36 +40,46 @@ pub fn run(matches: &ArgMatches) -> Outcome {
         "http"
     };
     let cost = settings.passwords.cost;
-    let app = build(settings)?;
+    let secret = Secret::of(&settings);
+    let listeners = app::listen(&settings).await.map_err(explain)?;
+    let building = tokio::task::spawn_blocking(move || build(settings));
+    let app = tokio::select! {
+        built = building => {
+            built.map_err(|error| Exit::failed(format!("the start was cut off: {error}")))??
+        }
+        () = &mut stop => {
+            tracing::info!("stopped before the start was done");
+            return Ok(());
+        }
+    };
     tell_about(&app);
-    let runtime = runtime()?;
-    let outcome = runtime.block_on(async {
-        let services = app.services.clone();
-        let stop = stop_signal()?;
-        let bound = app.bind().await.map_err(explain)?;
-        let address = bound.address;
-        tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening on {scheme}://{address}");
-        tracing::info!("API documentation: {scheme}://{address}/docs");
-        if let Some(address) = bound.metrics_address() {
-            tracing::info!("metrics: http://{address}/metrics");
-        }
-        if let Ok(false) = roles::has_admin(&services).await {
-            tracing::info!(
-                "there is no administrator yet: vestibule create-admin --email you@example.com --username you"
-            );
-        }
-        let passwords = services.clone();
-        tokio::task::spawn_blocking(move || tell_about_passwords(&passwords, cost));
-        if bound.serve(stop).await {
-            tracing::info!("stopped; every request under way was finished");
-        } else {
-            tracing::warn!("stopped; requests still under way were cut off");
-        }
-        Ok(())
-    });
-    // What still runs beside is not waited for: the time for that is over.
-    runtime.shutdown_background();
-    outcome
+    for warning in secret.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let services = app.services.clone();
+    let bound = app.bind_to(listeners).map_err(explain)?;
+    let address = bound.address;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        "listening on {scheme}://{address}"
+    );
+    tracing::info!("API documentation: {scheme}://{address}/docs");
+    if let Some(address) = bound.metrics_address() {
+        tracing::info!("metrics: http://{address}/metrics");
+    }
+    if let Ok(false) = roles::has_admin(&services).await {
+        tracing::info!(
+            "there is no administrator yet: vestibule create-admin --email you@example.com --username you"
+        );
+    }
+    let passwords = services.clone();
+    tokio::task::spawn_blocking(move || tell_about_passwords(&passwords, cost));
+    if bound.serve(stop).await {
+        tracing::info!("stopped; every request under way was finished");
+    } else {
+        tracing::warn!("stopped; requests still under way were cut off");
+    }
+    Ok(())
 }
 
 fn tell_about(app: &App) {
@@ -80,21 +100,7 @@ fn tell_about(app: &App) {
                 "SECRET_KEY is unset and the database is in memory: all tokens end with this process"
             );
         }
-        Found::File(path) => warn_if_open(path),
-        Found::Settings => (),
-    }
-}
-
-/// The key is worth as much as every account.
-fn warn_if_open(path: &Path) {
-    #[cfg(unix)]
-    if let Ok(metadata) = std::fs::metadata(path)
-        && std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
-    {
-        tracing::warn!(
-            "{} can be read by other users of this machine: chmod 600",
-            path.display()
-        );
+        Found::File(_) | Found::Settings => (),
     }
 }
 
@@ -176,14 +182,22 @@ fn take_all_descriptors(max_connections: usize) {
 /// Done when the process is asked to stop (SIGTERM, or Ctrl-C).
 fn stop_signal() -> Result<impl Future<Output = ()>, Exit> {
     #[cfg(unix)]
-    let mut terminate =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-            .map_err(|error| Exit::failed(format!("cannot listen for SIGTERM: {error}")))?;
+    let (mut terminate, mut interrupt) = {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| {
+            signal(kind)
+                .map_err(|error| Exit::failed(format!("cannot listen for signals: {error}")))
+        };
+        (
+            listen(SignalKind::terminate())?,
+            listen(SignalKind::interrupt())?,
+        )
+    };
     Ok(async move {
         #[cfg(unix)]
         tokio::select! {
             _ = terminate.recv() => (),
-            _ = tokio::signal::ctrl_c() => (),
+            _ = interrupt.recv() => (),
         }
         #[cfg(not(unix))]
         let _ = tokio::signal::ctrl_c().await;

@@ -1,6 +1,7 @@
 //! Which database, in the URL spellings of SQLAlchemy and libpq.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{Postgres, Setting, Source};
 
@@ -17,6 +18,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         default: Some("16"),
         allowed: "a whole number from 2 to 1000",
         help: "Connections to PostgreSQL that this instance opens at most. SQLite takes no notice of it.",
+        secret: false,
+    },
+    Setting {
+        name: "DATABASE_WAIT_SECONDS",
+        default: Some("60"),
+        allowed: "a whole number of seconds from 0 to 86400",
+        help: "How long a start waits for a PostgreSQL server that is away. 0: it gives up at once.",
         secret: false,
     },
 ];
@@ -73,6 +81,8 @@ fn sqlite(rest: &str) -> Option<DatabaseUrl> {
 #[derive(Debug, Clone)]
 pub struct Database {
     pub url: DatabaseUrl,
+    /// How long a start waits for it.
+    pub wait: Duration,
 }
 
 impl Database {
@@ -84,7 +94,11 @@ impl Database {
         if let DatabaseUrl::Postgres(postgres) = &mut url {
             postgres.pool_size = pool_size;
         }
-        Self { url }
+        let wait = source.required(&SETTINGS[2], |text| {
+            let seconds = text.parse().ok().filter(|seconds| *seconds <= 86_400);
+            seconds.map(Duration::from_secs)
+        });
+        Self { url, wait }
     }
 }
 

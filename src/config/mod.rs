@@ -95,6 +95,8 @@ pub struct Settings {
     pub mail: Mail,
     pub audit: Audit,
     pub logging: Logging,
+    /// Whether `.env` holds one of the secrets.
+    pub env_file_has_secrets: bool,
     hints: Vec<String>,
 }
 
@@ -115,6 +117,7 @@ impl Settings {
             mail: Mail::read(source),
             audit: Audit::read(source),
             logging: Logging::read(source),
+            env_file_has_secrets: source.env_file_has_secrets(),
             hints: source.hints(),
         };
         let is_given = |setting: &&Setting| source.is_given(setting);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::{Letter, MailError, SendError, Sent};
+use crate::files::{adopt, folder_of};
 
 /// Bytes of what is written to find out whether there is room: as many as a mail may have.
 const PROBE: usize = 16 * 1024;
@@ -75,6 +76,8 @@ fn write(folder: &Path, name: &str, message: &[u8]) -> io::Result<PathBuf> {
     let written = file
         .write_all(message)
         .and_then(|()| file.sync_all())
+        // A command run by root is not to shut out the service.
+        .inspect(|()| adopt(&draft, folder))
         .and_then(|()| fs::rename(&draft, &path));
     if written.is_err() {
         // What went wrong is told; that the rest of it stays is not worth another word.
@@ -89,7 +92,12 @@ fn make_private(folder: &Path) -> io::Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    let is_new = !folder.exists();
+    builder.create(folder)?;
+    if is_new {
+        adopt(folder, folder_of(folder));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

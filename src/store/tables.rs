@@ -229,7 +229,7 @@ pub const APART: &[(&str, &str)] = &[
         "held by the running instances of this database, for some minutes",
     ),
     (
-        "refinery_schema_history",
+        "vestibule_schema_history",
         "tells of the migrations of this database",
     ),
     (

@@ -3,8 +3,10 @@
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::config::{DatabaseUrl, Secret, Secrets, Weakness, plain, weakness};
+use crate::files;
 use crate::ids::Random;
 
 /// The secret from which all keys are derived.
@@ -101,7 +103,7 @@ impl SecretKey {
         if secrets.key_file.is_some() {
             return Ok((read(&path)?, Found::File(path)));
         }
-        match create(&path, random) {
+        match create(&path, database, random) {
             Ok(()) => Ok((read(&path)?, Found::Created(path))),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 Ok((read(&path)?, Found::File(path)))
@@ -112,13 +114,10 @@ impl SecretKey {
 }
 
 fn read(path: &Path) -> Result<SecretKey, Error> {
-    let mut text = zeroize::Zeroizing::new(String::new());
-    File::open(path)
-        .and_then(|mut file| file.read_to_string(&mut text))
-        .map_err(|source| Error::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
+    let text = read_text(path).map_err(|source| Error::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
     // Spelled as in a setting: with or without quotes and a newline it is one key.
     let key = Secret::new(plain(&text));
     match weakness(key.reveal()) {
@@ -128,6 +127,20 @@ fn read(path: &Path) -> Result<SecretKey, Error> {
         }),
         None => Ok(SecretKey(key)),
     }
+}
+
+/// The text of a file. On some file systems another process has to claim a name with an empty file before the key is in it.
+fn read_text(path: &Path) -> std::io::Result<zeroize::Zeroizing<String>> {
+    const TRIES: u32 = 20;
+    let mut text = zeroize::Zeroizing::new(String::new());
+    for _ in 0..TRIES {
+        File::open(path)?.read_to_string(&mut text)?;
+        if !text.is_empty() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(text)
 }
 
 /// 256 random bits in hexadecimal.
@@ -150,11 +163,15 @@ fn draft(path: &Path) -> PathBuf {
 }
 
 /// Writes a new key whole or not at all; fails with `AlreadyExists` when there is one, also when two processes try at
-/// the same moment.
-fn create(path: &Path, random: &dyn Random) -> std::io::Result<()> {
+/// the same moment. It belongs to the owner of the database beside it, also when root makes it.
+fn create(path: &Path, database: &DatabaseUrl, random: &dyn Random) -> std::io::Result<()> {
     if path.exists() {
         return Err(ErrorKind::AlreadyExists.into());
     }
+    let owner = match database {
+        DatabaseUrl::File(database) if database.exists() => database.as_path(),
+        _ => files::folder_of(path),
+    };
     let draft = draft(path);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -167,10 +184,13 @@ fn create(path: &Path, random: &dyn Random) -> std::io::Result<()> {
         file.write_all(b"\n")?;
         file.sync_all()
     });
-    // A hard link, unlike a rename, does not replace the key of another process.
-    let linked = written.and_then(|()| std::fs::hard_link(&draft, path));
-    let _ = std::fs::remove_file(&draft);
-    linked
+    let published = written
+        .inspect(|()| files::adopt(&draft, owner))
+        .and_then(|()| files::publish(&draft, path));
+    if published.is_err() {
+        let _ = std::fs::remove_file(&draft);
+    }
+    published
 }
 
 #[cfg(test)]

@@ -61,6 +61,15 @@ fn a_weak_password_and_a_taken_address_are_refused() {
         expect_code(&output, 2);
         assert!(stderr(&output).contains("password"), "{}", stderr(&output));
     }
+    for nothing in ["", "\n", "\r\n"] {
+        let output = run_with_input(folder.path(), ADMIN, &[QUICK], nothing);
+        expect_code(&output, 2);
+        let told = stderr(&output);
+        assert!(
+            told.contains("password: found nothing; allowed: a password"),
+            "{told}"
+        );
+    }
     expect_code(
         &run(folder.path(), ADMIN, &[QUICK, ("ADMIN_PASSWORD", PASSWORD)]),
         0,

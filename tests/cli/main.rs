@@ -17,6 +17,7 @@ mod openapi;
 mod restore;
 mod send_test_mail;
 mod serve;
+mod starts;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

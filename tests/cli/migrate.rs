@@ -32,7 +32,7 @@ fn migrate_says_what_it_does_and_a_dry_run_does_nothing() {
 fn a_newer_schema_is_refused() {
     let folder = folder();
     expect_code(&run(folder.path(), &["migrate"], &[]), 0);
-    let sql = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) VALUES (999, 'later', '', '0')";
+    let sql = "INSERT INTO vestibule_schema_history (version, name, applied_on, checksum) VALUES (999, 'later', '', '0')";
     match database::url_in(folder.path()) {
         Some(url) => drop(Session::open(&url).expect("opens").run(sql)),
         None => {

@@ -203,14 +203,14 @@ async fn what_is_no_sound_backup_is_refused_and_nothing_touched() {
     fs::write(path("half.db"), &whole[..whole.len() / 2]).expect("writes");
     changed(
         "newer.db",
-        "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) VALUES (999, 'later', '', '0')",
+        "INSERT INTO vestibule_schema_history (version, name, applied_on, checksum) VALUES (999, 'later', '', '0')",
     );
     changed("orphan.db", "PRAGMA foreign_keys = off; DELETE FROM users");
     changed(
         "foreign.db",
-        "UPDATE refinery_schema_history SET name = 'initial'",
+        "UPDATE vestibule_schema_history SET name = 'initial'",
     );
-    changed("other.db", "DROP TABLE refinery_schema_history");
+    changed("other.db", "DROP TABLE vestibule_schema_history");
     let database = fs::read(path("app.db")).expect("reads");
     let before = names(folder.path());
     for (name, words) in [
@@ -241,6 +241,118 @@ async fn what_is_no_sound_backup_is_refused_and_nothing_touched() {
     }
 }
 
+/// Whoever can put a file in a backup's place could otherwise make every new user an administrator.
+#[tokio::test]
+async fn a_backup_that_holds_more_than_rows_is_refused() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
+    let folder = backed_up(&["root"]).await;
+    let path = |name: &str| folder.path().join(name);
+    let database = fs::read(path("app.db")).expect("reads");
+    let rewrite = |from: &str, to: &str| {
+        format!(
+            "PRAGMA writable_schema = on; UPDATE sqlite_schema SET sql = replace(sql, '{from}', '{to}'); \
+             PRAGMA writable_schema = off"
+        )
+    };
+    for (sql, words) in [
+        (
+            "CREATE TRIGGER promote AFTER INSERT ON users BEGIN \
+             INSERT INTO user_roles SELECT new.id, id FROM roles; END"
+                .to_owned(),
+            "the trigger \"promote\" was not made",
+        ),
+        ("CREATE VIEW spy AS SELECT * FROM users".to_owned(), "the view \"spy\" was not made"),
+        ("CREATE TABLE more (id INTEGER)".to_owned(), "table \"more\" was not made"),
+        (
+            "CREATE INDEX slow ON users (abs(random()) > 1)".replace("abs(random()) > 1", "length(email)"),
+            "the index \"slow\" was not made",
+        ),
+        ("CREATE VIRTUAL TABLE words USING fts5(text)".to_owned(), "was not made"),
+        (
+            "ALTER TABLE users ADD COLUMN trick TEXT GENERATED ALWAYS AS (upper(email)) VIRTUAL".to_owned(),
+            "the table \"users\" is not as Vestibule made it",
+        ),
+        ("DROP INDEX sessions_user_id".to_owned(), "the index \"sessions_user_id\" is missing"),
+        (
+            rewrite("is_active", "IS_active"),
+            "is not as Vestibule made it",
+        ),
+        (
+            "DELETE FROM vestibule_schema_history WHERE version = 2".to_owned(),
+            "migrations of Vestibule are missing",
+        ),
+        (
+            "DROP TABLE vestibule_schema_history; CREATE TABLE vestibule_schema_history (version, name, applied_on, checksum); \
+             INSERT INTO vestibule_schema_history VALUES (1, 'accounts', '', '')"
+                .to_owned(),
+            "was not made by Vestibule",
+        ),
+    ] {
+        fs::copy(path("copy.db"), path("bad.db")).expect("copies");
+        let bad = Connection::open(path("bad.db")).expect("opens");
+        bad.execute_batch(&sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        drop(bad);
+        let before = names(folder.path());
+        let refused = run(folder.path(), &["restore", "bad.db", "--force"], &[]);
+        expect_line(&refused, 1, "bad.db: ");
+        assert!(stderr(&refused).contains(words), "{sql}: {}", stderr(&refused));
+        assert_eq!(names(folder.path()), before, "{sql}");
+        assert_eq!(fs::read(path("app.db")).expect("reads"), database, "{sql}");
+    }
+    // Numbers for the planner are nothing that acts.
+    let good = Connection::open(path("copy.db")).expect("opens");
+    good.execute_batch("ANALYZE").expect("runs");
+    // A backup of the time when the history had another name.
+    good.execute_batch("ALTER TABLE vestibule_schema_history RENAME TO refinery_schema_history")
+        .expect("runs");
+    drop(good);
+    expect_code(
+        &run(folder.path(), &["restore", "copy.db", "--force"], &[]),
+        0,
+    );
+}
+
+/// A file that was put in place by other means than `restore`.
+#[tokio::test]
+async fn nothing_starts_on_a_file_with_a_trigger() {
+    crate::sqlite_only!("only files come from elsewhere");
+    for (sql, name) in [
+        (
+            "CREATE TRIGGER promote AFTER INSERT ON users BEGIN SELECT 1; END",
+            "promote",
+        ),
+        ("CREATE VIEW spy AS SELECT 1", "spy"),
+        ("CREATE VIRTUAL TABLE words USING fts5(text)", "words"),
+    ] {
+        let folder = folder();
+        expect_code(&run(folder.path(), &["migrate"], &[]), 0);
+        let file = Connection::open(folder.path().join("app.db")).expect("opens");
+        file.execute_batch(sql).expect("runs");
+        drop(file);
+        let copy = [
+            "copy",
+            "--from",
+            "sqlite:///app.db",
+            "--to",
+            "sqlite:///other.db",
+        ];
+        for command in [
+            &["serve", "--port", "0"][..],
+            &["migrate"],
+            &["migrate", "--dry-run"],
+            &copy,
+        ] {
+            let refused = run(folder.path(), command, &[QUICK]);
+            expect_code(&refused, 1);
+            let told = stderr(&refused);
+            assert!(
+                told.contains(name) && told.contains("was not made by Vestibule"),
+                "{command:?}: {told}"
+            );
+        }
+    }
+}
+
 /// A backup made before the last update of the program.
 #[tokio::test]
 async fn an_older_backup_is_brought_up_to_date() {
@@ -260,15 +372,15 @@ async fn an_older_backup_is_brought_up_to_date() {
     older.execute_batch(&attach).expect("attaches");
     let history: String = older
         .query_row(
-            "SELECT sql FROM newer.sqlite_schema WHERE name = 'refinery_schema_history'",
+            "SELECT sql FROM newer.sqlite_schema WHERE name = 'vestibule_schema_history'",
             [],
             |row| row.get(0),
         )
         .expect("has a history");
     older
         .execute_batch(&format!(
-            "{history}; INSERT INTO refinery_schema_history \
-             SELECT * FROM newer.refinery_schema_history WHERE version < 3"
+            "{history}; INSERT INTO vestibule_schema_history \
+             SELECT * FROM newer.vestibule_schema_history WHERE version < 3"
         ))
         .expect("changes");
     drop(older);

@@ -57,6 +57,12 @@ fn an_address_that_is_taken_stops_the_start_with_one_line() {
         let expected = format!("{name}: cannot listen on {address}");
         assert_eq!(line.lines().count(), 1, "{line}");
         assert!(line.contains(&expected), "{line}");
+        assert!(
+            name == "METRICS_ADDR" || line.contains("such as PORT="),
+            "{line}"
+        );
+        let left: Vec<_> = fs::read_dir(folder.path()).expect("lists").collect();
+        assert!(left.is_empty(), "{left:?}");
     }
 }
 
@@ -126,10 +132,7 @@ fn a_port_in_use_and_a_folder_that_is_missing_are_told_in_one_line() {
     let nowhere = run(
         folder.path(),
         &["serve"],
-        &[
-            ("DATABASE_URL", "sqlite:///missing/app.db"),
-            ("SECRET_KEY", SECRET),
-        ],
+        &[("DATABASE_URL", "sqlite:///missing/app.db"), ("PORT", "0")],
     );
     expect_code(&nowhere, 1);
     assert_eq!(stderr(&nowhere).lines().count(), 1, "{}", stderr(&nowhere));
@@ -139,7 +142,7 @@ fn a_port_in_use_and_a_folder_that_is_missing_are_told_in_one_line() {
         stderr(&nowhere)
     );
     assert!(
-        stderr(&nowhere).contains("missing/app.db"),
+        stderr(&nowhere).contains("missing/app.db: there is no folder missing"),
         "{}",
         stderr(&nowhere)
     );

@@ -28,9 +28,41 @@ fn at_once<T: Send>(start: impl Fn() -> T + Sync) -> Vec<T> {
     })
 }
 
+/// As when a whole machine starts: the server is there some seconds later.
+#[test]
+#[ignore = "starts a PostgreSQL server"]
+fn a_server_that_is_away_at_the_start_is_waited_for() {
+    use std::io::{BufRead, BufReader};
+    let mut server = crate::postgres::Server::start();
+    let url = server.create_database();
+    server.stop(crate::postgres::Stop::Fast);
+    let settings = [
+        ("DATABASE_URL", url.as_str()),
+        ("SECRET_KEY", "test-only-8d1f60b7c92e4a35-0c6be1f4a7d83952"),
+        ("BCRYPT_COST", "4"),
+        ("PORT", "0"),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut child = crate::process::vestibule(folder.path(), &["serve"], &settings)
+        .spawn()
+        .expect("starts");
+    let log = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut is_away = true;
+    let listens = log.lines().map_while(Result::ok).any(|line| {
+        if is_away && line.contains("waiting for the database") {
+            is_away = false;
+            server.start_again();
+        }
+        line.contains("listening on")
+    });
+    assert!(listens && !is_away);
+    child.kill().expect("kills");
+    child.wait().expect("ends");
+}
+
 #[track_caller]
 fn is_migrated_once(url: &str) {
-    let sql = "SELECT version FROM refinery_schema_history ORDER BY version";
+    let sql = "SELECT version FROM vestibule_schema_history ORDER BY version";
     let rows = Session::open(url).expect("opens").run(sql);
     let recorded: Vec<String> = rows.into_iter().flatten().flatten().collect();
     let pending = Db::pending(&DatabaseUrl::parse(&SERVER.create_database()).expect("a URL"));

@@ -50,7 +50,7 @@ fn programs_may_migrate_at_one_moment() {
 async fn a_newer_schema_is_refused() {
     let database = Database::new().await;
     let newer = database.db.write(async |tx| {
-        let sql = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) VALUES (999, 'later', '', '0')";
+        let sql = "INSERT INTO vestibule_schema_history (version, name, applied_on, checksum) VALUES (999, 'later', '', '0')";
         tx.execute(sql, &[]).await
     });
     newer.await.expect("writes");
@@ -74,27 +74,123 @@ async fn a_newer_schema_is_refused() {
     }
 }
 
-/// A table of somebody else's has a name of ours.
-#[test]
-fn a_migration_that_fails_tells_why() {
-    let (database, url) = fresh();
-    let sql = "CREATE TABLE user_roles (anything INTEGER)";
+fn run_on(database: &TestDatabase, sql: &str) {
     if on_postgresql() {
         database.session().run(sql);
     } else {
         let connection = rusqlite::Connection::open(database.file()).expect("opens");
-        connection.execute_batch(sql).expect("creates");
+        connection.execute_batch(sql).expect("runs");
     }
+}
+
+/// A table of somebody else's has a name of ours.
+#[test]
+fn a_migration_that_fails_tells_why() {
+    let (database, url) = fresh();
+    Db::migrate(&url).expect("migrates");
+    run_on(
+        &database,
+        "DELETE FROM vestibule_schema_history WHERE version > 3",
+    );
     let failed = Db::migrate(&url).expect_err("fails");
     assert!(matches!(failed, Error::Schema(_)), "{failed:?}");
     let message = failed.to_string();
     assert!(
-        message.contains("user_roles") && message.contains("already exists"),
+        message.contains("leases") && message.contains("already exists"),
         "{message}"
     );
     assert!(!message.contains('\n'), "{message}");
     // All or nothing.
     assert!(Db::pending(&url).expect("looks").len() > 3);
+}
+
+/// The history of the first versions has the name that the library gives to everybody's.
+#[test]
+fn a_history_under_its_former_name_is_taken_over_once() {
+    for _ in 0..5 {
+        let (database, url) = fresh();
+        Db::migrate(&url).expect("migrates");
+        run_on(
+            &database,
+            "ALTER TABLE vestibule_schema_history RENAME TO refinery_schema_history",
+        );
+        assert!(Db::pending(&url).expect("looks").is_empty());
+        let start = Arc::new(Barrier::new(4));
+        let migrating = [(); 4].map(|()| {
+            let (url, start) = (url.clone(), start.clone());
+            std::thread::spawn(move || {
+                start.wait();
+                Db::migrate(&url)
+            })
+        });
+        for thread in migrating {
+            let outcome = thread.join().expect("no panic").expect("migrates");
+            assert!(outcome.applied.is_empty(), "{outcome:?}");
+        }
+        // A program of that time still finds its own.
+        run_on(
+            &database,
+            "INSERT INTO refinery_schema_history (version, name) VALUES (999, 'by one of that time')",
+        );
+        assert!(Db::pending(&url).expect("looks").is_empty());
+        assert!(Db::migrate(&url).expect("migrates").applied.is_empty());
+    }
+}
+
+/// Nothing is changed in it: no journal mode, no table, no lock.
+#[test]
+fn the_database_of_another_application_is_refused_and_left_as_it_is() {
+    for sql in [
+        "CREATE TABLE articles (id INTEGER PRIMARY KEY, text VARCHAR(10)); INSERT INTO articles VALUES (1, 'x')",
+        "CREATE TABLE users (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE refinery_schema_history (version INTEGER PRIMARY KEY, name VARCHAR(255), \
+         applied_on VARCHAR(255), checksum VARCHAR(255)); INSERT INTO refinery_schema_history VALUES (1, 'initial', '', '0')",
+        "CREATE TABLE refinery_schema_history (other INTEGER)",
+    ] {
+        let (database, url) = fresh();
+        run_on(&database, sql);
+        let before = content(&database);
+        let mut refused = vec![Db::migrate(&url).map(drop), Db::pending(&url).map(drop)];
+        if !on_postgresql() {
+            refused.push(Db::open(&url).map(drop));
+        }
+        for refused in refused {
+            let Err(Error::Schema(message)) = &refused else {
+                panic!("{sql}: {refused:?}");
+            };
+            assert!(message.contains("of another application"), "{message}");
+        }
+        assert_eq!(content(&database), before, "{sql}");
+    }
+}
+
+/// All bytes of a file, or the names of all tables.
+fn content(database: &TestDatabase) -> Vec<String> {
+    if on_postgresql() {
+        let sql =
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1";
+        return database
+            .session()
+            .run(sql)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect();
+    }
+    let folder = database.file().with_file_name("");
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .expect("lists")
+        .map(|entry| {
+            let path = entry.expect("an entry").path();
+            format!(
+                "{}: {:?}",
+                path.display(),
+                std::fs::read(&path).expect("reads")
+            )
+        })
+        .collect();
+    files.sort();
+    files
 }
 
 #[test]

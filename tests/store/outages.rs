@@ -273,7 +273,7 @@ async fn readiness_does_not_wait_for_a_database_that_is_held() {
 async fn a_schema_that_became_newer_is_not_ready() {
     let app = TestApp::spawn().await;
     let newer = app.services.db.write(async |tx| {
-        let sql = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) VALUES (?1, 'later', '', '0')";
+        let sql = "INSERT INTO vestibule_schema_history (version, name, applied_on, checksum) VALUES (?1, 'later', '', '0')";
         tx.execute(sql, &[Value::Integer(999)]).await
     });
     newer

@@ -34,7 +34,7 @@ pub enum Claimed {
 /// When the database was made; nothing else has been made at that moment.
 pub async fn made_at(tx: &mut Tx<'_>) -> Result<Option<String>> {
     tx.query_opt(
-        "SELECT applied_on FROM refinery_schema_history WHERE version = 1",
+        "SELECT applied_on FROM vestibule_schema_history WHERE version = 1",
         &[],
         |row| row.get(0),
     )

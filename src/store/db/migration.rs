@@ -2,6 +2,12 @@
 
 use super::{Error, Result};
 
+/// Where a database keeps which migrations were run. The name is ours: the library's own is used by every program that has it.
+pub const HISTORY: &str = "vestibule_schema_history";
+
+/// Where the first versions kept it. It is copied and left as it is, for a program of that time may run beside this one.
+pub const FORMER_HISTORY: &str = "refinery_schema_history";
+
 /// One step of the schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
@@ -18,6 +24,20 @@ impl From<&refinery::Migration> for Migration {
     }
 }
 
+/// Copies the history from where the first versions kept it, all or nothing. `integer` is how the engine's library spells
+/// the type of versions.
+pub fn taking_over(integer: &str) -> String {
+    format!(
+        "BEGIN; \
+         CREATE TABLE IF NOT EXISTS {HISTORY}( version {integer} PRIMARY KEY, name VARCHAR(255), \
+         applied_on VARCHAR(255), checksum VARCHAR(255)); \
+         INSERT INTO {HISTORY} (version, name, applied_on, checksum) \
+         SELECT version, name, applied_on, checksum FROM {FORMER_HISTORY} WHERE TRUE \
+         ON CONFLICT (version) DO NOTHING; \
+         COMMIT"
+    )
+}
+
 /// What a start did to the schema.
 #[derive(Debug, Default)]
 pub struct Migrated {
@@ -29,6 +49,13 @@ pub struct Migrated {
 
 /// Asks for [`Migrated::has_unfinished_copy`].
 pub const HAS_UNFINISHED_COPY: &str = "SELECT EXISTS (SELECT 1 FROM copies)";
+
+/// Whether a history of migrations is ours: it begins with our first one.
+pub fn is_ours(runner: &refinery::Runner, history: &[Migration]) -> bool {
+    let ours = runner.get_migrations().iter().map(Migration::from);
+    let first = ours.min_by_key(|migration| migration.version);
+    history.iter().min_by_key(|migration| migration.version) == first.as_ref()
+}
 
 /// The migrations of `runner` that are not among the `applied` ones, in their order.
 ///

@@ -15,6 +15,7 @@ mod value;
 
 use std::ops::AsyncFnMut;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub use backup::{BackupError, Copied, Restored};
 pub use error::{Constraint, Error};
@@ -26,6 +27,9 @@ use self::postgres::Form;
 use self::sqlite::{Location, Sqlite};
 use crate::clock::Timestamp;
 use crate::config::DatabaseUrl;
+
+/// Target of log lines that say what a start waits for. Commands show them too.
+pub const WAITING: &str = "vestibule::waiting";
 
 /// What a statement gives.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -43,6 +47,25 @@ enum Engine {
 }
 
 impl Db {
+    /// Waits until a server that is away can be reached, for as long as `patience`. A file is there, or can be made.
+    ///
+    /// # Errors
+    /// What stands in the way: also at once, when waiting does not help.
+    pub fn reach(url: &DatabaseUrl, patience: Duration) -> Result<()> {
+        match url {
+            DatabaseUrl::Postgres(url) => postgres::reach(url, patience),
+            DatabaseUrl::File(_) | DatabaseUrl::Memory => Self::check_place(url),
+        }
+    }
+
+    /// Fails when there is no database file and none can be made. Makes none, and opens no connection.
+    pub fn check_place(url: &DatabaseUrl) -> Result<()> {
+        match url {
+            DatabaseUrl::File(path) => Location::at(path).check(),
+            DatabaseUrl::Memory | DatabaseUrl::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Brings the schema up to date, creating the database where there is none. Refuses a schema that is newer than
     /// this program knows.
     pub fn migrate(url: &DatabaseUrl) -> Result<Migrated> {

@@ -12,7 +12,7 @@ use vestibule::store::db::Db;
 use crate::postgres::Server;
 
 /// Tables of the machinery that runs migrations.
-const MACHINERY: &[&str] = &["refinery_schema_history", "vestibule_migration_lock"];
+const MACHINERY: &[&str] = &["vestibule_schema_history", "vestibule_migration_lock"];
 
 /// A table as both engines have it. Text is compared byte by byte, or reading it fails.
 #[derive(Debug, Default, PartialEq, Eq)]

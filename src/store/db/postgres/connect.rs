@@ -14,10 +14,11 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::error::{from_library, with_sources};
+use super::error::{from_library, is_of_tls, is_passing, with_sources};
+use super::runner::block_on;
 use super::{hosts, tls};
 use crate::config;
-use crate::store::db::{Error, Result};
+use crate::store::db::{Error, Result, WAITING};
 
 /// How long a request waits for a connection to be free.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,6 +32,12 @@ const SLACK: Duration = Duration::from_millis(500);
 /// How long sent bytes may stay unacknowledged before the connection is given up: a server whose machine is gone says
 /// nothing.
 const SILENCE: Duration = Duration::from_secs(10);
+
+/// Between two tries to reach a server that is away.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Tries for which one line of the log is enough.
+const TRIES_PER_LINE: u32 = 10;
 
 /// What every connection is told first. A statement of ours takes milliseconds; the limits keep one that meets trouble
 /// from holding locks and connections for ever.
@@ -66,17 +73,90 @@ pub fn pool(url: &config::Postgres, home: Handle) -> Result<Pool> {
 
 /// One connection outside the pool, without time limits: for migrations.
 pub async fn alone(url: &config::Postgres) -> Result<Client> {
+    connect(url).await.map_err(|failure| failure.error)
+}
+
+/// Waits until the server can be reached.
+pub fn reach(url: &config::Postgres, patience: Duration) -> Result<()> {
+    let url = url.clone();
+    block_on(move || async move {
+        let mut told = None;
+        let mut tries = 0_u32;
+        let trying = async {
+            loop {
+                match connect(&url).await {
+                    Ok(_) if tries == 0 => return Ok(()),
+                    Ok(_) => {
+                        tracing::info!(target: WAITING, "the database is there");
+                        return Ok(());
+                    }
+                    Err(failure) if failure.is_passing && !patience.is_zero() => {
+                        if tries.is_multiple_of(TRIES_PER_LINE) {
+                            tracing::warn!(target: WAITING, "waiting for the database: {}", failure.error);
+                        }
+                        told = Some(failure.error);
+                    }
+                    Err(failure) => return Err(failure.error),
+                }
+                tries += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        if patience.is_zero() {
+            return trying.await;
+        }
+        let outcome = tokio::time::timeout(patience, trying).await;
+        outcome.unwrap_or_else(|_elapsed| Err(told.unwrap_or_else(silent)))
+    })
+}
+
+/// Why there is no connection.
+struct Failure {
+    error: Error,
+    /// Whether another try may well succeed.
+    is_passing: bool,
+}
+
+async fn connect(url: &config::Postgres) -> std::result::Result<Client, Failure> {
+    let lasting = |error| Failure {
+        error,
+        is_passing: false,
+    };
     let opener = Opener {
-        tls: tls::connector(url)?,
+        tls: tls::connector(url).map_err(lasting)?,
         home: Handle::current(),
         is_session: false,
     };
-    let config = library_config(url)?;
+    let config = library_config(url).map_err(lasting)?;
     let time = hosts::time_for_all(&config) + SLACK;
+    let hosts = hosts::names(&config);
     match tokio::time::timeout(time, opener.connect(&config)).await {
-        Ok(opened) => opened.map(|(client, _task)| client).map_err(from_library),
-        Err(_elapsed) => Err(Error::Unavailable("the server does not answer".to_owned())),
+        Ok(Ok((client, _task))) => Ok(client),
+        Ok(Err(error)) => {
+            let is_of_tls = is_of_tls(&error);
+            let is_passing = is_passing(&error) && !is_of_tls;
+            let hint = if is_of_tls && url.is_mode_ours {
+                "; a server on another machine is verified: name its authority with sslrootcert, or say another sslmode"
+            } else {
+                ""
+            };
+            let error = match from_library(error) {
+                Error::Unavailable(problem) => {
+                    Error::Unavailable(format!("{hosts}: {problem}{hint}"))
+                }
+                other => other,
+            };
+            Err(Failure { error, is_passing })
+        }
+        Err(_elapsed) => Err(Failure {
+            error: Error::Unavailable(format!("{hosts}: the server does not answer")),
+            is_passing: true,
+        }),
     }
+}
+
+fn silent() -> Error {
+    Error::Unavailable("the server does not answer".to_owned())
 }
 
 /// What the client library is told.

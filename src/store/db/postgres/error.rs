@@ -47,6 +47,30 @@ pub fn is_end(refusal: &DbError) -> bool {
         || (*code == SqlState::FEATURE_NOT_SUPPORTED && refusal.message().contains("cached plan"))
 }
 
+/// Whether a server that refuses or does not answer now may well take the next connection: it is starting, full, away, or not
+/// known to the name service yet. A wrong password stays wrong.
+pub fn is_passing(error: &tokio_postgres::Error) -> bool {
+    match error.as_db_error() {
+        Some(refusal) => is_end(refusal) || refusal.code().code().starts_with("53"),
+        None => {
+            let text = error.to_string();
+            ![
+                "invalid configuration",
+                "authentication error",
+                "error parsing",
+            ]
+            .iter()
+            .any(|lasting| text.starts_with(lasting))
+        }
+    }
+}
+
+/// Whether encryption is what failed.
+pub fn is_of_tls(error: &tokio_postgres::Error) -> bool {
+    let text = with_sources(error);
+    text.contains("TLS") || text.contains("certificate")
+}
+
 /// Whether the client library refused a value before it was sent.
 fn is_ours(error: &tokio_postgres::Error) -> bool {
     let text = error.to_string();

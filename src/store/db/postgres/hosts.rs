@@ -22,6 +22,28 @@ pub fn time_for_all(config: &Config) -> Duration {
     time_for_one(config) * u32::try_from(hosts).unwrap_or(u32::MAX)
 }
 
+/// The hosts and their ports, for people.
+pub fn names(config: &Config) -> String {
+    const USUAL: u16 = 5432;
+    let ports = config.get_ports();
+    let count = config.get_hosts().len().max(config.get_hostaddrs().len());
+    let names = (0..count).map(|index| {
+        let port = ports.get(index).or(ports.first()).copied().unwrap_or(USUAL);
+        match (
+            config.get_hosts().get(index),
+            config.get_hostaddrs().get(index),
+        ) {
+            (Some(Host::Tcp(name)), _) if name.contains(':') => format!("[{name}]:{port}"),
+            (Some(Host::Tcp(name)), _) => format!("{name}:{port}"),
+            #[cfg(unix)]
+            (Some(Host::Unix(path)), _) => format!("{}/.s.PGSQL.{port}", path.display()),
+            (None, Some(address)) => std::net::SocketAddr::new(*address, port).to_string(),
+            (None, None) => String::new(),
+        }
+    });
+    names.collect::<Vec<_>>().join(", ")
+}
+
 /// Opens a connection to the first host that answers and is of the kind wanted. Gives up on every one in time but the
 /// last.
 ///

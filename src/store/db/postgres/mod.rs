@@ -21,6 +21,7 @@ use self::runner::Runner;
 use super::{Error, Kind, Result, Row};
 use crate::config;
 
+pub use connect::reach;
 pub use migrations::{migrate, pending};
 pub use statement::{Form, Tx};
 pub use value::column;

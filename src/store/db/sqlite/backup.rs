@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::connection::Location;
 use super::draft::Draft;
-use super::migrations;
+use super::{history, schema};
 use crate::store::db::{BackupError, Copied, Error};
 
 type Result<T> = std::result::Result<T, BackupError>;
@@ -44,6 +44,7 @@ pub fn copy(source: &Connection, path: &Path, draft: &Draft) -> Result<Connectio
     let open = || -> rusqlite::Result<Connection> {
         let access = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let copy = Connection::open_with_flags(draft.path(), access)?;
+        schema::distrust(&copy)?;
         // It is flushed once, at the end; until then it is nobody's database.
         copy.pragma_update(None, "synchronous", "off")?;
         Ok(copy)
@@ -73,15 +74,15 @@ pub fn check(copy: &Connection, path: &Path) -> Result<u64> {
         path: path.to_owned(),
         problem,
     };
+    if !history::is_ours(copy).map_err(|error| unsound(path, error))? {
+        return Err(problem("no database of Vestibule".to_owned()));
+    }
     let found: String = copy
         .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
         .map_err(|error| unsound(path, error))?;
     if found != "ok" {
         let found: Vec<&str> = found.split_whitespace().collect();
         return Err(problem(format!("damaged: {}", found.join(" "))));
-    }
-    if !migrations::is_ours(copy)? {
-        return Err(problem("no database of Vestibule".to_owned()));
     }
     let orphan: Option<String> = copy
         .query_row("PRAGMA foreign_key_check", [], |row| row.get(0))
@@ -96,6 +97,22 @@ pub fn check(copy: &Connection, path: &Path) -> Result<u64> {
         .query_row("SELECT count(*) FROM users", [], |row| row.get(0))
         .map_err(|error| unsound(path, error))?;
     Ok(users.unsigned_abs())
+}
+
+/// Fails when the copy holds anything but rows that our migrations did not make.
+pub fn check_schema(copy: &Connection, path: &Path) -> Result<()> {
+    let difference = match history::is_ours(copy) {
+        Ok(true) => schema::difference(copy)?,
+        // Said by `check`.
+        Ok(false) | Err(_) => None,
+    };
+    match difference {
+        None => Ok(()),
+        Some(problem) => Err(BackupError::Unsound {
+            path: path.to_owned(),
+            problem,
+        }),
+    }
 }
 
 /// Closes the copy and gives its size.

@@ -1,6 +1,6 @@
 //! Opening connections, and SQLite's errors told apart.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,10 @@ use std::time::Duration;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
-use super::super::{Constraint, Error, Result};
+use super::super::{Constraint, Error, Result, WAITING};
+use super::draft::with_suffix;
+use super::schema;
+use crate::files::{adopt, folder_of};
 
 /// How long a statement waits for another process (a migration, `create-admin`, a backup) to let go of the file.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -77,28 +80,103 @@ impl Location {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let lock = || -> io::Result<File> {
             loop {
+                let is_new = !self.path.exists();
                 let file = options.open(&self.path)?;
-                file.lock()?;
+                if is_new {
+                    adopt(&self.path, folder_of(&self.path));
+                }
+                self.wait_for(&file)?;
                 // Another file may have been put in its place while we waited.
                 if is_at(&file, &self.path)? {
                     return Ok(file);
                 }
             }
         };
-        lock()
-            .map(Some)
-            .map_err(|error| Error::Unavailable(format!("{}: {error}", self.path.display())))
+        lock().map(Some).map_err(|error| self.explain_io(&error))
     }
 
-    /// A connection that may write; creates the file where there is none.
+    /// Waits for whoever has locked the file, and says so.
+    fn wait_for(&self, file: &File) -> io::Result<()> {
+        match file.try_lock() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::WouldBlock) => {
+                tracing::warn!(
+                    target: WAITING,
+                    "waiting for the lock of {}, which another Vestibule holds while it sets the database up or restores it",
+                    self.path.display()
+                );
+                file.lock()
+            }
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Why there can be no database: a folder that is missing is not blamed on the file.
+    fn explain_io(&self, error: &io::Error) -> Error {
+        let folder = folder_of(&self.path);
+        let path = self.path.display();
+        Error::Unavailable(if folder.is_dir() {
+            format!("{path}: {error}")
+        } else {
+            format!("{path}: there is no folder {}", folder.display())
+        })
+    }
+
+    /// Fails when the file is not there and cannot be made where it will be. Makes none.
+    pub fn check(&self) -> Result<()> {
+        let folder = folder_of(&self.path);
+        if self.in_memory || self.path.exists() {
+            return Ok(());
+        }
+        let probe = folder.join(format!(".vestibule-{}.probe", std::process::id()));
+        let probed = File::create(&probe).and_then(|_| std::fs::remove_file(&probe));
+        probed.map_err(|error| self.explain_io(&error))
+    }
+
+    /// What belongs to the database is its owner's, also when root has opened it.
+    fn share(&self) {
+        for part in ["-wal", "-shm", "-journal"] {
+            let part = with_suffix(&self.path, part);
+            if !self.in_memory && part.exists() {
+                adopt(&part, &self.path);
+            }
+        }
+    }
+
+    /// Says of an error which file it is about.
+    pub fn tell(&self, error: Error) -> Error {
+        schema::tell(&self.path, error)
+    }
+
+    /// A connection that may write; creates the file where there is none. Another application's is left as it is.
     pub fn open_writer(&self) -> Result<Connection> {
         let access = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let connection = Connection::open_with_flags(&self.path, self.flags(access))
-            .map_err(|error| self.explain(&error))?;
-        configure(&connection).map_err(|error| self.explain(&error))?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "full")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
+        let open = || -> Result<Connection> {
+            let connection = Connection::open_with_flags(&self.path, self.flags(access))?;
+            configure(&connection)?;
+            schema::inspect(&connection)?;
+            connection.pragma_update(None, "journal_mode", "wal")?;
+            connection.pragma_update(None, "synchronous", "full")?;
+            connection.pragma_update(None, "foreign_keys", true)?;
+            Ok(connection)
+        };
+        let connection = open().map_err(|error| self.tell(error))?;
+        self.share();
+        Ok(connection)
+    }
+
+    /// A connection to look at a file that may be another application's. Unlike one that may not write, it takes its log away with
+    /// it, so that nothing is left beside the file.
+    pub fn open_to_look(&self) -> Result<Connection> {
+        let open = || -> Result<Connection> {
+            let access = OpenFlags::SQLITE_OPEN_READ_WRITE;
+            let connection = Connection::open_with_flags(&self.path, self.flags(access))?;
+            configure(&connection)?;
+            schema::inspect(&connection)?;
+            Ok(connection)
+        };
+        let connection = open().map_err(|error| self.tell(error))?;
+        self.share();
         Ok(connection)
     }
 
@@ -108,9 +186,15 @@ impl Location {
             return Ok(None);
         }
         let access = OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let connection = Connection::open_with_flags(&self.path, self.flags(access))
-            .map_err(|error| self.explain(&error))?;
-        configure(&connection)?;
+        let open = || -> Result<Connection> {
+            let connection = Connection::open_with_flags(&self.path, self.flags(access))?;
+            configure(&connection)?;
+            // With the first look the log is opened, too.
+            connection.query_row("PRAGMA schema_version", [], |_| Ok(()))?;
+            Ok(connection)
+        };
+        let connection = open().map_err(|error| self.tell(error))?;
+        self.share();
         Ok(Some(connection))
     }
 
@@ -129,16 +213,12 @@ impl Location {
                 connection.pragma_update(None, "query_only", true)
             })
     }
-
-    fn explain(&self, error: &rusqlite::Error) -> Error {
-        Error::Unavailable(format!("{}: {error}", self.path.display()))
-    }
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok(())
+    schema::distrust(connection)
 }
 
 /// Whether `path` still leads to `file`.

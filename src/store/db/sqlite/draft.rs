@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use crate::files;
+
 /// What SQLite keeps beside a file while it is open.
 const BESIDE: &[&str] = &["-journal", "-wal", "-shm"];
 
@@ -28,6 +30,7 @@ impl Draft {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         options.open(&draft.path)?;
+        files::adopt(&draft.path, files::folder_of(place));
         Ok(draft)
     }
 
@@ -38,15 +41,7 @@ impl Draft {
     /// Puts it in its place for good, unless something is there: then it fails with `AlreadyExists`.
     pub fn publish(self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()?;
-        // A link, unlike a rename, replaces nothing; but not every file system has links.
-        match fs::hard_link(&self.path, &self.place) {
-            Ok(()) => fs::remove_file(&self.path)?,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
-            Err(_) if self.place.symlink_metadata().is_ok() => {
-                return Err(ErrorKind::AlreadyExists.into());
-            }
-            Err(_) => fs::rename(&self.path, &self.place)?,
-        }
+        files::publish(&self.path, &self.place)?;
         sync_folder(&self.place)
     }
 
@@ -100,10 +95,7 @@ pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 /// Without it a power cut may take the file's name, though not its content.
 fn sync_folder(file: &Path) -> io::Result<()> {
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let synced = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
+    let synced = File::open(files::folder_of(file)).and_then(|folder| folder.sync_all());
     match synced {
         // Network file systems may not know how.
         Err(error)

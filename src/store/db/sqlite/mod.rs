@@ -3,8 +3,10 @@
 mod backup;
 mod connection;
 mod draft;
+mod history;
 mod migrations;
 mod restore;
+mod schema;
 mod snapshot;
 mod writer;
 
@@ -77,7 +79,7 @@ impl Sqlite {
     }
 
     pub async fn check(&self) -> Result<()> {
-        let missing = migrations::missing(self.read()?.connection())?.len();
+        let missing = history::missing(self.read()?.connection())?.len();
         if missing > 0 {
             return Err(Error::Unavailable(format!(
                 "{missing} migrations have not been run"

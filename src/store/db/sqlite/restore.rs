@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::backup::{check, close, copy, journal_in_file};
+use super::backup::{check, check_schema, close, copy, journal_in_file};
 use super::connection::Location;
 use super::draft::{Draft, with_suffix};
-use super::migrations;
+use super::{migrations, schema};
 use crate::clock::Timestamp;
 use crate::store::db::{BackupError, Copied, Error, Restored};
 
@@ -39,11 +39,21 @@ pub fn restore(
     let former = Former::find(location, &place, replace)?;
     let draft = Draft::new(&place).map_err(BackupError::at(&place))?;
     let mut restored = copy(&open(&real)?, file, &draft)?;
-    let users = check(&restored, file)?;
+    // Before anything else looks at it, and before a migration writes: a trigger would act then.
+    let users = match check_schema(&restored, file) {
+        Ok(()) => check(&restored, file)?,
+        Err(BackupError::Database(error)) => {
+            // Damage is told better.
+            check(&restored, file)?;
+            return Err(error.into());
+        }
+        Err(alien) => return Err(alien),
+    };
     let migrated = migrations::run(&mut restored).map_err(|error| BackupError::Unsound {
         path: file.to_owned(),
         problem: error.to_string(),
     })?;
+    check_schema(&restored, file)?;
     let bytes = close(restored, &draft)?;
     // Borrowed: its lock is held until the new one is in its place.
     let kept = former.as_ref().map(|former| former.keep(now)).transpose()?;
@@ -68,6 +78,7 @@ pub fn restore(
 fn open(backup: &Path) -> Result<Connection> {
     let access = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(backup, access).map_err(Error::from)?;
+    schema::distrust(&connection).map_err(Error::from)?;
     Ok(connection)
 }
 
@@ -129,8 +140,10 @@ impl Former {
     /// Moves what the log holds into the file. Of a database too damaged for that, file and log are kept as they are.
     fn gather(&self) -> Result<()> {
         let access = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let gathered = Connection::open_with_flags(&self.place, access)
-            .and_then(|connection| journal_in_file(&connection));
+        let gathered = Connection::open_with_flags(&self.place, access).and_then(|connection| {
+            schema::distrust(&connection)?;
+            journal_in_file(&connection)
+        });
         match gathered
             .as_ref()
             .map_err(rusqlite::Error::sqlite_error_code)
