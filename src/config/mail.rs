@@ -216,6 +216,12 @@ impl Mail {
                             .to_owned(),
                     );
                 }
+                if self.from.is_none() && !public_url.is_some_and(has_domain) {
+                    warnings.push(
+                        "MAIL_FROM is unset, and PUBLIC_URL has no domain name to make a sender of: most mail servers refuse such mails"
+                            .to_owned(),
+                    );
+                }
                 if smtp.may_reveal_password() {
                     warnings.push(format!(
                         "SMTP_URL: the password may cross the network to {} unencrypted; say tls=required",
@@ -226,6 +232,14 @@ impl Mail {
         }
         warnings
     }
+}
+
+/// Whether a URL has a host name with a dot in it, and no IP address.
+fn has_domain(url: &str) -> bool {
+    let uri = url.parse::<http::Uri>().ok();
+    uri.as_ref().and_then(http::Uri::host).is_some_and(|host| {
+        host.contains('.') && !host.ends_with(|c: char| c.is_ascii_digit() || c == ']')
+    })
 }
 
 fn mailbox(text: &str) -> Option<String> {
@@ -295,6 +309,16 @@ mod tests {
         assert!(warnings(&[server]).contains("PUBLIC_URL is unset"));
         let url = ("PUBLIC_URL", "https://accounts.example.com");
         assert_eq!(warnings(&[server, url]), "");
+        for url in [
+            "http://192.0.2.1",
+            "http://[2001:db8::1]:8000",
+            "http://localhost",
+        ] {
+            let warned = warnings(&[server, ("PUBLIC_URL", url)]);
+            assert!(warned.contains("MAIL_FROM is unset"), "{url}: {warned}");
+            let from = ("MAIL_FROM", "accounts@example.com");
+            assert!(!warnings(&[server, ("PUBLIC_URL", url), from]).contains("MAIL_FROM"));
+        }
         let open = ("SMTP_URL", "smtp://ada:s3cr3t@mail.example.com?tls=none");
         let warned = warnings(&[open, url]);
         assert!(

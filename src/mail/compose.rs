@@ -1,9 +1,10 @@
 //! Makes a message of a letter: headers, and the words in plain text and in HTML. Sends nothing.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use lettre::address::Envelope;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
@@ -35,7 +36,7 @@ impl Composer {
         texts: Arc<Texts>,
     ) -> Result<Self, MailError> {
         let mut from: Mailbox = match &settings.from {
-            Some(from) => from.parse().map_err(|_| MailError::From {
+            Some(from) => mailbox(from).ok_or_else(|| MailError::From {
                 found: from.clone(),
             })?,
             None => Mailbox::new(None, default_sender(public_host)?),
@@ -67,8 +68,11 @@ impl Composer {
         let values = harmless(letter.kind, &letter.values);
         let rendered = self.texts.mail(language, letter.kind.as_str(), &values);
         let rendered = rendered.map_err(defect)?;
+        // The library would read it out of the headers, and takes no address literal (RFC 5321 §4.1.3) there.
+        let envelope = Envelope::new(Some(self.from.email.clone()), vec![to.clone()]);
         let mut builder = Message::builder()
-            .from(self.from.clone())
+            .envelope(envelope.map_err(defect)?)
+            .from(readable(&self.from))
             .to(Mailbox::new(None, to))
             .subject(rendered.subject)
             .date(moment(letter))
@@ -77,20 +81,24 @@ impl Composer {
                 letter.id,
                 self.from.email.domain()
             )));
-        if let Some(from) = quoted(&self.from) {
-            builder = builder.raw_header(header("From", &from)?);
-        }
         for (name, value) in AUTOMATIC {
             builder = builder.raw_header(header(name, value)?);
         }
-        builder
+        let composed = builder
             .raw_header(header("Content-Language", language)?)
             .multipart(
                 MultiPart::alternative()
                     .singlepart(plain(rendered.text, is_for_a_file))
                     .singlepart(SinglePart::html(rendered.html)),
-            )
-            .map_err(defect)
+            );
+        let mut message = composed.map_err(defect)?;
+        if let Some(from) = quoted(&self.from) {
+            message.headers_mut().insert_raw(header("From", &from)?);
+        } else if is_literal(self.from.email.domain()) {
+            let from = self.from.to_string();
+            message.headers_mut().insert_raw(header("From", &from)?);
+        }
+        Ok(message)
     }
 }
 
@@ -125,6 +133,43 @@ fn quoted(mailbox: &Mailbox) -> Option<String> {
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c));
     is_dotted_word.then(|| format!("\"{name}\" <{}>", mailbox.email))
+}
+
+/// A mailbox as people write it (RFC 5322 §3.4). The library's reader takes no address literals.
+fn mailbox(text: &str) -> Option<Mailbox> {
+    if let Ok(mailbox) = text.parse() {
+        return Some(mailbox);
+    }
+    let (name, address) = match text
+        .strip_suffix('>')
+        .and_then(|text| text.rsplit_once('<'))
+    {
+        Some((name, address)) => (name.trim().trim_matches('"').to_owned(), address),
+        None => (String::new(), text),
+    };
+    let (local, domain) = address.rsplit_once('@')?;
+    let address = Address::new(local, domain).ok()?;
+    is_literal(domain).then(|| Mailbox::new(Some(name), address))
+}
+
+/// Whether a domain is an address literal (RFC 5321 §4.1.3).
+fn is_literal(domain: &str) -> bool {
+    let inner = domain.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    inner.is_some_and(|inner| match inner.strip_prefix("IPv6:") {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => inner.parse::<Ipv4Addr>().is_ok(),
+    })
+}
+
+/// The mailbox, or one in its place that the library reads back: it insists on that, and reads no address literals.
+fn readable(mailbox: &Mailbox) -> Mailbox {
+    let mut mailbox = mailbox.clone();
+    if is_literal(mailbox.email.domain())
+        && let Ok(address) = Address::new(SENDER, "localhost")
+    {
+        mailbox.email = address;
+    }
+    mailbox
 }
 
 /// `accounts@example.com`; at an address literal (RFC 5321 §4.1.3) where the host is an address.

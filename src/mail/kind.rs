@@ -104,7 +104,13 @@ impl Kind {
     pub(super) const fn reaches_strangers(self) -> bool {
         matches!(
             self,
-            Self::VerifyEmail | Self::EmailChange | Self::SetPassword | Self::SeveralRegistrations
+            Self::VerifyEmail
+                | Self::EmailChange
+                | Self::EmailChanged
+                | Self::SetPassword
+                | Self::SeveralRegistrations
+                | Self::PasswordRemoved
+                | Self::AccountSecured
         )
     }
 }

@@ -32,6 +32,15 @@ pub enum MailError {
         "MAIL_FROM: found {found:?}; allowed: an address such as accounts@example.com, Example <accounts@example.com> or \"Example, Inc.\" <accounts@example.com>"
     )]
     From { found: String },
+    #[error(
+        "MAIL_FROM: found {found:?}: no {} mail can be composed: {problem}; allowed: an address such as accounts@example.com",
+        kind.as_str()
+    )]
+    Compose {
+        found: String,
+        kind: Kind,
+        problem: String,
+    },
     #[error("SMTP_URL: ca={}: {problem}", path.display())]
     Authority { path: PathBuf, problem: String },
     #[error("SMTP_URL: {0}")]
@@ -144,9 +153,18 @@ impl Mailer {
         })
     }
 
-    /// Fails when mails are to be written to a folder where none can be. Whether a mail server can be reached now says nothing of
-    /// later: it is not asked.
+    /// Composes a sample of each mail, and fails when one cannot be, or when mails are to be written to a folder where none can be.
+    /// Whether a mail server can be reached now says nothing of later: it is not asked.
     pub fn check(&self) -> Result<(), MailError> {
+        for kind in Kind::ALL {
+            let letter = self.sample(Uuid::nil(), kind);
+            let composed = self.composer.compose(&letter, self.is_folder());
+            composed.map_err(|error| MailError::Compose {
+                found: self.composer.sender().to_string(),
+                kind,
+                problem: error.to_string(),
+            })?;
+        }
         match &self.transport {
             Transport::Smtp(_) => Ok(()),
             Transport::Folder(folder) => folder.check(),
@@ -156,8 +174,7 @@ impl Mailer {
     /// Composes and sends `letter`. May be called again with the same letter: it then carries the same
     /// Message-ID, and replaces the file of before.
     pub async fn send(&self, letter: &Letter) -> Result<Sent, SendError> {
-        let is_for_a_file = matches!(self.transport, Transport::Folder(_));
-        let message = self.composer.compose(letter, is_for_a_file)?;
+        let message = self.composer.compose(letter, self.is_folder())?;
         match &self.transport {
             Transport::Smtp(server) => {
                 server.send(&message).await?;
@@ -171,14 +188,7 @@ impl Mailer {
     /// about as much work.
     pub async fn ask(&self, id: Uuid, kind: Option<Kind>) -> Result<(), SendError> {
         if let Some(kind) = kind {
-            let letter = Letter {
-                id,
-                kind,
-                language: None,
-                to: self.composer.sender().to_string(),
-                at: Timestamp::from_millis(0),
-                values: Values::sample(),
-            };
+            let letter = self.sample(id, kind);
             // What it says is nobody's to read.
             let composed = self.composer.compose(&letter, false);
             drop(composed.map(|message| message.formatted()));
@@ -186,6 +196,22 @@ impl Mailer {
         match &self.transport {
             Transport::Smtp(server) => server.ask(self.composer.sender()).await,
             Transport::Folder(folder) => folder.ask(id).await,
+        }
+    }
+
+    fn is_folder(&self) -> bool {
+        matches!(self.transport, Transport::Folder(_))
+    }
+
+    /// A mail with something in every place.
+    fn sample(&self, id: Uuid, kind: Kind) -> Letter {
+        Letter {
+            id,
+            kind,
+            language: None,
+            to: "ada@example.com".to_owned(),
+            at: Timestamp::from_millis(0),
+            values: Values::sample(),
         }
     }
 }

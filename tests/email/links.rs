@@ -108,3 +108,14 @@ async fn what_a_request_says_makes_neither_headers_nor_markup() {
     let (headers, _) = mail.raw.split_once("\r\n\r\n").expect("headers");
     assert!(!headers.contains("Bcc"));
 }
+
+/// A sender is made of the address then.
+#[tokio::test]
+async fn a_service_that_is_called_by_an_ip_address_sends_mails() {
+    for url in ["http://192.0.2.1:8000", "http://[2001:db8::1]"] {
+        let app = TestApp::spawn_with(&[("PUBLIC_URL", url)]).await;
+        app.register("ada").await;
+        let mail = app.mail("verify_email", "ada@example.com").await;
+        assert!(mail.link().starts_with(url), "{}", mail.link());
+    }
+}

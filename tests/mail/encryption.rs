@@ -7,7 +7,7 @@ use tokio_rustls::rustls::ServerConfig;
 use vestibule::mail::MailError;
 
 use crate::certificates::{authority, certificate};
-use crate::smtp::{Setup, SmtpServer, Tls, tls};
+use crate::smtp::{At, Do, Setup, SmtpServer, Tls, tls};
 use crate::{assert_unreachable, failure, letter, mailer, send, try_mailer};
 
 /// Who signs, and a server's certificate for `host`.
@@ -52,6 +52,35 @@ async fn starttls_with_a_certificate_that_we_trust() {
         certified.authority.display()
     );
     assert!(is_encrypted(&server, &url).await);
+}
+
+/// Somebody on the way adds to the answer what is to be taken for the server's, inside TLS.
+#[tokio::test]
+async fn what_is_sent_before_tls_is_not_read_inside_it() {
+    let certified = certified("IP:127.0.0.1");
+    for injected in [
+        "220 2.0.0 Go ahead\r\n250 injected",
+        "220 2.0.0 Go ahead\r\n250-injected\r\n250 AUTH PLAIN LOGIN",
+        "220-2.0.0 Go\r\n220 2.0.0 ahead\r\n250",
+    ] {
+        for tls in ["required", "opportunistic"] {
+            let server = server(Tls::Start(certified.config.clone())).await;
+            server.next(1, At::StartTls, Do::Reply(injected));
+            let url = format!(
+                "{}?tls={tls}&ca={}",
+                server.url(),
+                certified.authority.display()
+            );
+            let mailer = mailer(&url);
+            let error = failure(&mailer, &letter(1)).await;
+            assert_unreachable(&error);
+            let told = error.to_string();
+            assert!(told.contains("behind the answer to STARTTLS"), "{told}");
+            assert!(server.mails().is_empty());
+            send(&mailer, 1).await;
+            assert!(server.wait_for(1).await.remove(0).is_encrypted);
+        }
+    }
 }
 
 #[tokio::test]

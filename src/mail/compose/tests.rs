@@ -197,6 +197,21 @@ fn the_sender_is_the_one_set_with_its_name_or_the_products() {
         from(&[("MAIL_FROM", "Ada <a@bücher.example>")], None),
         ok("Ada <a@xn--bcher-kva.example>")
     );
+    for (set, expected) in [
+        ("a@[192.0.2.1]", "Vestibule <a@[192.0.2.1]>"),
+        ("Ada <a@[IPv6:2001:db8::1]>", "Ada <a@[IPv6:2001:db8::1]>"),
+        ("\"Ada, B.\" <a@[192.0.2.1]>", "\"Ada, B.\" <a@[192.0.2.1]>"),
+    ] {
+        assert_eq!(from(&[("MAIL_FROM", set)], None), ok(expected));
+    }
+    for set in [
+        "a@[192.0.2.999]",
+        "a@[example]",
+        "<a@[192.0.2.1]",
+        "[192.0.2.1]@",
+    ] {
+        assert!(from(&[("MAIL_FROM", set)], None).is_err(), "{set}");
+    }
     let named = [
         ("MAIL_FROM", "a@example.com"),
         ("PRODUCT_NAME", "Shop, Inc."),
@@ -207,6 +222,23 @@ fn the_sender_is_the_one_set_with_its_name_or_the_products() {
         error.starts_with("MAIL_FROM: found \"a@@example.com\"; allowed: "),
         "{error}"
     );
+}
+
+/// An operator who has set nothing but an address gets mails, too.
+#[test]
+fn a_sender_at_an_address_literal_sends_every_kind() {
+    for host in ["203.0.113.7", "[2001:db8::1]", "localhost", "accounts"] {
+        let composer = composer(&[], Some(host)).expect("composes");
+        for kind in Kind::ALL {
+            for is_for_a_file in [false, true] {
+                let message = composer.compose(&letter(kind), is_for_a_file);
+                let message = message.unwrap_or_else(|error| panic!("{host}: {error}"));
+                let envelope = message.envelope();
+                assert_eq!(envelope.from(), Some(composer.sender()));
+                assert_eq!(envelope.to()[0].to_string(), "ada@example.com");
+            }
+        }
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::COMMAND;
+use super::lines::Lines;
 use super::outcome::reason;
 use crate::config::{Secret, Smtp, SmtpTls};
 use crate::mail::MailError;
@@ -128,7 +129,7 @@ impl Dialler {
         // The end of a long message must not wait until the other side acknowledges the rest, which it may put off
         // (RFC 1122 §4.2.3.2).
         stream.set_nodelay(true)?;
-        let stream = Box::new(stream);
+        let stream = Box::new(Lines::new(stream));
         Ok(AsyncSmtpConnection::connect_with_transport(stream, &self.name).await?)
     }
 

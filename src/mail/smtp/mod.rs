@@ -3,6 +3,7 @@
 
 mod connect;
 mod content;
+mod lines;
 mod outcome;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum At {
     /// When somebody connects, in place of the greeting.
     Connection,
+    /// `STARTTLS`. TLS begins behind whatever is answered.
+    StartTls,
     Login,
     /// `MAIL FROM`
     Sender,

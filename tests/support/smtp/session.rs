@@ -157,11 +157,12 @@ impl Session<'_> {
     }
 
     async fn start_tls(mut self) -> io::Result<Self> {
-        let Tls::Start(config) = &self.shared.setup.tls else {
+        let shared = self.shared;
+        let Tls::Start(config) = &shared.setup.tls else {
             self.reply("502 5.5.1 No STARTTLS").await?;
             return Ok(self);
         };
-        self.reply("220 2.0.0 Go ahead").await?;
+        self.answer(At::StartTls, "220 2.0.0 Go ahead").await?;
         let stream = accept(self.stream.into_inner(), config).await?;
         self.stream = BufReader::new(stream);
         self.is_encrypted = true;
