@@ -175,6 +175,7 @@ impl App {
                 notices: settings.mail.notices,
                 mail_address_limits: settings.limits.mail_address.clone(),
                 notice_limit: settings.limits.notices,
+                stranger_limits: settings.limits.strangers.clone(),
                 refresh_lifetime: settings.tokens.refresh_lifetime,
                 session_lifetime: settings.sessions.max_age,
                 sessions_per_user: settings.sessions.max_per_user,

@@ -104,10 +104,15 @@ pub struct Limits {
     pub mail_address: Vec<Limit>,
     /// Notices of logins from new devices to one user.
     pub notices: Option<Limit>,
+    /// Mails to one address that others can cause, of all kinds and from all accounts. All hold. None: off.
+    pub strangers: Vec<Limit>,
 }
 
 /// Enough to see that something is wrong, too little to bury a mailbox.
 const NOTICES: &str = "5/1h";
+
+/// Enough for somebody who registers and then changes the address a few times.
+const STRANGERS: [&str; 2] = ["5/1h", "20/24h"];
 
 impl Limits {
     pub(super) fn read(source: &mut Source) -> Self {
@@ -129,6 +134,11 @@ impl Limits {
             mail_ip: limit(5),
             mail_address: mail_address(source, enabled),
             notices: Limit::parse(NOTICES).filter(|_| enabled),
+            strangers: STRANGERS
+                .into_iter()
+                .filter_map(Limit::parse)
+                .filter(|_| enabled)
+                .collect(),
         }
     }
 }
@@ -181,6 +191,14 @@ mod tests {
             "10/1µ",
         ] {
             assert_eq!(Limit::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn mails_that_strangers_cause_are_limited_while_limits_are_on() {
+        for (is_on, count) in [("true", STRANGERS.len()), ("false", 0)] {
+            let mut source = Source::of(&[("RATE_LIMIT_ENABLED", is_on)]);
+            assert_eq!(Limits::read(&mut source).strangers.len(), count);
         }
     }
 }

@@ -73,89 +73,9 @@ fn provider(ip: IpAddr) -> Vec<u8> {
     }
 }
 
-/// What browsers put into their user agents, the more telling first: nearly all name others, too.
-const BROWSERS: &[(&str, &str)] = &[
-    ("Edg", "Edge"),
-    ("OPR/", "Opera"),
-    ("SamsungBrowser/", "Samsung Internet"),
-    ("Firefox/", "Firefox"),
-    ("FxiOS/", "Firefox"),
-    ("CriOS/", "Chrome"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-];
-
-/// The same of systems.
-const SYSTEMS: &[(&str, &str)] = &[
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Android", "Android"),
-    ("Windows", "Windows"),
-    ("CrOS", "ChromeOS"),
-    ("Macintosh", "Mac"),
-    ("Linux", "Linux"),
-];
-
-/// What a person would call the device of this user agent: `Firefox, Linux`. What is no browser is called by the first word
-/// that it calls itself, and nothing else that it says gets into a mail.
-pub(super) fn name(user_agent: &str) -> String {
-    let find = |marks: &[(&str, &'static str)]| {
-        let found = marks.iter().find(|(mark, _)| user_agent.contains(mark));
-        found.map(|(_, name)| *name)
-    };
-    let product = user_agent.split(['/', ' ']).next().unwrap_or_default();
-    let program = match product {
-        "Mozilla" => find(BROWSERS),
-        other => Some(other),
-    };
-    match (program, find(SYSTEMS)) {
-        (Some(program), Some(system)) => format!("{program}, {system}"),
-        (Some(one), None) | (None, Some(one)) => one.to_owned(),
-        (None, None) => product.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_device_is_called_what_people_call_it() {
-        let mac = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)";
-        for (user_agent, expected) in [
-            (
-                "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-                "Firefox, Linux",
-            ),
-            (
-                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 \
-                 Safari/537.36 Edg/140.0.0.0",
-                "Edge, Windows",
-            ),
-            (
-                "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 \
-                 Mobile Safari/537.36",
-                "Chrome, Android",
-            ),
-            (
-                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
-                 Version/18.0 Mobile/15E148 Safari/604.1",
-                "Safari, iPhone",
-            ),
-            (
-                &format!("{mac} Version/18.0 Safari/605.1.15"),
-                "Safari, Mac",
-            ),
-            (mac, "Mac"),
-            ("curl/8.5.0", "curl"),
-            ("Shop/3.1 (iPhone; iOS 18.0)", "Shop, iPhone"),
-            ("something", "something"),
-            ("Mozilla/5.0 (see https://example.com)", "Mozilla"),
-            ("", ""),
-        ] {
-            assert_eq!(name(user_agent), expected, "{user_agent}");
-        }
-    }
 
     #[test]
     fn an_update_or_another_address_of_the_network_is_the_same_device() {

@@ -1,5 +1,7 @@
 //! E-mail addresses, parsed once and trusted everywhere else.
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::types::fold;
 use super::{FieldCode, FieldError};
 
@@ -68,9 +70,11 @@ impl Email {
         "$"
     );
 
-    /// Parses `local@domain` (RFC 5321 §4.1.2 as dot-string, RFC 6531 for other letters than ASCII). The domain becomes
-    /// ASCII (UTS 46), the key does not tell apart case or compatible characters (NFKC).
+    /// Parses `local@domain` (RFC 5321 §4.1.2 as dot-string, RFC 6531 for other scripts than ASCII). Blanks around it are taken
+    /// off. The domain becomes ASCII (UTS 46), the local part is composed (NFC, RFC 6532 §3.1), and the key does not tell apart
+    /// case, compatible characters (NFKC) or invisible joiners.
     pub fn parse(field: &str, text: &str) -> Result<Self, FieldError> {
+        let text = text.trim();
         if text.len() > Self::MAX_BYTES {
             return Err(FieldError::new(
                 field,
@@ -89,14 +93,15 @@ impl Email {
 
     fn split(text: &str) -> Option<Self> {
         let (local, domain) = text.rsplit_once('@')?;
-        let local_key = fold(local);
+        let local: String = local.nfc().collect();
+        let folded = fold(&local);
         let ascii = to_ascii(domain)?;
         let shown = if domain.is_ascii() { domain } else { &ascii };
         let spelling = format!("{local}@{shown}");
         let fits = local.len() <= Self::MAX_LOCAL_BYTES && spelling.len() <= Self::MAX_BYTES;
-        (fits && is_dot_string(&local_key) && is_public_domain(&ascii)).then(|| Self {
+        (fits && is_dot_string(&folded) && is_public_domain(&ascii)).then(|| Self {
             spelling,
-            key: format!("{local_key}@{ascii}"),
+            key: format!("{}@{ascii}", without_joiners(&folded)),
         })
     }
 
@@ -111,17 +116,104 @@ impl Email {
     }
 }
 
+/// Zero-width non-joiner and joiner. Persian, Hindi and other scripts are written with them.
+const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
+
+/// The local part of a key. Nobody sees joiners: two addresses that differ in them alone are not two people's.
+fn without_joiners(folded: &str) -> String {
+    folded.replace(JOINERS, "")
+}
+
 /// Atoms separated by single dots (RFC 5322 §3.2.3, RFC 6532 §3.2). Looks at the folded form, so that no character can
 /// turn into an `@` or a dot afterwards.
 fn is_dot_string(folded: &str) -> bool {
-    let is_atom_char = |c: char| match c {
+    folded.split('.').all(is_atom)
+}
+
+/// ASCII as RFC 5322 has it; of the rest what people can see and write.
+fn is_atom(atom: &str) -> bool {
+    let is_other = |c: Option<&char>| c.is_some_and(|c| !c.is_ascii() && !JOINERS.contains(c));
+    let chars: Vec<char> = atom.chars().collect();
+    let fits = |(at, c): (usize, &char)| match *c {
         'a'..='z' | '0'..='9' => true,
         c if c.is_ascii() => "!#$%&'*+-/=^_`{|}~".contains(c),
-        c => c.is_alphanumeric(),
+        // Between two characters of a script that has them.
+        c if JOINERS.contains(&c) => {
+            let before = at.checked_sub(1).and_then(|before| chars.get(before));
+            is_other(before) && is_other(chars.get(at + 1))
+        }
+        c => !is_hidden(c),
     };
-    folded
-        .split('.')
-        .all(|atom| !atom.is_empty() && atom.chars().all(is_atom_char))
+    !chars.is_empty() && chars.iter().enumerate().all(fits)
+}
+
+/// Blanks, controls, what turns the direction of writing or cannot be seen, and what is no character (Unicode: Cc, Cf, Zs, Zl, Zp,
+/// Co, variation selectors and noncharacters).
+fn is_hidden(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(u32::from(c),
+            0xad | 0x34f | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x890 | 0x891 | 0x8e2
+            | 0x17b4 | 0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f
+            | 0xe000..=0xf8ff | 0xfdd0..=0xfdef | 0xfe00..=0xfe0f | 0xfeff | 0xfff0..=0xffff
+            | 0x110bd | 0x110cd | 0x13430..=0x1343f | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a
+            | 0xe0000..)
+        || u32::from(c) & 0xfffe == 0xfffe
+}
+
+/// How the start of an address, as it is typed into a search, is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Start {
+    /// What the keys begin with.
+    pub key: String,
+    /// What the domain begins with in its own letters, where the key cannot tell: a label is in ASCII as a whole only.
+    domain: Option<String>,
+}
+
+impl Start {
+    /// `None` for nothing but blanks.
+    pub fn of(text: &str) -> Option<Self> {
+        let folded = without_joiners(&fold(text.trim()));
+        if folded.is_empty() {
+            return None;
+        }
+        let start = folded
+            .rsplit_once('@')
+            .filter(|(_, domain)| !domain.is_ascii());
+        let start = start.and_then(|(local, domain)| Self::of_domain(local, domain));
+        Some(start.unwrap_or(Self {
+            key: folded,
+            domain: None,
+        }))
+    }
+
+    /// Labels that are complete are what they are in the DNS; of the last one only its beginning is known.
+    fn of_domain(local: &str, domain: &str) -> Option<Self> {
+        let domain = domain.replace('\u{3002}', ".");
+        let (whole, last) = domain.rsplit_once('.').unwrap_or(("", domain.as_str()));
+        let whole = match whole {
+            "" => String::new(),
+            whole => format!("{}.", to_ascii(whole)?),
+        };
+        if last.is_ascii() {
+            let key = format!("{local}@{whole}{last}");
+            return Some(Self { key, domain: None });
+        }
+        Some(Self {
+            key: format!("{local}@{whole}xn--"),
+            domain: Some(domain),
+        })
+    }
+
+    /// Whether an address whose key begins so begins with what was typed.
+    pub fn is_of(&self, address: &str) -> bool {
+        let Some(typed) = &self.domain else {
+            return true;
+        };
+        let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+        let (shown, _) = idna::domain_to_unicode(domain);
+        fold(&shown).starts_with(typed.as_str())
+    }
 }
 
 /// A domain in ASCII and lower case. One that is in ASCII already is what it is: its labels are names in the DNS, whatever
@@ -181,6 +273,22 @@ mod tests {
             ("ada@R3---Sn-5u.example.com", "ada@r3---sn-5u.example.com"),
             ("jos\u{e9}@example.com", "jos\u{e9}@example.com"),
             ("JOSE\u{301}@example.com", "jos\u{e9}@example.com"),
+            (" ada@example.com\t", "ada@example.com"),
+            ("\u{3000}ada@example.com\u{a0}\r\n", "ada@example.com"),
+            // A Turkish capital, composed and not, is neither of the letters without its dot.
+            ("\u{130}pek@example.com", "i\u{307}pek@example.com"),
+            ("I\u{307}pek@example.com", "i\u{307}pek@example.com"),
+            ("Ipek@example.com", "ipek@example.com"),
+            ("\u{131}pek@example.com", "\u{131}pek@example.com"),
+            // With and without a joiner.
+            (
+                "\u{645}\u{6cc}\u{200c}\u{62e}@example.com",
+                "\u{645}\u{6cc}\u{62e}@example.com",
+            ),
+            (
+                "\u{645}\u{6cc}\u{62e}@example.com",
+                "\u{645}\u{6cc}\u{62e}@example.com",
+            ),
         ] {
             assert_eq!(key(text).as_deref(), Some(expected), "{text}");
         }
@@ -192,6 +300,114 @@ mod tests {
         assert_eq!(email.as_str(), "Ada.Lovelace@Example.COM");
         let email = Email::parse("email", "Ada@münchen.de").expect("valid");
         assert_eq!(email.as_str(), "Ada@xn--mnchen-3ya.de");
+    }
+
+    /// Each with vowel signs, tone marks or conjuncts that are no letters by themselves.
+    #[test]
+    fn a_local_part_is_in_any_script() {
+        for local in [
+            "\u{939}\u{93f}\u{928}\u{94d}\u{926}\u{940}",
+            "\u{e20}\u{e32}\u{e29}\u{e32}\u{e44}\u{e17}\u{e22}.\u{e19}\u{e49}\u{e33}",
+            "\u{ba4}\u{bae}\u{bbf}\u{bb4}\u{bcd}",
+            "\u{c24}\u{c46}\u{c32}\u{c41}\u{c17}\u{c41}",
+            "\u{1781}\u{17d2}\u{1798}\u{17c2}\u{179a}",
+            "\u{1019}\u{103c}\u{1014}\u{103a}\u{1019}\u{102c}",
+            "\u{1ecd}\u{300}la\u{301}",
+            "\u{130}STANBUL",
+            "\u{995}\u{9cd}\u{200d}\u{9b7}",
+            "\u{5e9}\u{5b8}\u{5dc}\u{5d5}\u{5b9}\u{5dd}",
+            "\u{645}\u{64f}\u{62d}\u{64e}\u{645}\u{651}\u{62f}",
+            "\u{dc3}\u{dd2}\u{d82}\u{dc4}\u{dbd}",
+            "\u{c548}\u{b155}",
+            "\u{1f600}",
+        ] {
+            let text = format!("{local}@example.com");
+            let email = Email::parse("email", &text);
+            let email = email.unwrap_or_else(|error| panic!("{text}: {error:?}"));
+            assert!(PATTERN.is_match(&text), "{text}");
+            // The mail server gets it composed, and every spelling has the same key.
+            let composed: String = text.nfc().collect();
+            let decomposed: String = text.nfd().collect();
+            assert_eq!(email.as_str(), composed);
+            for spelling in [&composed, &decomposed, &text.to_lowercase()] {
+                assert_eq!(key(spelling).as_deref(), Some(email.key()), "{spelling}");
+            }
+            assert_eq!(key(email.key()).as_deref(), Some(email.key()), "{text}");
+        }
+    }
+
+    proptest! {
+        /// What had a key before marks were allowed keeps it: letters and digits have no joiners.
+        #[test]
+        fn keys_of_letters_and_digits_are_their_folded_form(local in "[\\p{L}\\p{Nd}]{1,12}") {
+            let folded = fold(&local);
+            if folded.chars().all(char::is_alphanumeric)
+                && let Some(key) = key(&format!("{local}@example.com"))
+            {
+                prop_assert_eq!(key, format!("{folded}@example.com"));
+            }
+        }
+
+        #[test]
+        fn a_key_is_its_own_key(local in "\\PC{1,12}") {
+            if let Some(found) = key(&format!("{local}@example.com")) {
+                prop_assert_eq!(key(&found), Some(found));
+            }
+        }
+    }
+
+    #[test]
+    fn the_start_of_an_address_is_looked_for_as_it_is_stored() {
+        for (typed, key, is_found, is_not) in [
+            ("Ada", "ada", "ada@example.com", ""),
+            (" ada@Ex ", "ada@ex", "ada@example.com", ""),
+            (
+                "ada@m\u{fc}nchen.de",
+                "ada@xn--mnchen-3ya.de",
+                "ada@xn--mnchen-3ya.de",
+                "",
+            ),
+            (
+                "ada@M\u{dc}NCHEN.d",
+                "ada@xn--mnchen-3ya.d",
+                "ada@xn--mnchen-3ya.de",
+                "",
+            ),
+            (
+                "ada@m\u{fc}n",
+                "ada@xn--",
+                "ada@xn--mnchen-3ya.de",
+                "ada@xn--bcher-kva.de",
+            ),
+            (
+                "ada@mu\u{308}n",
+                "ada@xn--",
+                "ada@xn--mnchen-3ya.de",
+                "ada@xn--bcher-kva.de",
+            ),
+            (
+                "ada@mail.m\u{fc}n",
+                "ada@mail.xn--",
+                "ada@mail.xn--mnchen-3ya.de",
+                "ada@mail.xn--bcher-kva.de",
+            ),
+            (
+                "ada@\u{43f}\u{440}\u{438}\u{43c}\u{435}\u{440}.\u{440}",
+                "ada@xn--e1afmkfd.xn--",
+                "ada@xn--e1afmkfd.xn--p1ai",
+                "ada@xn--e1afmkfd.xn--j1amh",
+            ),
+            ("ada@xn--mnc", "ada@xn--mnc", "ada@xn--mnchen-3ya.de", ""),
+        ] {
+            let start = Start::of(typed).expect("something");
+            assert_eq!(start.key, key, "{typed}");
+            assert!(
+                is_found.starts_with(&start.key) && start.is_of(is_found),
+                "{typed}"
+            );
+            assert!(is_not.is_empty() || !start.is_of(is_not), "{typed}");
+        }
+        assert_eq!(Start::of(" \t"), None);
     }
 
     #[test]
@@ -224,6 +440,25 @@ mod tests {
             "ada\0@example.com",
             "ada\n@example.com",
             "ada\u{200b}@example.com",
+            "ada\u{ad}@example.com",
+            "ada\u{2060}@example.com",
+            "ada\u{202e}@example.com",
+            "ada\u{2067}b@example.com",
+            "ada\u{61c}@example.com",
+            "ada\u{feff}@example.com",
+            "ada\u{fe0f}@example.com",
+            "ada\u{85}b@example.com",
+            "ada\u{a0}b@example.com",
+            "ada\u{2003}b@example.com",
+            "ada\u{e0041}@example.com",
+            "ada\u{fffd}@example.com",
+            "ada\u{e000}@example.com",
+            "a\u{200d}da@example.com",
+            "\u{200c}\u{645}@example.com",
+            "\u{645}\u{200c}@example.com",
+            "\u{645}\u{200c}\u{200d}\u{645}@example.com",
+            "ada\u{2026}b@example.com",
+            "ada\u{ff0c}b@example.com",
             "ada@exam\u{0}ple.com",
             "<ada@example.com>",
             "ada@example.com,bob@example.com",

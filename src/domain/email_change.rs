@@ -14,7 +14,7 @@ use crate::ids::UserId;
 use crate::mail::Kind;
 use crate::store::db::Tx;
 use crate::store::users::{self, Changes};
-use crate::store::{login_codes, one_time_tokens};
+use crate::store::{held_emails, login_codes, one_time_tokens};
 
 /// Mails a link to the new address. Whether that belongs to somebody else is told to nobody but him.
 ///
@@ -70,21 +70,25 @@ pub async fn confirm(services: &Services, origin: &Origin, token: &str) -> Resul
             let used = one_time::consume(tx, &token, purpose::CHANGE_EMAIL, now).await?;
             let contact = one_time::owner(tx, &used).await?;
             let (email, key) = used.email.ok_or(Error::InvalidToken)?;
-            if is_held(tx, &key, Some(contact.id), now).await? {
-                return Err(Error::EmailTaken);
-            }
             put(tx, contact.id, &email, &key, now).await?;
+            refuse_held(tx, &key, Some(contact.id), now).await?;
             if let Some(notice) = &notice {
-                notice
-                    .clone()
-                    .readdressed(contact.id, &contact.email)
-                    .with_email(&email)
-                    .that_can_be_undone(contact.email_key != key)
-                    .enqueue(tx)
-                    .await?;
+                let mut notice = notice.clone().readdressed(contact.id, &contact.email);
+                // An address that was never proved may be a stranger's, who is told nothing that the other has chosen.
+                if contact.email_verified {
+                    notice = notice.with_email(&email);
+                }
+                let is_another = contact.email_key != key;
+                if is_another {
+                    // From this moment on nobody else gets the old address, whenever the notice leaves.
+                    let (id, until) = (notice.id(), until(&notice));
+                    held_emails::hold(tx, id, &contact.email_key, contact.id, until).await?;
+                }
+                let notice = notice.that_can_be_undone(is_another);
+                notice.enqueue(tx).await?;
             }
             let event = event.clone().self_service(contact.id);
-            Ok(event.record(tx).await?)
+            Ok::<_, Error>(event.record(tx).await?)
         })
         .await?;
     services.outbox.wake();
@@ -105,6 +109,7 @@ pub async fn undo(services: &Services, origin: &Origin, token: &str) -> Result<(
         .db
         .write(async move |tx| {
             let hash = token.hash();
+            let until = one_time_tokens::expires_at(tx, &hash).await?;
             // Undone in turn, a change before this one would bring a stranger's address back. One after this one may be the
             // stranger's doing.
             let later =
@@ -113,8 +118,10 @@ pub async fn undo(services: &Services, origin: &Origin, token: &str) -> Result<(
             let contact = one_time::owner(tx, &used).await?;
             let (email, key) = used.email.ok_or(Error::InvalidToken)?;
             for hash in &later {
-                one_time_tokens::delete(tx, hash).await?;
+                one_time_tokens::revoke(tx, hash).await?;
             }
+            // Notices of later changes that have not left yet find no hold and bring no link.
+            held_emails::release_since(tx, contact.id, until.unwrap_or(now)).await?;
             put(tx, contact.id, &email, &key, now).await?;
             super::account_security::shut(tx, contact.id, now).await?;
             reset
@@ -146,19 +153,40 @@ async fn put(tx: &mut Tx<'_>, id: UserId, email: &str, key: &str, now: Timestamp
         purpose::RESET_PASSWORD,
         purpose::CHANGE_EMAIL,
     ] {
-        one_time_tokens::delete_of(tx, id, purpose).await?;
+        one_time_tokens::revoke_of(tx, id, purpose).await?;
     }
     login_codes::spend_of(tx, id).await?;
     Ok(())
 }
 
-/// Whether somebody other than `by` may still take this address back. Nobody else gets it before that time is over.
+/// Until when the change that a notice tells of can be undone.
+pub(super) fn until(notice: &Mail) -> Timestamp {
+    notice.at().plus(purpose::UNDO_EMAIL_CHANGE_LIFETIME)
+}
+
+/// Fails while a user other than `by` can take this address back. To be called once the address is written: two units of work
+/// that give one address away wait for each other there, so that the second sees what the first holds.
+///
+/// # Errors
+/// [`Error::EmailTaken`].
+pub(super) async fn refuse_held(
+    tx: &mut Tx<'_>,
+    email_key: &str,
+    by: Option<UserId>,
+    now: Timestamp,
+) -> Result<()> {
+    if is_held(tx, email_key, by, now).await? {
+        return Err(Error::EmailTaken);
+    }
+    Ok(())
+}
+
+/// Whether a user other than `by` can take this address back.
 pub(super) async fn is_held(
     tx: &mut Tx<'_>,
     email_key: &str,
     by: Option<UserId>,
     now: Timestamp,
 ) -> Result<bool> {
-    let holder = one_time_tokens::holds(tx, email_key, purpose::UNDO_EMAIL_CHANGE, now).await?;
-    Ok(holder.is_some_and(|holder| Some(holder) != by))
+    Ok(held_emails::is_held(tx, email_key, by, now).await?)
 }

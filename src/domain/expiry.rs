@@ -8,8 +8,8 @@ use crate::ids::{InstanceId, SessionId};
 use crate::store::db::{self, Tx};
 use crate::store::sessions::Spent;
 use crate::store::{
-    email_codes, idempotency, known_devices, leases, login_codes, mails, one_time_tokens,
-    registrations, sessions, throttles,
+    email_codes, held_emails, idempotency, known_devices, leases, login_codes, mails,
+    one_time_tokens, registrations, sessions, throttles,
 };
 
 /// Rows deleted in one unit of work: a few milliseconds of the writer's time.
@@ -57,6 +57,10 @@ pub async fn clean_up(services: &Services) -> Result<u64> {
         login_codes::delete_expired(tx, now.minus(KEEP_CODE), limit).await
     });
     let codes = codes + login_codes.await?;
+    let held = delete_batches(services, async |tx, now, limit| {
+        held_emails::delete_expired(tx, now, limit).await
+    });
+    let held = held.await?;
     let registrations = delete_batches(services, async |tx, now, limit| {
         registrations::delete_expired(tx, now, limit).await
     });
@@ -69,7 +73,8 @@ pub async fn clean_up(services: &Services) -> Result<u64> {
         known_devices::delete_unseen(tx, now.minus(KEEP_DEVICE), limit).await
     });
     let devices = devices.await?;
-    Ok(sessions + throttles + answers + tokens + codes + registrations + mails + devices)
+    let mailed = tokens + codes + held + registrations + mails;
+    Ok(sessions + throttles + answers + mailed + devices)
 }
 
 async fn delete_sessions(services: &Services) -> Result<u64> {

@@ -132,6 +132,7 @@ enum Identifier {
 
 impl Identifier {
     fn of(text: &str) -> Self {
+        let text = text.trim();
         if text.contains('@') {
             let email = Email::parse("username", text);
             Self::Email(email.map_or_else(|_| types::fold(text), |email| email.key().to_owned()))

@@ -35,6 +35,7 @@ pub mod registration;
 pub mod roles;
 pub mod sessions;
 pub mod tokens;
+mod user_agents;
 pub mod users;
 
 use std::sync::Arc;
@@ -101,6 +102,8 @@ pub struct Policy {
     pub mail_address_limits: Vec<Limit>,
     /// Notices of logins from new devices to one user; `None` does not count them.
     pub notice_limit: Option<Limit>,
+    /// Of mails to one address that others can cause.
+    pub stranger_limits: Vec<Limit>,
     pub refresh_lifetime: Duration,
     /// How long a session lives, however often it is refreshed.
     pub session_lifetime: Duration,

@@ -21,10 +21,10 @@ use crate::ids::UserId;
 use crate::mail::Kind;
 use crate::password::Standing;
 use crate::store::db::Tx;
-use crate::store::one_time_tokens::{self, OneTime};
+use crate::store::one_time_tokens::{self, Given, OneTime};
 use crate::store::sessions::{self, Which};
 use crate::store::users::{self, Changes};
-use crate::store::{login_codes, mails};
+use crate::store::{login_codes, mails, roles};
 use crate::token::OneTimeToken;
 
 /// Mails a link to whoever has this address. Nobody learns whether there is such a person.
@@ -49,9 +49,14 @@ pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Passw
     services
         .db
         .write(async move |tx| {
+            // Whoever changes the user's permissions has the user locked, too.
+            users::lock(tx, owner).await?;
             let used = one_time::consume(tx, &token, purpose::RESET_PASSWORD, now).await?;
             let contact = one_time::owner_at_address(tx, &used).await?;
             let id = contact.id;
+            if let Some(given) = &used.given {
+                require_still_given(tx, given, id).await?;
+            }
             if !users::set_password_hash(tx, id, &hash, now).await? {
                 return Err(Error::InvalidToken);
             }
@@ -100,12 +105,13 @@ async fn owner(
     Ok((id, vec![contact.email, contact.username], counted))
 }
 
-/// Takes back every token and code by which somebody could still come in, also what waits to be mailed to a new address that
-/// he wanted: it would carry a token made only then.
+/// Revokes every token and code that opens the account, and the links that its user made for others. Deletes mails to a new
+/// address that wait: they would carry a token made only then.
 pub(super) async fn forget_ways_in(tx: &mut Tx<'_>, id: UserId) -> Result<()> {
     for purpose in [purpose::RESET_PASSWORD, purpose::CHANGE_EMAIL] {
-        one_time_tokens::delete_of(tx, id, purpose).await?;
+        one_time_tokens::revoke_of(tx, id, purpose).await?;
     }
+    one_time_tokens::revoke_given(tx, id).await?;
     login_codes::spend_of(tx, id).await?;
     mails::delete_of(tx, id, Kind::EmailChange.as_str()).await?;
     Ok(())
@@ -114,8 +120,27 @@ pub(super) async fn forget_ways_in(tx: &mut Tx<'_>, id: UserId) -> Result<()> {
 /// Takes back the links of notices, once whoever reads the mailbox has shut everybody else out. A password changed by who knows
 /// the old one is no reason: that may be the very one whom the notices tell of.
 pub(super) async fn forget_notices(tx: &mut Tx<'_>, id: UserId) -> Result<()> {
-    one_time_tokens::delete_of(tx, id, purpose::SECURE_ACCOUNT).await?;
+    one_time_tokens::revoke_of(tx, id, purpose::SECURE_ACCOUNT).await?;
     Ok(())
+}
+
+/// Fails unless an administrator could still make this link for the user, and the user has no permission that they did not have
+/// then. A link never gives more than its maker could give when it was made, or can give when it is used.
+async fn require_still_given(tx: &mut Tx<'_>, given: &Given, id: UserId) -> Result<()> {
+    let maker = users::contact(tx, given.by).await?;
+    let theirs = match maker.filter(|maker| maker.is_active) {
+        Some(maker) => roles::permissions_of(tx, maker.id).await?,
+        None => return Err(Error::InvalidToken),
+    };
+    let may_make = theirs.iter().any(|held| held == USERS_WRITE);
+    let permissions = roles::permissions_of(tx, id).await?;
+    let may_give =
+        |permission| theirs.contains(permission) && given.permissions.contains(permission);
+    if may_make && permissions.iter().all(may_give) {
+        Ok(())
+    } else {
+        Err(Error::InvalidToken)
+    }
 }
 
 /// A link that an administrator hands over. It proves no address.
@@ -187,6 +212,8 @@ async fn by_administrator<T: Clone + Send + Sync + 'static>(
     let reset = idempotency::write(services, once, async move |tx| {
         let actor = actor.renewed(tx, now).await?;
         actor.require(USERS_WRITE)?;
+        // The user's permissions stay as they are looked at here until the link is stored.
+        users::lock(tx, id).await?;
         let contact = users::contact(tx, id).await?.ok_or(Error::NotFound)?;
         require_authority(tx, &actor, id).await?;
         if !contact.is_active {
@@ -203,10 +230,14 @@ async fn by_administrator<T: Clone + Send + Sync + 'static>(
                     user_id: Some(id),
                     registration_id: None,
                     email: None,
+                    given: Some(Given {
+                        by: actor.id(),
+                        permissions: roles::permissions_of(tx, id).await?,
+                    }),
                 };
                 let expires_at = now.plus(purpose::RESET_PASSWORD_LIFETIME);
                 let (hash, purpose) = (token.hash(), purpose::RESET_PASSWORD);
-                one_time_tokens::put(tx, &hash, purpose, &stored, expires_at).await?;
+                one_time_tokens::issue(tx, &hash, purpose, &stored, expires_at).await?;
             }
         }
         Ok(made.clone())

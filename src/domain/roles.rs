@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::ids::UserId;
 use crate::store::db::Tx;
 use crate::store::users::Changes;
-use crate::store::{roles, users};
+use crate::store::{one_time_tokens, roles, users};
 
 pub use crate::store::roles::{ADMIN, USER};
 
@@ -69,6 +69,7 @@ pub async fn set(
                 Ok(users::update(tx, user_id, &Changes::default(), now).await?)
             })
             .await?;
+            one_time_tokens::revoke_given(tx, user_id).await?;
             let data = serde_json::json!({ "from": user.roles, "to": wanted });
             event.clone().with(data).record(tx).await?;
             users::find(tx, user_id).await?.ok_or(Error::NotFound)

@@ -30,7 +30,9 @@ impl Username {
     pub const MAX_CHARS: usize = 32;
     pub const PATTERN: &str = "^[A-Za-z0-9._-]+$";
 
+    /// Blanks around it are taken off.
     pub fn parse(field: &str, text: &str) -> Result<Self, FieldError> {
+        let text = text.trim();
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         match text.chars().count() {
             0..Self::MIN_CHARS => Err(FieldError::new(

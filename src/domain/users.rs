@@ -1,6 +1,7 @@
 //! Users in the hands of administrators.
 
 use super::audit::Event;
+use super::email::Start;
 use super::idempotency::Once;
 use super::outbox::Mail;
 use super::password_reset::forget_ways_in;
@@ -9,12 +10,13 @@ use super::roles::{
     ROLES_WRITE, USER, USERS_READ, USERS_WRITE, check_count, keep_an_admin, require_grantable,
 };
 use super::{
-    Actor, Email, Error, FullName, Password, Precondition, Result, Services, User, Username, types,
+    Actor, Email, Error, FullName, Password, Precondition, Result, Services, User, Username,
+    email_change,
 };
 use crate::ids::UserId;
 use crate::mail::Kind;
 use crate::password::{Caller, Standing};
-use crate::store::db::Tx;
+use crate::store::db::{self, Tx};
 use crate::store::sessions::{self, Which};
 use crate::store::users::{self, Changes, Filter};
 use crate::store::{audit, roles};
@@ -42,12 +44,9 @@ pub struct Page {
 /// Lists users.
 pub async fn list(services: &Services, actor: &Actor, query: Query) -> Result<Page> {
     actor.require(USERS_READ)?;
+    let start = query.prefix.as_deref().and_then(Start::of);
     let filter = Filter {
-        prefix: query
-            .prefix
-            .as_deref()
-            .map(types::fold)
-            .filter(|prefix| !prefix.is_empty()),
+        prefix: start.as_ref().map(|start| start.key.clone()),
         role: query.role,
         is_active: query.is_active,
     };
@@ -56,7 +55,19 @@ pub async fn list(services: &Services, actor: &Actor, query: Query) -> Result<Pa
     let fetch = i64::try_from(limit + 1).unwrap_or(i64::MAX);
     let mut items = services
         .db
-        .scan(async move |tx| users::page(tx, &filter, query.after, fetch).await)
+        .scan(async move |tx| {
+            let (mut items, mut after) = (Vec::new(), query.after);
+            loop {
+                let page = users::page(tx, &filter, after, fetch).await?;
+                let is_last = page.len() < limit + 1;
+                after = page.last().map(|user| user.id);
+                let is_found = |user: &User| start.as_ref().is_none_or(|it| it.is_of(&user.email));
+                items.extend(page.into_iter().filter(is_found));
+                if is_last || items.len() > limit {
+                    return Ok::<_, db::Error>(items);
+                }
+            }
+        })
         .await?;
     let has_more = items.len() > limit;
     items.truncate(limit);
@@ -199,8 +210,13 @@ pub async fn update(
                 Ok(users::update(tx, id, &changes, now).await?)
             })
             .await?;
+            if let Some(email) = update.email.as_ref().filter(|_| is_new_address) {
+                email_change::refuse_held(tx, email.key(), Some(id), now).await?;
+            }
             if update.is_active == Some(false) {
                 sessions::revoke(tx, id, Which::All, now).await?;
+                // Enabled again, the account is not open to links and codes of before.
+                forget_ways_in(tx, id).await?;
             }
             if let Some((notice, verification)) = told.as_ref().filter(|_| is_new_address) {
                 forget_ways_in(tx, id).await?;

@@ -6,6 +6,7 @@ pub mod copy;
 pub mod db;
 pub mod email_codes;
 pub mod failed_checks;
+pub mod held_emails;
 pub mod idempotency;
 pub mod known_devices;
 pub mod leases;

@@ -1,6 +1,8 @@
-//! Tokens that are good once: one row a token that has not been used, under its hash.
+//! Tokens that are good once: one row a token, under its hash. A used or revoked one keeps its row until it would have expired, so
+//! that nothing brings it back. It then has the purpose `used`, which nothing looks for.
 
 use super::db::{Result, Row, Tx};
+use super::users::words;
 use crate::clock::Timestamp;
 use crate::ids::{RegistrationId, UserId};
 
@@ -11,20 +13,33 @@ pub struct OneTime {
     pub registration_id: Option<RegistrationId>,
     /// Spelling and key of the address that it proves or sets; none when it was not mailed.
     pub email: Option<(String, String)>,
+    /// Present when an administrator made it.
+    pub given: Option<Given>,
 }
 
-/// Stores a token, or prolongs its life when it is there: a mail that is tried again carries the same one.
-pub async fn put(
+/// How an administrator made a token for a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    pub by: UserId,
+    /// What the user was permitted then.
+    pub permissions: Vec<String>,
+}
+
+/// Stores a token. One that is there stays as it is, with its time: a retried mail carries the same one. False when it is no
+/// longer good.
+pub async fn issue(
     tx: &mut Tx<'_>,
     hash: &[u8],
     purpose: &str,
     token: &OneTime,
     expires_at: Timestamp,
-) -> Result<()> {
+) -> Result<bool> {
     let email = token.email.as_ref();
+    let given = token.given.as_ref();
+    let permissions = given.map(|given| given.permissions.join(" "));
     tx.execute(
-        "INSERT INTO one_time_tokens (hash, purpose, user_id, registration_id, email, email_key, expires_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (hash) DO UPDATE SET expires_at = ?7",
+        "INSERT INTO one_time_tokens (hash, purpose, user_id, registration_id, email, email_key, expires_at, maker_id, \
+         permissions) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (hash) DO NOTHING",
         &[
             hash.into(),
             purpose.into(),
@@ -33,7 +48,26 @@ pub async fn put(
             email.map(|(spelling, _)| spelling.as_str()).into(),
             email.map(|(_, key)| key.as_str()).into(),
             expires_at.into(),
+            given.map(|given| given.by).into(),
+            permissions.as_deref().into(),
         ],
+    )
+    .await?;
+    let found = tx
+        .query_opt(
+            "SELECT 1 FROM one_time_tokens WHERE hash = ?1 AND purpose = ?2",
+            &[hash.into(), purpose.into()],
+            |_| Ok(()),
+        )
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Forgets a token that never left the service. One that is used or revoked stays so.
+pub async fn forget(tx: &mut Tx<'_>, hash: &[u8], purpose: &str) -> Result<()> {
+    tx.execute(
+        "DELETE FROM one_time_tokens WHERE hash = ?1 AND purpose = ?2",
+        &[hash.into(), purpose.into()],
     )
     .await?;
     Ok(())
@@ -41,10 +75,13 @@ pub async fn put(
 
 fn map(row: &Row<'_>) -> Result<OneTime> {
     let (spelling, key): (Option<String>, Option<String>) = (row.get(2)?, row.get(3)?);
+    let by: Option<UserId> = row.get(4)?;
+    let permissions = words(row.get(5)?);
     Ok(OneTime {
         user_id: row.get(0)?,
         registration_id: row.get(1)?,
         email: spelling.zip(key),
+        given: by.map(|by| Given { by, permissions }),
     })
 }
 
@@ -56,7 +93,7 @@ pub async fn find(
     now: Timestamp,
 ) -> Result<Option<OneTime>> {
     tx.query_opt(
-        "SELECT user_id, registration_id, email, email_key FROM one_time_tokens \
+        "SELECT user_id, registration_id, email, email_key, maker_id, permissions FROM one_time_tokens \
          WHERE hash = ?1 AND purpose = ?2 AND expires_at > ?3",
         &[hash.into(), purpose.into(), now.into()],
         map,
@@ -64,7 +101,7 @@ pub async fn find(
     .await
 }
 
-/// As [`find`], and takes it away. Of several at one moment, one gets it.
+/// As [`find`], and uses it up. Of several at one moment, one gets it.
 pub async fn consume(
     tx: &mut Tx<'_>,
     hash: &[u8],
@@ -72,40 +109,61 @@ pub async fn consume(
     now: Timestamp,
 ) -> Result<Option<OneTime>> {
     tx.query_opt(
-        "DELETE FROM one_time_tokens WHERE hash = ?1 AND purpose = ?2 AND expires_at > ?3 \
-         RETURNING user_id, registration_id, email, email_key",
+        "UPDATE one_time_tokens SET purpose = 'used' WHERE hash = ?1 AND purpose = ?2 AND expires_at > ?3 \
+             RETURNING user_id, registration_id, email, email_key, maker_id, permissions",
         &[hash.into(), purpose.into(), now.into()],
         map,
     )
     .await
 }
 
-/// Deletes all tokens of a user for `purpose`.
-pub async fn delete_of(tx: &mut Tx<'_>, user_id: UserId, purpose: &str) -> Result<u64> {
+/// Revokes all tokens of a user for `purpose`.
+pub async fn revoke_of(tx: &mut Tx<'_>, user_id: UserId, purpose: &str) -> Result<u64> {
     tx.execute(
-        "DELETE FROM one_time_tokens WHERE user_id = ?1 AND purpose = ?2",
+        "UPDATE one_time_tokens SET purpose = 'used' WHERE user_id = ?1 AND purpose = ?2",
         &[user_id.into(), purpose.into()],
     )
     .await
 }
 
-/// Whether a token for `purpose` that has not expired holds this e-mail key for somebody.
-pub async fn holds(
+/// Revokes all tokens of a user for `purpose` but the one with this hash.
+pub async fn revoke_others(
     tx: &mut Tx<'_>,
-    email_key: &str,
+    user_id: UserId,
     purpose: &str,
-    now: Timestamp,
-) -> Result<Option<UserId>> {
-    tx.query_opt(
-        HOLDS,
-        &[email_key.into(), purpose.into(), now.into()],
-        |row| row.get(0),
+    hash: &[u8],
+) -> Result<u64> {
+    tx.execute(
+        "UPDATE one_time_tokens SET purpose = 'used' WHERE user_id = ?1 AND purpose = ?2 AND hash <> ?3",
+        &[user_id.into(), purpose.into(), hash.into()],
     )
     .await
 }
 
-/// The statement of [`holds`].
-pub const HOLDS: &str = "SELECT user_id FROM one_time_tokens WHERE email_key = ?1 AND purpose = ?2 AND expires_at > ?3 LIMIT 1";
+/// Revokes the tokens that administrators made for a user, and those that the user made for others.
+pub async fn revoke_given(tx: &mut Tx<'_>, user_id: UserId) -> Result<u64> {
+    let mut revoked = 0;
+    for sql in REVOKE_GIVEN {
+        revoked += tx.execute(sql, &[user_id.into()]).await?;
+    }
+    Ok(revoked)
+}
+
+/// The statements of [`revoke_given`].
+pub const REVOKE_GIVEN: [&str; 2] = [
+    "UPDATE one_time_tokens SET purpose = 'used' WHERE user_id = ?1 AND maker_id IS NOT NULL",
+    "UPDATE one_time_tokens SET purpose = 'used' WHERE maker_id = ?1",
+];
+
+/// When a token expires, if it is there.
+pub async fn expires_at(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<Timestamp>> {
+    tx.query_opt(
+        "SELECT expires_at FROM one_time_tokens WHERE hash = ?1",
+        &[hash.into()],
+        |row| row.get(0),
+    )
+    .await
+}
 
 /// Deletes up to `limit` that have expired and says how many.
 pub async fn delete_expired(tx: &mut Tx<'_>, now: Timestamp, limit: i64) -> Result<u64> {
@@ -138,10 +196,10 @@ pub const ISSUED_LATER: &str = "SELECT later.hash FROM one_time_tokens JOIN one_
      AND later.expires_at >= one_time_tokens.expires_at AND later.hash <> one_time_tokens.hash \
      WHERE one_time_tokens.hash = ?1 AND one_time_tokens.purpose = ?2 AND one_time_tokens.expires_at > ?3";
 
-/// Deletes the token with this hash.
-pub async fn delete(tx: &mut Tx<'_>, hash: &[u8]) -> Result<()> {
+/// Revokes the token with this hash.
+pub async fn revoke(tx: &mut Tx<'_>, hash: &[u8]) -> Result<()> {
     tx.execute(
-        "DELETE FROM one_time_tokens WHERE hash = ?1",
+        "UPDATE one_time_tokens SET purpose = 'used' WHERE hash = ?1",
         &[hash.into()],
     )
     .await?;

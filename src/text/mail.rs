@@ -70,10 +70,15 @@ impl Texts {
         let text = |key: &str| self.templates.text(language, key, &said);
         let own = |part: &str| format!("{MAILS}.{name}.{part}");
         let list = |part: &str| self.templates.list(language, &own(part), &said);
+        // Of a mail that tells where something was done.
+        let device = match (&values.device, &values.ip) {
+            (None, Some(_)) => Some(text("mail.unknown_device")?),
+            (device, _) => device.clone(),
+        };
         let mut details = Vec::new();
         for (label, value) in [
             ("mail.when", when.as_deref()),
-            ("mail.device", values.device.as_deref()),
+            ("mail.device", device.as_deref()),
             ("mail.ip", values.ip.as_deref()),
         ] {
             if let Some(value) = value {

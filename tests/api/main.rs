@@ -12,6 +12,7 @@ mod support;
 mod access;
 mod account;
 mod account_password;
+mod addresses;
 mod auth;
 mod auth_register;
 mod auth_rehash;

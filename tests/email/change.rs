@@ -28,7 +28,7 @@ pub async fn confirm(app: &TestApp, token: &str) -> Answer {
         .await
 }
 
-async fn undo(app: &TestApp, token: &str) -> Answer {
+pub async fn undo(app: &TestApp, token: &str) -> Answer {
     app.post("/auth/email-change/undo")
         .json(&json!({ "token": token }))
         .answer()
@@ -41,7 +41,7 @@ async fn me(app: &TestApp, session: &Session) -> Value {
 }
 
 /// Somebody whose address is proved.
-async fn verified(app: &TestApp, name: &str) -> Session {
+pub async fn verified(app: &TestApp, name: &str) -> Session {
     let session = app.user(name).await;
     let to = format!("{name}@example.com");
     let token = app.mail("verify_email", &to).await.token();
@@ -49,7 +49,7 @@ async fn verified(app: &TestApp, name: &str) -> Session {
     session
 }
 
-async fn change(app: &TestApp, session: &Session, new: &str) {
+pub async fn change(app: &TestApp, session: &Session, new: &str) {
     request(app, session, new, PASSWORD)
         .await
         .expect(StatusCode::ACCEPTED);

@@ -93,6 +93,70 @@ async fn changes_to_one_address_are_counted_for_each_who_wants_it() {
     assert_eq!((named("eve"), named("ada")), (1, 1));
 }
 
+/// However many accounts somebody has.
+#[tokio::test]
+async fn many_accounts_cannot_fill_a_strangers_mailbox() {
+    let app = spawn(&[
+        ("RATE_LIMIT_MAIL_IP", "off"),
+        ("RATE_LIMIT_REGISTER_IP", "off"),
+        ("RATE_LIMIT_LOGIN_IP", "off"),
+    ])
+    .await;
+    let victim = app.user("ada").await;
+    app.mails().await;
+    let mut sessions = Vec::new();
+    for number in 0..15 {
+        sessions.push(app.user(&format!("eve{number}")).await);
+    }
+    for to in [ADA, "nobody@example.com"] {
+        let before = app.mails().await.len();
+        for session in &sessions {
+            crate::change::request(&app, session, to, PASSWORD)
+                .await
+                .expect(StatusCode::ACCEPTED);
+        }
+        let mails = app.mails().await.len() - before;
+        assert!((1..=5).contains(&mails), "{to}: {mails}");
+    }
+    // What Ada asks for, and what is told of her own account, arrives all the same.
+    ask(&app, "/auth/password-reset/request", ADA)
+        .await
+        .expect(StatusCode::ACCEPTED);
+    assert_eq!(app.mails_of("password_reset", ADA).await.len(), 1);
+    let logout = app
+        .post("/auth/logout?scope=all")
+        .bearer_auth(&victim.access);
+    let logout = logout.answer().await;
+    assert!(logout.status.is_success(), "{}", logout.text);
+    assert_eq!(app.mails_of("sessions_ended", ADA).await.len(), 1);
+    // An hour later there may be some more.
+    app.advance(Duration::from_secs(3600));
+    app.user("late").await;
+    let late = app.login("late").await;
+    crate::change::request(&app, &late, "nobody@example.com", PASSWORD)
+        .await
+        .expect(StatusCode::ACCEPTED);
+    let mails = app.mails_of("email_change", "nobody@example.com").await;
+    assert_eq!(mails.len(), 6);
+}
+
+/// Whoever registers an address, deletes the account and registers it again.
+#[tokio::test]
+async fn registering_again_and_again_does_not_fill_a_strangers_mailbox() {
+    let app = spawn(&[
+        ("RATE_LIMIT_REGISTER_IP", "off"),
+        ("RATE_LIMIT_LOGIN_IP", "off"),
+    ])
+    .await;
+    for _ in 0..8 {
+        let session = app.user("ada").await;
+        app.mails().await;
+        let deleted = app.delete("/users/me").bearer_auth(&session.access);
+        deleted.answer().await.expect(StatusCode::NO_CONTENT);
+    }
+    assert_eq!(app.mails_of("verify_email", ADA).await.len(), 5);
+}
+
 #[tokio::test]
 async fn a_client_asks_ten_times_an_hour() {
     let app = spawn(&[]).await;

@@ -13,6 +13,8 @@ mod records;
 mod support;
 
 mod change;
+mod given;
+mod held;
 mod limits;
 mod links;
 mod login;

@@ -48,8 +48,52 @@ async fn a_login_from_a_new_device_is_told_once() {
     login_from(&app, "<b>Shop</b> (Macintosh)").await;
     let mails = app.mails_of("new_device", ADA).await;
     assert_eq!(mails.len(), 1);
-    assert!(mails[0].text.contains("<b>Shop<, Mac") && mails[0].text.contains("127.0.0.1"));
-    assert!(!mails[0].html.contains("<b>Shop"));
+    assert!(mails[0].text.contains("Device: Mac") && mails[0].text.contains("127.0.0.1"));
+    assert!(!mails[0].text.contains("Shop") && !mails[0].html.contains("Shop"));
+}
+
+/// Mail programs make links of host names.
+#[tokio::test]
+async fn what_a_client_calls_itself_reaches_no_mail() {
+    let app = TestApp::spawn().await;
+    app.register("ada").await;
+    login_from(&app, "Firefox/140.0 (Linux)").await;
+    for (number, user_agent) in [
+        "evil.example",
+        "evil.example/1.0 (https://evil.example/login)",
+        "Mozilla/5.0 (compatible; evil.example)",
+        "Firefox/140.0 evil.example",
+    ]
+    .iter()
+    .enumerate()
+    {
+        login_from(&app, user_agent).await;
+        let mails = app.mails_of("new_device", ADA).await;
+        assert_eq!(mails.len(), number + 1, "{user_agent}");
+        for mail in mails {
+            assert!(!mail.raw.contains("evil"), "{}", mail.raw);
+            let is_told = ["Device: an unknown program", "Device: Firefox"];
+            assert!(is_told.iter().any(|told| mail.text.contains(told)));
+        }
+    }
+}
+
+/// The name of an account that changes its address is chosen by someone who may have registered another's address before.
+#[tokio::test]
+async fn a_notice_to_a_former_address_carries_no_name_that_looks_like_a_host() {
+    let app = TestApp::spawn().await;
+    let body = json!({ "email": ADA, "username": "www.evil.example", "password": PASSWORD });
+    let made = app.post("/auth/register").json(&body).answer().await;
+    made.expect(StatusCode::CREATED);
+    let session = app.login("www.evil.example").await;
+    crate::change::change(&app, &session, "eve@evil.example").await;
+    let notice = app.mail("email_changed", ADA).await;
+    assert!(!notice.raw.contains("evil"), "{}", notice.raw);
+    let undone = app.post("/auth/email-change/undo");
+    let undone = undone.json(&json!({ "token": notice.token() }));
+    undone.answer().await.expect(StatusCode::NO_CONTENT);
+    let secured = app.mail("account_secured", ADA).await;
+    assert!(!secured.raw.contains("evil"), "{}", secured.raw);
 }
 
 #[tokio::test]

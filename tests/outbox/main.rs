@@ -24,6 +24,7 @@ mod nobody;
 mod noting;
 mod outage;
 mod retries;
+mod spent;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -116,6 +116,7 @@ async fn what_is_out_of_date_is_not_sent() {
         .answer()
         .await
         .expect(StatusCode::CREATED);
+    tried_in_vain(&app).await;
     let hash = stored_hash(&app, "root").await.expect("a password");
     set_stored_hash(&app, "ada", &hash).await;
     server.start_again().await;

@@ -42,6 +42,7 @@ pub const TABLES: &[&str] = &[
     "mails",
     "registrations",
     "one_time_tokens",
+    "held_emails",
     "email_codes",
     "known_devices",
     "failed_checks",
@@ -205,6 +206,8 @@ fn statements(size: Size, dialect: &Dialect) -> String {
              FROM {numbers}; \
              INSERT INTO one_time_tokens (hash, purpose, user_id, email, email_key, expires_at) \
              SELECT {bytes}, 'undo', {id}, {email}, {email}, {expires_at} FROM {numbers}; \
+             INSERT INTO held_emails (id, email_key, user_id, expires_at) SELECT {id}, {email}, {id}, {expires_at} \
+             FROM {numbers}; \
              INSERT INTO email_codes (address, code, user_id, tries, expires_at) \
              SELECT {bytes}, {bytes}, {id}, 0, {expires_at} FROM {numbers}; \
              INSERT INTO known_devices (user_id, device, last_seen_at, network) \

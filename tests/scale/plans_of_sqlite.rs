@@ -2,8 +2,8 @@
 
 use vestibule::store::users::{COUNT_KEYS, Search, page_statement};
 use vestibule::store::{
-    email_codes, failed_checks, idempotency, known_devices, login_codes, mails, one_time_tokens,
-    registrations, sessions, throttles, users,
+    email_codes, failed_checks, held_emails, idempotency, known_devices, login_codes, mails,
+    one_time_tokens, registrations, sessions, throttles, users,
 };
 
 use crate::filled::{self, Size};
@@ -107,8 +107,24 @@ fn check(connection: &rusqlite::Connection) {
             "SEARCH registrations USING COVERING INDEX registrations_expires_at (expires_at<?)",
         ),
         (
-            one_time_tokens::HOLDS.to_owned(),
-            "SEARCH one_time_tokens USING INDEX one_time_tokens_email_key (email_key=? AND purpose=?)",
+            held_emails::IS_HELD.to_owned(),
+            "SEARCH held_emails USING INDEX held_emails_email_key (email_key=?)",
+        ),
+        (
+            held_emails::RELEASE_SINCE.to_owned(),
+            "SEARCH held_emails USING INDEX held_emails_user_id (user_id=?)",
+        ),
+        (
+            held_emails::DELETE_EXPIRED.to_owned(),
+            "SEARCH held_emails USING COVERING INDEX held_emails_expires_at (expires_at<?)",
+        ),
+        (
+            one_time_tokens::REVOKE_GIVEN[0].to_owned(),
+            "SEARCH one_time_tokens USING INDEX one_time_tokens_user_id (user_id=?)",
+        ),
+        (
+            one_time_tokens::REVOKE_GIVEN[1].to_owned(),
+            "SEARCH one_time_tokens USING INDEX one_time_tokens_maker_id (maker_id=?)",
         ),
         (
             one_time_tokens::ISSUED_LATER.to_owned(),

@@ -92,6 +92,11 @@ impl Place {
                 vec![hash, one],
             ),
             (
+                "INSERT INTO held_emails (id, email_key, user_id, expires_at) SELECT ?1, 'ä@x', id, 2 FROM users \
+                 WHERE username = 'Nürnberg 3'",
+                vec![one],
+            ),
+            (
                 "INSERT INTO email_codes (address, code, user_id, tries, expires_at) VALUES (?1, ?1, NULL, 3, 2)",
                 vec![hash],
             ),
@@ -304,6 +309,7 @@ async fn everything_arrives_as_it_is() {
         ("idempotency_keys", 1),
         ("registrations", 1),
         ("one_time_tokens", 1),
+        ("held_emails", 1),
         ("email_codes", 1),
         ("known_devices", 1),
         ("failed_checks", 1),

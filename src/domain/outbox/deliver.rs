@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::lease::{Claim, in_time};
-use super::letter::{Addressed, Draft};
+use super::letter::{Addressed, Draft, Issued};
 use super::{Allowance, Facts};
 use crate::clock::Timestamp;
 use crate::domain::audit::Event;
@@ -13,6 +13,7 @@ use crate::ids::MailId;
 use crate::mail::{Kind, SendError, Sent};
 use crate::store::db::Tx;
 use crate::store::mails::{self, Mail};
+use crate::store::one_time_tokens;
 use crate::store::registrations;
 use crate::store::users;
 
@@ -99,7 +100,8 @@ async fn note_failure(
             if now.since(claim.mail.created_at) >= STALE_AFTER {
                 give_up(services, claim, &message).await?;
             } else {
-                put_off(services, claim, now, false).await?;
+                let unsent = addressed.and_then(|addressed| addressed.issued.clone());
+                put_off_unsent(services, claim, now, unsent).await?;
             }
             Ok(Outcome::Unreachable(message, now))
         }
@@ -164,18 +166,37 @@ async fn prepare(services: &Arc<Services>, claim: &Claim) -> Result<Prepared> {
         if !mails::is_held(tx, mail.id, lease_end).await? {
             return Ok(Prepared::Gone);
         }
-        if facts.is_to_be_counted && !count(tx, &services, &mail, kind, &facts).await? {
-            return Ok(Prepared::Nobody);
+        let mut facts = facts.clone();
+        if facts.is_to_be_counted {
+            if !count(tx, &services, &mail, kind, &facts).await? {
+                return Ok(Prepared::Nobody);
+            }
+            facts.is_to_be_counted = false;
+            facts.is_counted = true;
         }
+        let now = services.now();
         let draft = Draft {
             services: &services,
             mail: &mail,
             kind,
             facts: facts.clone(),
-            now: services.now(),
+            now,
         };
-        let addressed = draft.addressed(tx).await?;
-        Ok(addressed.map_or(Prepared::Nobody, |it| Prepared::Addressed(Box::new(it))))
+        let Some(mut addressed) = draft.addressed(tx).await? else {
+            return Ok(Prepared::Nobody);
+        };
+        if facts.issued_at.is_some() {
+            // It may have left before, and keeps its time whatever becomes of this try.
+            addressed.issued = None;
+        }
+        if addressed.issued.is_some() || !facts.is_counted {
+            facts.is_counted = true;
+            if addressed.issued.is_some() {
+                facts.issued_at = Some(now.millis());
+            }
+            mails::set_facts(tx, mail.id, &facts.to_text()?).await?;
+        }
+        Ok(Prepared::Addressed(Box::new(addressed)))
     })
     .await
 }
@@ -214,6 +235,7 @@ async fn count(
     }
     let counted = Facts {
         is_to_be_counted: false,
+        is_counted: true,
         ..facts.clone()
     };
     mails::set_facts(tx, mail.id, &counted.to_text()?).await?;
@@ -262,6 +284,43 @@ async fn put_off(
     services
         .db
         .write_one(async move |tx| Ok(mails::put_off(tx, id, lease_end, due_at, is_counted).await?))
+        .await
+}
+
+/// Puts a mail off that was not handed over because the server is away. The token or code that this try made for it, `unsent`, has
+/// not left the service: its life begins anew with the next try.
+async fn put_off_unsent(
+    services: &Services,
+    claim: &Claim,
+    due_at: Timestamp,
+    unsent: Option<Issued>,
+) -> Result<()> {
+    let Some(unsent) = unsent else {
+        return put_off(services, claim, due_at, false).await;
+    };
+    let Ok(facts) = serde_json::from_str::<Facts>(&claim.mail.facts) else {
+        return put_off(services, claim, due_at, false).await;
+    };
+    let facts = Facts {
+        issued_at: None,
+        is_to_be_counted: false,
+        is_counted: true,
+        ..facts
+    };
+    let facts = facts.to_text()?;
+    let (id, lease_end) = (claim.mail.id, claim.lease_end());
+    services
+        .db
+        .write(async move |tx| {
+            if mails::is_held(tx, id, lease_end).await? {
+                if let Issued::Token { hash, purpose } = &unsent {
+                    one_time_tokens::forget(tx, hash, purpose).await?;
+                }
+                mails::set_facts(tx, id, &facts).await?;
+                mails::put_off(tx, id, lease_end, due_at, false).await?;
+            }
+            Ok(())
+        })
         .await
 }
 

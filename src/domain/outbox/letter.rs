@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use super::Facts;
+use super::{Allowance, Facts};
 use crate::clock::Timestamp;
 use crate::domain::links::Page;
-use crate::domain::{Email, Result, Services, email_change, email_login, purpose};
+use crate::domain::{Email, Result, Services, email_change, email_login, purpose, user_agents};
 use crate::ids::{MailId, RegistrationId};
 use crate::mail::{Kind, Letter, Values, leads_nowhere};
 use crate::store::db::Tx;
+use crate::store::held_emails;
 use crate::store::mails::Mail;
 use crate::store::one_time_tokens::{self, OneTime};
 use crate::store::registrations::{self, Registration};
@@ -28,10 +29,25 @@ pub(super) struct Draft<'a> {
 pub(super) struct Addressed {
     pub letter: Letter,
     pub reader: Option<Contact>,
+    /// What the letter carries.
+    pub issued: Option<Issued>,
 }
 
+/// A token or code that a letter carries.
+#[derive(Debug, Clone)]
+pub(super) enum Issued {
+    Token {
+        hash: Vec<u8>,
+        purpose: &'static str,
+    },
+    Code,
+}
+
+/// A token, put into the values of a letter.
+type Carried = (Values, Issued);
+
 /// A token to put into a letter.
-struct Carried {
+struct ToCarry {
     page: Page,
     lifetime: Duration,
     token: OneTime,
@@ -58,24 +74,29 @@ impl Draft<'_> {
 
     async fn verification(&self, tx: &mut Tx<'_>) -> Result<Option<Addressed>> {
         if let Some(registration) = self.registration(tx).await? {
-            return match users::contact_by_email(tx, &registration.email_key).await? {
+            let key = &registration.email_key;
+            let owner = users::contact_by_email(tx, key).await?;
+            if !self.may_reach(tx, key).await? {
+                return Ok(None);
+            }
+            return match owner {
                 Some(owner) => Ok(self.account_exists(owner)),
-                None => self.confirmation(tx, registration).await.map(Some),
+                None => self.confirmation(tx, registration).await,
             };
         }
         let Some(contact) = self.contact(tx).await? else {
             return Ok(None);
         };
         let is_wanted = !contact.email_verified && contact.email_key == self.recipient_key();
-        if !is_wanted {
+        if !is_wanted || !self.may_reach(tx, &contact.email_key).await? {
             return Ok(None);
         }
-        let carried = Carried {
+        let carried = ToCarry {
             page: Page::VerifyEmail,
             lifetime: purpose::VERIFY_EMAIL_LIFETIME,
             token: to(&contact),
         };
-        self.to_contact(tx, contact, carried).await.map(Some)
+        self.to_contact(tx, contact, carried).await
     }
 
     /// The registration that waits for the address: the one that the mail is of, or the newest.
@@ -89,24 +110,33 @@ impl Draft<'_> {
         Ok(registrations::find_by_email(tx, &self.recipient_key(), self.now).await?)
     }
 
-    async fn confirmation(&self, tx: &mut Tx<'_>, registration: Registration) -> Result<Addressed> {
-        let carried = Carried {
+    async fn confirmation(
+        &self,
+        tx: &mut Tx<'_>,
+        registration: Registration,
+    ) -> Result<Option<Addressed>> {
+        let carried = ToCarry {
             page: Page::VerifyEmail,
             lifetime: purpose::VERIFY_EMAIL_LIFETIME,
             token: OneTime {
                 user_id: None,
                 registration_id: Some(registration.id),
                 email: Some((registration.email.clone(), registration.email_key)),
+                given: None,
             },
+        };
+        let Some((values, issued)) = self.carry(tx, carried).await? else {
+            return Ok(None);
         };
         let values = Values {
             username: Some(registration.username),
-            ..self.carry(tx, carried).await?
+            ..values
         };
-        Ok(Addressed {
+        Ok(Some(Addressed {
             letter: self.sealed(registration.email, registration.locale, values),
             reader: None,
-        })
+            issued: Some(issued),
+        }))
     }
 
     async fn password(&self, tx: &mut Tx<'_>) -> Result<Option<Addressed>> {
@@ -117,7 +147,7 @@ impl Draft<'_> {
         if is_for_who_has_none && contact.has_password {
             return Ok(None);
         }
-        let carried = Carried {
+        let carried = ToCarry {
             page: Page::ResetPassword,
             lifetime: match self.kind {
                 Kind::SetPassword | Kind::SeveralRegistrations => purpose::SET_PASSWORD_LIFETIME,
@@ -125,7 +155,7 @@ impl Draft<'_> {
             },
             token: to(&contact),
         };
-        self.to_contact(tx, contact, carried).await.map(Some)
+        self.to_contact(tx, contact, carried).await
     }
 
     async fn change(&self, tx: &mut Tx<'_>) -> Result<Option<Addressed>> {
@@ -135,6 +165,9 @@ impl Draft<'_> {
         let Ok(new) = Email::parse("email", &self.mail.recipient) else {
             return Ok(None);
         };
+        if !self.may_reach(tx, new.key()).await? {
+            return Ok(None);
+        }
         match users::contact_by_email(tx, new.key()).await? {
             Some(owner) if owner.id != contact.id => return Ok(self.account_exists(owner)),
             _ => (),
@@ -142,27 +175,34 @@ impl Draft<'_> {
         if email_change::is_held(tx, new.key(), Some(contact.id), self.now).await? {
             return Ok(None);
         }
-        // Of several addresses asked for the last one counts.
-        one_time_tokens::delete_of(tx, contact.id, purpose::CHANGE_EMAIL).await?;
-        let carried = Carried {
+        let carried = ToCarry {
             page: Page::ConfirmEmailChange,
             lifetime: purpose::CHANGE_EMAIL_LIFETIME,
             token: OneTime {
                 user_id: Some(contact.id),
                 registration_id: None,
                 email: Some((new.as_str().to_owned(), new.key().to_owned())),
+                given: None,
             },
         };
+        let Some((values, issued)) = self.carry(tx, carried).await? else {
+            return Ok(None);
+        };
+        // Of several addresses asked for the last one counts. A mail that is tried again is not the last one.
+        if let (Issued::Token { hash, purpose }, None) = (&issued, self.facts.issued_at) {
+            one_time_tokens::revoke_others(tx, contact.id, purpose, hash).await?;
+        }
         let values = Values {
             username: greeted(&contact),
             email: Some(new.as_str().to_owned()),
-            ..self.carry(tx, carried).await?
+            ..values
         };
         let to = new.as_str().to_owned();
         // What a server says of the new address says nothing of the one that the user has.
         Ok(Some(Addressed {
             letter: self.sealed(to, contact.locale, values),
             reader: None,
+            issued: Some(issued),
         }))
     }
 
@@ -188,13 +228,14 @@ impl Draft<'_> {
         let values = Values {
             username: greeted(&contact),
             code: Some(code.to_string()),
-            valid_for: Some(valid_for),
+            valid_for: Some(rounded(valid_for)),
             ..Values::default()
         };
         let letter = self.sealed(contact.email.clone(), contact.locale.clone(), values);
         Ok(Some(Addressed {
             letter,
             reader: Some(contact),
+            issued: None,
         }))
     }
 
@@ -203,28 +244,41 @@ impl Draft<'_> {
         let Some(contact) = self.contact(tx).await? else {
             return Ok(None);
         };
-        let carried = match (self.kind, self.facts.can_be_undone) {
-            (Kind::EmailChanged, false) => None,
-            (Kind::EmailChanged, true) => Some(Carried {
+        if !contact.email_verified && !self.may_tell(tx).await? {
+            return Ok(None);
+        }
+        let carried = match self.kind {
+            // The address was released: an earlier change was undone, and this one with it.
+            Kind::EmailChanged if !self.can_be_undone(tx).await? => None,
+            Kind::EmailChanged => Some(ToCarry {
                 page: Page::UndoEmailChange,
                 lifetime: purpose::UNDO_EMAIL_CHANGE_LIFETIME,
                 token: self.at_recipient(&contact),
             }),
-            _ => Some(Carried {
+            _ => Some(ToCarry {
                 page: Page::SecureAccount,
                 lifetime: purpose::SECURE_ACCOUNT_LIFETIME,
                 token: self.at_recipient(&contact),
             }),
         };
-        let values = match carried {
+        // What happened is told also when the link is no longer good.
+        let carried = match carried {
             Some(carried) => self.carry(tx, carried).await?,
-            None => Values::default(),
+            None => None,
         };
+        let (values, issued) = carried.map_or((Values::default(), None), |(values, issued)| {
+            (values, Some(issued))
+        });
         let values = Values {
             username: greeted(&contact),
             when: Some(self.mail.created_at),
             ip: self.facts.ip.clone(),
-            device: self.facts.device.clone(),
+            // A mail of an earlier version may have another one.
+            device: self
+                .facts
+                .device
+                .clone()
+                .filter(|name| user_agents::is_name(name)),
             email: self.facts.email.as_deref().map(masked),
             ..values
         };
@@ -232,7 +286,26 @@ impl Draft<'_> {
         Ok(Some(Addressed {
             letter: self.sealed(recipient, contact.locale.clone(), values),
             reader: Some(contact),
+            issued,
         }))
+    }
+
+    /// Whether one more mail that others can cause may go to an address, counted once for all tries of this one. What somebody
+    /// asks for by the address alone has been counted by itself.
+    async fn may_reach(&self, tx: &mut Tx<'_>, email_key: &str) -> Result<bool> {
+        let allowance = Allowance::of_strangers(self.services, email_key);
+        Ok(self.facts.is_counted || allowance.take(tx, self.now).await?)
+    }
+
+    /// The same of notices to an address that was never proved.
+    async fn may_tell(&self, tx: &mut Tx<'_>) -> Result<bool> {
+        let allowance = Allowance::of_unproved_notices(self.services, &self.recipient_key());
+        Ok(self.facts.is_counted || allowance.take(tx, self.now).await?)
+    }
+
+    /// Whether the change that this notice tells of can still be undone.
+    async fn can_be_undone(&self, tx: &mut Tx<'_>) -> Result<bool> {
+        Ok(self.facts.can_be_undone && held_emails::is_there(tx, MailId(self.mail.id.0)).await?)
     }
 
     /// To the owner of an address that somebody else, or he himself, wanted to use.
@@ -251,6 +324,7 @@ impl Draft<'_> {
         Some(Addressed {
             letter,
             reader: Some(owner),
+            issued: None,
         })
     }
 
@@ -267,32 +341,54 @@ impl Draft<'_> {
         &self,
         tx: &mut Tx<'_>,
         contact: Contact,
-        carried: Carried,
-    ) -> Result<Addressed> {
+        carried: ToCarry,
+    ) -> Result<Option<Addressed>> {
+        let Some((values, issued)) = self.carry(tx, carried).await? else {
+            return Ok(None);
+        };
         let values = Values {
             username: greeted(&contact),
             email: self.facts.email.clone(),
-            ..self.carry(tx, carried).await?
+            ..values
         };
         // As the user spells it, not as it was typed: what folds into one may be two for a mail server.
         let letter = self.sealed(contact.email.clone(), contact.locale.clone(), values);
-        Ok(Addressed {
+        Ok(Some(Addressed {
             letter,
             reader: Some(contact),
-        })
+            issued: Some(issued),
+        }))
     }
 
-    /// Stores the token of this mail and links to it. Its life begins now.
-    async fn carry(&self, tx: &mut Tx<'_>, carried: Carried) -> Result<Values> {
+    /// Stores the token of this mail and links to it; `None` when the token has been used or revoked, or has expired.
+    async fn carry(&self, tx: &mut Tx<'_>, carried: ToCarry) -> Result<Option<Carried>> {
         let purpose = purpose::of(carried.page);
         let token = self.services.mailed.token(self.mail.id, purpose);
-        let expires_at = self.now.plus(carried.lifetime);
-        one_time_tokens::put(tx, &token.hash(), purpose, &carried.token, expires_at).await?;
-        Ok(Values {
+        let hash = token.hash();
+        let expires_at = match carried.page {
+            // As long as the address is held.
+            Page::UndoEmailChange => self.mail.created_at,
+            _ => self.issued_at(),
+        }
+        .plus(carried.lifetime);
+        let is_good = expires_at > self.now
+            && one_time_tokens::issue(tx, &hash, purpose, &carried.token, expires_at).await?;
+        if !is_good {
+            return Ok(None);
+        }
+        let values = Values {
             link: Some(self.services.links.to(carried.page, &token).to_string()),
-            valid_for: Some(carried.lifetime),
+            valid_for: Some(rounded(expires_at.since(self.now))),
             ..Values::default()
-        })
+        };
+        let hash = hash.to_vec();
+        Ok(Some((values, Issued::Token { hash, purpose })))
+    }
+
+    /// When the life of what this mail carries began: with the first try at which it may have left.
+    fn issued_at(&self) -> Timestamp {
+        let issued_at = self.facts.issued_at.map(Timestamp::from_millis);
+        issued_at.unwrap_or(self.now)
     }
 
     fn sealed(&self, to: String, language: Option<String>, values: Values) -> Letter {
@@ -311,6 +407,7 @@ impl Draft<'_> {
             user_id: Some(contact.id),
             registration_id: None,
             email: Some((self.mail.recipient.clone(), self.recipient_key())),
+            given: None,
         }
     }
 
@@ -325,7 +422,20 @@ fn to(contact: &Contact) -> OneTime {
         user_id: Some(contact.id),
         registration_id: None,
         email: Some((contact.email.clone(), contact.email_key.clone())),
+        given: None,
     }
+}
+
+/// A length of time as people say it: up to whole minutes, and from two hours on up to whole hours.
+fn rounded(duration: Duration) -> Duration {
+    let unit = if duration <= Duration::from_secs(2 * 3600) {
+        60
+    } else {
+        3600
+    };
+    let seconds = duration.as_millis().div_ceil(1000);
+    let units = u64::try_from(seconds).unwrap_or(u64::MAX).div_ceil(unit);
+    Duration::from_secs(units * unit)
 }
 
 /// The name to greet somebody with. Whoever registers a stranger's address chooses the name with which that stranger is greeted,

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use super::idempotency::{self, Once};
-use super::{Email, Origin, Result, Services, devices};
+use super::{Email, Origin, Result, Services, user_agents};
 use crate::clock::Timestamp;
 use crate::config::Limit;
 use crate::ids::{MailId, RegistrationId, UserId};
@@ -122,6 +122,12 @@ struct Facts {
     asked_from: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     can_be_undone: bool,
+    /// When the token or code that it carries first left the service, or may have: Unix milliseconds. Its life began then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_at: Option<i64>,
+    /// It has been counted, and there may be this one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_counted: bool,
     /// Somebody has asked for it, and whether there may be one more has not been found out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_to_be_counted: bool,
@@ -183,6 +189,15 @@ impl Mail {
         self
     }
 
+    pub fn id(&self) -> MailId {
+        self.id
+    }
+
+    /// When it was written.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// Of a registration that is to be confirmed.
     pub fn of_registration(mut self, id: RegistrationId) -> Self {
         self.facts.registration = Some(id.0);
@@ -198,7 +213,7 @@ impl Mail {
     /// With where it was done.
     pub fn from(mut self, origin: &Origin) -> Self {
         self.facts.ip = Some(origin.ip.to_canonical().to_string());
-        self.facts.device = origin.user_agent.as_deref().map(devices::name);
+        self.facts.device = origin.user_agent.as_deref().and_then(user_agents::name);
         self
     }
 
@@ -303,6 +318,28 @@ impl Allowance {
             Kind::EmailChange,
             &format!("{user_id} {email_key}"),
         )
+    }
+
+    /// Of mails to an address that others can cause, of all kinds and from all accounts together.
+    fn of_strangers(services: &Services, email_key: &str) -> Self {
+        Self::to_anybodys(services, b's', email_key)
+    }
+
+    /// Of notices to an address that its account has not proved: it may be anybody's. Other mails keep none of them away.
+    fn of_unproved_notices(services: &Services, email_key: &str) -> Self {
+        Self::to_anybodys(services, b'n', email_key)
+    }
+
+    fn to_anybodys(services: &Services, counted_as: u8, email_key: &str) -> Self {
+        let whom = services.mailed.address(email_key);
+        let limits = services.policy.stranger_limits.iter();
+        let subjects = limits.enumerate().map(|(index, limit)| {
+            let subject = [&[b'm', b'a', counted_as, index as u8][..], &whom].concat();
+            (subject, limit.interval(), limit.period - limit.interval())
+        });
+        Self {
+            subjects: subjects.collect(),
+        }
     }
 
     /// Of notices of a kind to a user: one kind does not keep another from being told.

@@ -201,10 +201,8 @@ impl NewAccount {
             locale: self.locale.as_deref(),
             at: now,
         };
-        if email_change::is_held(tx, self.email.key(), None, now).await? {
-            return Err(Error::EmailTaken);
-        }
         users::insert(tx, &user).await?;
+        email_change::refuse_held(tx, self.email.key(), None, now).await?;
         for role in &self.roles {
             roles::grant(tx, id, role).await?;
         }
@@ -219,7 +217,7 @@ async fn refuse_taken(services: &Services, email: &Email, username: &Username) -
     match users::taken(&mut tx, email.key(), username.key()).await? {
         (true, _) => Err(Error::EmailTaken),
         (_, true) => Err(Error::UsernameTaken),
-        _ => Ok(()),
+        _ => email_change::refuse_held(&mut tx, email.key(), None, services.now()).await,
     }
 }
 

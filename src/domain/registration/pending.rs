@@ -242,9 +242,6 @@ impl Confirmed {
         if has_account {
             return Err(Error::InvalidToken);
         }
-        if email_change::is_held(tx, &wanted.email_key, None, now).await? {
-            return Err(Error::EmailTaken);
-        }
         let is_contested =
             registrations::has_rival(tx, registration, &wanted.email_key, now).await?;
         let user = NewUser {
@@ -260,6 +257,7 @@ impl Confirmed {
             at: now,
         };
         users::insert(tx, &user).await?;
+        email_change::refuse_held(tx, &wanted.email_key, None, now).await?;
         roles::grant(tx, self.id, roles::USER).await?;
         registrations::delete_by_email(tx, &wanted.email_key).await?;
         if is_contested {

@@ -1,0 +1,226 @@
+//! The former address of an account is held for its owner as long as the change can be undone.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use vestibule::domain::expiry::clean_up;
+use vestibule::domain::outbox;
+
+use crate::change::{change, confirm, request, undo, verified};
+use crate::database;
+use crate::overlap::until_they_wait;
+use crate::records::count;
+use crate::support::{Answer, PASSWORD, Send, Session, TestApp};
+use crate::verification::verify;
+
+const A: &str = "ada@example.com";
+const B: &str = "b@example.com";
+const C: &str = "c@example.com";
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
+async fn register(app: &TestApp, email: &str, name: &str) -> Answer {
+    let body = json!({ "email": email, "username": name, "password": PASSWORD });
+    app.post("/auth/register").json(&body).answer().await
+}
+
+async fn change_user(app: &TestApp, admin: &Session, id: &Value, email: &str) -> Answer {
+    let id = id.as_str().expect("an id");
+    app.patch(&format!("/users/{id}"))
+        .bearer_auth(&admin.access)
+        .json(&json!({ "email": email }))
+        .answer()
+        .await
+}
+
+/// The token of a change to this address.
+async fn token(app: &TestApp, session: &Session, new: &str) -> String {
+    request(app, session, new, PASSWORD)
+        .await
+        .expect(StatusCode::ACCEPTED);
+    app.mail("email_change", new).await.token()
+}
+
+/// Delivers by hand what a closed outbox keeps.
+async fn deliver_all(app: &TestApp) {
+    while let Some(claim) = outbox::claim(&app.services).await.expect("reads") {
+        let delivered = outbox::deliver(&app.services, claim).await;
+        delivered.expect("delivers");
+    }
+}
+
+async fn holds(app: &TestApp) -> i64 {
+    count(app, "SELECT count(*) FROM held_emails", &[]).await
+}
+
+/// The notice with the link may take long. Until it leaves, no one else gets the address either.
+#[tokio::test]
+async fn the_old_address_is_held_from_the_moment_of_the_change() {
+    let app = TestApp::spawn().await;
+    let ada = verified(&app, "ada").await;
+    let eve = app.user("eve").await;
+    let admin = app.admin("root").await;
+    let ben = app.register("ben").await;
+    let token = token(&app, &ada, B).await;
+    app.services.outbox.close();
+    confirm(&app, &token).await.expect(StatusCode::NO_CONTENT);
+
+    register(&app, A, "mallory")
+        .await
+        .expect_problem(409, "email_taken");
+    let body = json!({ "email": "ADA@example.com", "username": "mallory" });
+    let made = app.post("/users").bearer_auth(&admin.access).json(&body);
+    made.answer().await.expect_problem(409, "email_taken");
+    change_user(&app, &admin, &ben["id"], A)
+        .await
+        .expect_problem(409, "email_taken");
+    request(&app, &eve, A, PASSWORD)
+        .await
+        .expect(StatusCode::ACCEPTED);
+    deliver_all(&app).await;
+    assert!(app.mails_of("email_change", A).await.is_empty());
+    let token = app.mail("email_changed", A).await.token();
+    undo(&app, &token).await.expect(StatusCode::NO_CONTENT);
+    assert_eq!(holds(&app).await, 0);
+    register(&app, A, "mallory")
+        .await
+        .expect_problem(409, "email_taken");
+}
+
+#[tokio::test]
+async fn a_registration_that_waits_for_proof_does_not_get_a_held_address() {
+    let app = TestApp::spawn_with(&[("REQUIRE_EMAIL_VERIFICATION", "true")]).await;
+    let ada = app.admin("ada").await;
+    change(&app, &ada, B).await;
+    register(&app, A, "mallory")
+        .await
+        .expect(StatusCode::ACCEPTED);
+    let proof = app.mail("verify_email", A).await.token();
+    verify(&app, &proof)
+        .await
+        .expect_problem(409, "email_taken");
+    let token = app.mail("email_changed", A).await.token();
+    undo(&app, &token).await.expect(StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn every_address_of_a_chain_is_held_until_the_first_comes_back() {
+    let app = TestApp::spawn().await;
+    let ada = verified(&app, "ada").await;
+    change(&app, &ada, B).await;
+    app.advance(Duration::from_secs(60));
+    change(&app, &ada, C).await;
+    for (number, address) in [A, B].iter().enumerate() {
+        register(&app, address, &format!("mallory{number}"))
+            .await
+            .expect_problem(409, "email_taken");
+    }
+    let second = app.mail("email_changed", B).await.token();
+    undo(&app, &second).await.expect(StatusCode::NO_CONTENT);
+    register(&app, A, "mallory")
+        .await
+        .expect_problem(409, "email_taken");
+    let first = app.mail("email_changed", A).await.token();
+    undo(&app, &first).await.expect(StatusCode::NO_CONTENT);
+    assert_eq!(holds(&app).await, 0);
+    for (number, address) in [B, C].iter().enumerate() {
+        register(&app, address, &format!("someone{number}"))
+            .await
+            .expect(StatusCode::CREATED);
+    }
+}
+
+/// The notice of a later change that has not left yet brings the thief no link.
+#[tokio::test]
+async fn undoing_a_change_takes_the_links_of_later_notices() {
+    let app = TestApp::spawn().await;
+    let ada = verified(&app, "ada").await;
+    change(&app, &ada, B).await;
+    let first = app.mail("email_changed", A).await.token();
+    app.advance(Duration::from_secs(60));
+    let token = token(&app, &ada, C).await;
+    app.services.outbox.close();
+    confirm(&app, &token).await.expect(StatusCode::NO_CONTENT);
+    undo(&app, &first).await.expect(StatusCode::NO_CONTENT);
+    deliver_all(&app).await;
+    let notice = app.mail("email_changed", B).await;
+    assert!(notice.links().is_empty(), "{}", notice.text);
+}
+
+#[tokio::test]
+async fn an_address_is_free_again_after_a_week() {
+    let app = TestApp::spawn().await;
+    let ada = verified(&app, "ada").await;
+    change(&app, &ada, B).await;
+    let token = app.mail("email_changed", A).await.token();
+    app.advance(WEEK - Duration::from_millis(1));
+    register(&app, A, "mallory")
+        .await
+        .expect_problem(409, "email_taken");
+    app.advance(Duration::from_millis(1));
+    register(&app, A, "mallory")
+        .await
+        .expect(StatusCode::CREATED);
+    undo(&app, &token)
+        .await
+        .expect_problem(400, "invalid_token");
+    clean_up(&app.services).await.expect("cleans up");
+    assert_eq!(holds(&app).await, 0);
+}
+
+#[tokio::test]
+async fn an_account_that_is_deleted_holds_nothing() {
+    let app = TestApp::spawn().await;
+    let ada = verified(&app, "ada").await;
+    change(&app, &ada, B).await;
+    let token = app.mail("email_changed", A).await.token();
+    let deleted = app.delete("/users/me").bearer_auth(&ada.access);
+    deleted.answer().await.expect(StatusCode::NO_CONTENT);
+    assert_eq!(holds(&app).await, 0);
+    undo(&app, &token)
+        .await
+        .expect_problem(400, "invalid_token");
+    register(&app, A, "ada").await.expect(StatusCode::CREATED);
+}
+
+/// Without a notice there is nothing to undo.
+#[tokio::test]
+async fn an_address_whose_owner_is_not_told_is_not_held() {
+    let app = TestApp::spawn_with(&[("NOTIFY_EMAIL_CHANGED", "false")]).await;
+    let ada = verified(&app, "ada").await;
+    change(&app, &ada, B).await;
+    register(&app, A, "mallory")
+        .await
+        .expect(StatusCode::CREATED);
+}
+
+/// A thief with a link to the old address uses it at the moment of the change. On PostgreSQL the change is stored and not yet
+/// committed when the thief comes.
+#[tokio::test]
+async fn a_change_and_a_taking_at_one_moment_leave_the_address_to_its_owner() {
+    let app = TestApp::spawn().await;
+    let eve = app.user("eve").await;
+    let thiefs = token(&app, &eve, A).await;
+    let ada = verified(&app, "ada").await;
+    let owners = token(&app, &ada, B).await;
+    let (changed, taken) = if database::on_postgresql() {
+        let session = app.database.session();
+        session.run("BEGIN; LOCK TABLE audit_events IN EXCLUSIVE MODE");
+        let taking = async {
+            until_they_wait(&app, 1).await;
+            let taking = confirm(&app, &thiefs);
+            let letting = async {
+                until_they_wait(&app, 2).await;
+                session.run("COMMIT");
+            };
+            tokio::join!(taking, letting).0
+        };
+        tokio::join!(confirm(&app, &owners), taking)
+    } else {
+        tokio::join!(confirm(&app, &owners), confirm(&app, &thiefs))
+    };
+    changed.expect(StatusCode::NO_CONTENT);
+    taken.expect_problem(409, "email_taken");
+    let token = app.mail("email_changed", A).await.token();
+    undo(&app, &token).await.expect(StatusCode::NO_CONTENT);
+}
