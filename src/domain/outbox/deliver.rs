@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::carried::Issued;
 use super::lease::{Claim, in_time};
-use super::letter::{Addressed, Draft, Issued};
+use super::letter::{Addressed, Draft};
 use super::{Allowance, Facts};
 use crate::clock::Timestamp;
 use crate::domain::audit::Event;

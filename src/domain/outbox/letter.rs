@@ -1,8 +1,7 @@
 //! What a mail says, found out when it is sent: whom it is to reach by now, in which language, and the token or code that it
 //! carries. The same at every try.
 
-use std::time::Duration;
-
+use super::carried::{Issued, ToCarry, rounded};
 use super::{Allowance, Facts};
 use crate::clock::Timestamp;
 use crate::domain::links::Page;
@@ -31,26 +30,6 @@ pub(super) struct Addressed {
     pub reader: Option<Contact>,
     /// What the letter carries.
     pub issued: Option<Issued>,
-}
-
-/// A token or code that a letter carries.
-#[derive(Debug, Clone)]
-pub(super) enum Issued {
-    Token {
-        hash: Vec<u8>,
-        purpose: &'static str,
-    },
-    Code,
-}
-
-/// A token, put into the values of a letter.
-type Carried = (Values, Issued);
-
-/// A token to put into a letter.
-struct ToCarry {
-    page: Page,
-    lifetime: Duration,
-    token: OneTime,
 }
 
 impl Draft<'_> {
@@ -360,37 +339,6 @@ impl Draft<'_> {
         }))
     }
 
-    /// Stores the token of this mail and links to it; `None` when the token has been used or revoked, or has expired.
-    async fn carry(&self, tx: &mut Tx<'_>, carried: ToCarry) -> Result<Option<Carried>> {
-        let purpose = purpose::of(carried.page);
-        let token = self.services.mailed.token(self.mail.id, purpose);
-        let hash = token.hash();
-        let expires_at = match carried.page {
-            // As long as the address is held.
-            Page::UndoEmailChange => self.mail.created_at,
-            _ => self.issued_at(),
-        }
-        .plus(carried.lifetime);
-        let is_good = expires_at > self.now
-            && one_time_tokens::issue(tx, &hash, purpose, &carried.token, expires_at).await?;
-        if !is_good {
-            return Ok(None);
-        }
-        let values = Values {
-            link: Some(self.services.links.to(carried.page, &token).to_string()),
-            valid_for: Some(rounded(expires_at.since(self.now))),
-            ..Values::default()
-        };
-        let hash = hash.to_vec();
-        Ok(Some((values, Issued::Token { hash, purpose })))
-    }
-
-    /// When the life of what this mail carries began: with the first try at which it may have left.
-    fn issued_at(&self) -> Timestamp {
-        let issued_at = self.facts.issued_at.map(Timestamp::from_millis);
-        issued_at.unwrap_or(self.now)
-    }
-
     fn sealed(&self, to: String, language: Option<String>, values: Values) -> Letter {
         Letter {
             id: self.mail.id.0,
@@ -424,18 +372,6 @@ fn to(contact: &Contact) -> OneTime {
         email: Some((contact.email.clone(), contact.email_key.clone())),
         given: None,
     }
-}
-
-/// A length of time as people say it: up to whole minutes, and from two hours on up to whole hours.
-fn rounded(duration: Duration) -> Duration {
-    let unit = if duration <= Duration::from_secs(2 * 3600) {
-        60
-    } else {
-        3600
-    };
-    let seconds = duration.as_millis().div_ceil(1000);
-    let units = u64::try_from(seconds).unwrap_or(u64::MAX).div_ceil(unit);
-    Duration::from_secs(units * unit)
 }
 
 /// The name to greet somebody with. Whoever registers a stranger's address chooses the name with which that stranger is greeted,

@@ -2,6 +2,7 @@
 //! what to tell and whom; who that is, and the token or code that the mail carries, is found out when it is sent. So a
 //! request for a mail costs the same whether or not there is such an account, and no token waits in the database.
 
+mod carried;
 mod deliver;
 mod lease;
 mod letter;
