@@ -49,9 +49,11 @@ pub(super) fn name(user_agent: &str) -> Option<String> {
 
 /// Whether [`name`] can have made this.
 pub(super) fn is_name(text: &str) -> bool {
-    let mut lists = PROGRAMS.iter().chain(SYSTEMS);
-    let mut is_known = |part: &str| lists.any(|(_, name)| *name == part);
-    text.split(AND).count() <= 2 && text.split(AND).all(|part| is_known(part))
+    let is_of = |list: &[(&str, &str)], part| list.iter().any(|(_, name)| *name == part);
+    match text.split_once(AND) {
+        Some((program, system)) => is_of(PROGRAMS, program) && is_of(SYSTEMS, system),
+        None => is_of(PROGRAMS, text) || is_of(SYSTEMS, text),
+    }
 }
 
 #[cfg(test)]

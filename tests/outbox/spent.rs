@@ -218,39 +218,3 @@ async fn of_two_new_addresses_a_retry_does_not_bring_the_first_back() {
         assert_eq!(answer.status.as_u16(), status, "{new}");
     }
 }
-
-#[tokio::test]
-async fn a_used_code_stays_used() {
-    let server = SmtpServer::start().await;
-    let settings = [
-        ("SMTP_URL", &*server.url()),
-        ("EMAIL_LOGIN_ENABLED", "true"),
-    ];
-    let app = TestApp::spawn_with(&settings).await;
-    app.register("ada").await;
-    all_sent(&app, &server).await;
-    server.next(1, At::Message, Do::Close);
-    let asked = app.post("/auth/email-login/request");
-    let asked = asked.json(&json!({ "email": ADA })).answer().await;
-    asked.expect(StatusCode::ACCEPTED);
-    put_off(&app, 1, PAUSE).await;
-    let text = server.mails().last().expect("a mail").text();
-    let words = text.split(|c: char| !c.is_ascii_digit());
-    let code = words.into_iter().find(|word| word.len() == 6);
-    let body = json!({ "email": ADA, "code": code.expect("a code") });
-    let log_in = async || {
-        let login = app.post("/auth/email-login").json(&body);
-        login.answer().await
-    };
-    log_in().await.expect(StatusCode::OK);
-    let before = server.mails().len();
-    later(&app, PAUSE);
-    // But for the mail that tells of the removed password.
-    let mails = all_sent(&app, &server).await;
-    assert!(
-        mails[before..]
-            .iter()
-            .all(|mail| !mail.text().contains(code.unwrap_or_default()))
-    );
-    log_in().await.expect_problem(400, "invalid_token");
-}

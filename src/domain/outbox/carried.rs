@@ -1,4 +1,4 @@
-//! What a letter carries: a token or a code, the same at every try, and dead once it has been used.
+//! The token that a letter carries: the same at every try, and dead once it has been used.
 
 use std::time::Duration;
 
@@ -10,14 +10,11 @@ use crate::mail::Values;
 use crate::store::db::Tx;
 use crate::store::one_time_tokens::{self, OneTime};
 
-/// A token or code that a letter carries.
+/// A token that a letter carries.
 #[derive(Debug, Clone)]
-pub enum Issued {
-    Token {
-        hash: Vec<u8>,
-        purpose: &'static str,
-    },
-    Code,
+pub struct Issued {
+    pub hash: Vec<u8>,
+    pub purpose: &'static str,
 }
 
 /// A token, put into the values of a letter.
@@ -53,11 +50,11 @@ impl Draft<'_> {
             ..Values::default()
         };
         let hash = hash.to_vec();
-        Ok(Some((values, Issued::Token { hash, purpose })))
+        Ok(Some((values, Issued { hash, purpose })))
     }
 
     /// When the life of what this mail carries began: with the first try at which it may have left.
-    pub fn issued_at(&self) -> Timestamp {
+    fn issued_at(&self) -> Timestamp {
         let issued_at = self.facts.issued_at.map(Timestamp::from_millis);
         issued_at.unwrap_or(self.now)
     }

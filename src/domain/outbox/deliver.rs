@@ -288,7 +288,7 @@ async fn put_off(
         .await
 }
 
-/// Puts a mail off that was not handed over because the server is away. The token or code that this try made for it, `unsent`, has
+/// Puts a mail off that was not handed over because the server is away. The token that this try made for it, `unsent`, has
 /// not left the service: its life begins anew with the next try.
 async fn put_off_unsent(
     services: &Services,
@@ -314,9 +314,7 @@ async fn put_off_unsent(
         .db
         .write(async move |tx| {
             if mails::is_held(tx, id, lease_end).await? {
-                if let Issued::Token { hash, purpose } = &unsent {
-                    one_time_tokens::forget(tx, hash, purpose).await?;
-                }
+                one_time_tokens::forget(tx, &unsent.hash, unsent.purpose).await?;
                 mails::set_facts(tx, id, &facts).await?;
                 mails::put_off(tx, id, lease_end, due_at, false).await?;
             }

@@ -28,7 +28,7 @@ pub(super) struct Draft<'a> {
 pub(super) struct Addressed {
     pub letter: Letter,
     pub reader: Option<Contact>,
-    /// What the letter carries.
+    /// The token that it carries.
     pub issued: Option<Issued>,
 }
 
@@ -168,7 +168,8 @@ impl Draft<'_> {
             return Ok(None);
         };
         // Of several addresses asked for the last one counts. A mail that is tried again is not the last one.
-        if let (Issued::Token { hash, purpose }, None) = (&issued, self.facts.issued_at) {
+        if self.facts.issued_at.is_none() {
+            let Issued { hash, purpose } = &issued;
             one_time_tokens::revoke_others(tx, contact.id, purpose, hash).await?;
         }
         let values = Values {

@@ -1,0 +1,161 @@
+//! How often an address may be sent mails that others can cause, and a user be told.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::config::Limit;
+use crate::domain::Services;
+use crate::ids::UserId;
+use crate::mail::Kind;
+use crate::store::db::{self, Tx};
+use crate::store::throttles;
+
+/// What is counted apart from one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Verification,
+    Reset,
+    Code,
+    Change,
+    PasswordChanged,
+    NewDevice,
+    SessionsEnded,
+    /// Registrations that are to be confirmed.
+    Registration,
+    /// Codes that are asked for from a device of the user.
+    KnownDevicesCode,
+}
+
+impl Counted {
+    fn of(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::VerifyEmail => Some(Self::Verification),
+            Kind::PasswordReset => Some(Self::Reset),
+            Kind::LoginCode => Some(Self::Code),
+            Kind::EmailChange => Some(Self::Change),
+            Kind::PasswordChanged => Some(Self::PasswordChanged),
+            Kind::NewDevice => Some(Self::NewDevice),
+            Kind::SessionsEnded => Some(Self::SessionsEnded),
+            _ => None,
+        }
+    }
+}
+
+/// How often an address may be sent what somebody asks for, or a user be told of himself. Counts by the address alone,
+/// whoever has it.
+#[derive(Debug, Clone)]
+pub struct Allowance {
+    subjects: Vec<(Vec<u8>, Duration, Duration)>,
+}
+
+impl Allowance {
+    /// Of mails of a kind that anybody may ask for, to an address.
+    pub fn of_requests(services: &Services, kind: Kind, email_key: &str) -> Self {
+        let limits = &services.policy.mail_address_limits;
+        Self::new(services, Counted::of(kind), email_key, limits)
+    }
+
+    /// Of login codes that are asked for from this device of the user: what strangers ask for does not use them up.
+    pub fn of_known_device(services: &Services, email_key: &str, device: &str) -> Self {
+        let limits = &services.policy.mail_address_limits;
+        let whom = format!("{device} {email_key}");
+        Self::new(services, Some(Counted::KnownDevicesCode), &whom, limits)
+    }
+
+    /// Of registrations with an address.
+    pub fn of_registrations(services: &Services, email_key: &str) -> Self {
+        let limits = &services.policy.mail_address_limits;
+        Self::new(services, Some(Counted::Registration), email_key, limits)
+    }
+
+    /// Of mails to prove an address that has been registered.
+    pub fn of_verifications(services: &Services, email_key: &str) -> Self {
+        Self::of_requests(services, Kind::VerifyEmail, email_key)
+    }
+
+    /// Of what one user asks for to have another address. Others who want the same one do not count: of their mails none is his.
+    pub fn of_changes(services: &Services, user_id: UserId, email_key: &str) -> Self {
+        Self::of_requests(
+            services,
+            Kind::EmailChange,
+            &format!("{user_id} {email_key}"),
+        )
+    }
+
+    /// Of mails to an address that others can cause, of all kinds and from all accounts together.
+    pub fn of_strangers(services: &Services, email_key: &str) -> Self {
+        Self::to_anybodys(services, b's', email_key)
+    }
+
+    /// Of notices to an address that its account has not proved: it may be anybody's. Other mails keep none of them away.
+    pub fn of_unproved_notices(services: &Services, email_key: &str) -> Self {
+        Self::to_anybodys(services, b'n', email_key)
+    }
+
+    fn to_anybodys(services: &Services, counted_as: u8, email_key: &str) -> Self {
+        let whom = services.mailed.address(email_key);
+        let limits = services.policy.stranger_limits.iter();
+        let subjects = limits.enumerate().map(|(index, limit)| {
+            let subject = [&[b'm', b'a', counted_as, index as u8][..], &whom].concat();
+            (subject, limit.interval(), limit.period - limit.interval())
+        });
+        Self {
+            subjects: subjects.collect(),
+        }
+    }
+
+    /// Of notices of a kind to a user: one kind does not keep another from being told.
+    pub fn of_notices(services: &Services, kind: Kind, user_id: UserId) -> Self {
+        let limits = services.policy.notice_limit.as_slice();
+        Self::new(services, Counted::of(kind), &user_id.to_string(), limits)
+    }
+
+    fn new(services: &Services, counted: Option<Counted>, whom: &str, limits: &[Limit]) -> Self {
+        let whom = services.mailed.address(whom);
+        let limits = counted.map_or(&[][..], |_| limits);
+        let counted_as = counted.map_or(u8::MAX, |counted| counted as u8);
+        let subjects = limits.iter().enumerate().map(|(index, limit)| {
+            let subject = [&[b'm', counted_as, index as u8][..], &whom].concat();
+            (subject, limit.interval(), limit.period - limit.interval())
+        });
+        Self {
+            subjects: subjects.collect(),
+        }
+    }
+
+    /// Takes one of the limit with the longest period, and of the others what they have; fails with the time until there is one
+    /// in that.
+    pub async fn take_longest(
+        &self,
+        tx: &mut Tx<'_>,
+        now: Timestamp,
+    ) -> db::Result<std::result::Result<(), Duration>> {
+        let longest = self
+            .subjects
+            .iter()
+            .max_by_key(|(_, interval, tolerance)| *interval + *tolerance);
+        let Some((longest, interval, tolerance)) = longest else {
+            return Ok(Ok(()));
+        };
+        if let Err(free_at) = throttles::take(tx, longest, now, *interval, *tolerance).await? {
+            return Ok(Err(free_at.since(now)));
+        }
+        for (subject, interval, tolerance) in &self.subjects {
+            if subject != longest {
+                throttles::try_take(tx, subject, now, *interval, *tolerance).await?;
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Takes one; false when there is none left. What one limit refuses does not count for those behind it.
+    pub async fn take(&self, tx: &mut Tx<'_>, now: Timestamp) -> db::Result<bool> {
+        for (subject, interval, tolerance) in &self.subjects {
+            let taken = throttles::take(tx, subject, now, *interval, *tolerance).await?;
+            if taken.is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
