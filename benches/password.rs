@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vestibule::password::engine::{Engine, EngineSettings, Job, Priority};
 use vestibule::password::lanes::{Lanes, MAX_LANES};
-use vestibule::password::{Caller, ClientKey};
+use vestibule::password::{Caller, ClientKey, weakness};
 use zeroize::Zeroizing;
 
 /// Cheap enough for many samples, dear enough that the set-up of a hash (one step of 256) does not show.
@@ -73,6 +73,7 @@ async fn hash_all(engine: &Arc<Engine>, jobs: u64) {
                 password: Zeroizing::new(b"correct horse".to_vec()),
                 salt: [n as u8; 16],
                 cost: COST,
+                padded_to: COST,
                 caller: Caller::stranger(ClientKey(u128::from(n))),
                 priority: Priority::Interactive,
             };
@@ -84,5 +85,26 @@ async fn hash_all(engine: &Arc<Engine>, jobs: u64) {
     }
 }
 
-criterion_group!(benches, in_crate, in_lanes, in_engine);
+/// The dearest passwords to judge that are known, and a plain one.
+fn judged(criterion: &mut Criterion) {
+    let signs = "4@8({[<369!1|70$5+%2";
+    let mut group = criterion.benchmark_group("judge");
+    for (name, password) in [
+        ("words", "correct horse battery staple".to_owned()),
+        ("signs-16", signs.chars().take(16).collect()),
+        ("signs-32", signs.chars().cycle().take(32).collect()),
+        ("signs-256", signs.chars().cycle().take(256).collect()),
+        ("weak-then-signs", "a".repeat(32) + &signs.repeat(4)),
+        ("digits", "0918273645".repeat(8)),
+        ("keys", "qwertyuiop[]asdfghjkl;zxcvbnm,./".repeat(8)),
+        ("repeats", "aabaab".repeat(42)),
+    ] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| weakness(&password, &["ada@example.com", "ada"], &|| true));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, in_crate, in_lanes, in_engine, judged);
 criterion_main!(benches);

@@ -200,13 +200,21 @@ impl Lanes {
         }
     }
 
+    /// The digest of the hash in `lane`, which has had all its steps. The lane stays busy.
+    ///
+    /// # Panics
+    /// When the lane is not busy.
+    pub fn digest(&mut self, lane: usize) -> Digest {
+        assert!(lane < self.busy, "lane {lane} is not busy");
+        self.states[lane].digest()
+    }
+
     /// Ends the hash in `lane`, which has had all its steps, and closes the gap like [`Lanes::leave`].
     ///
     /// # Panics
     /// When the lane is not busy.
     pub fn finish(&mut self, lane: usize) -> Digest {
-        assert!(lane < self.busy, "lane {lane} is not busy");
-        let digest = self.states[lane].digest();
+        let digest = self.digest(lane);
         self.leave(lane);
         digest
     }

@@ -22,12 +22,21 @@ use crate::ids::Ids;
 /// Why a password was neither hashed nor checked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// It would have waited too long.
+    /// It would have waited too long, or gave its place to another.
     #[error("too many passwords are waiting to be hashed")]
     Overloaded { retry_after: Duration },
     /// The engine has stopped or broke down over it.
     #[error("the password engine failed: {0}")]
     Failed(String),
+}
+
+impl From<EngineError> for Error {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Overloaded { retry_after } => Self::Overloaded { retry_after },
+            other => Self::Failed(other.to_string()),
+        }
+    }
 }
 
 /// What a check found.
@@ -43,6 +52,7 @@ pub enum Verdict {
 pub struct Passwords {
     engine: Engine,
     ids: Ids,
+    /// What every hash and check takes at least.
     cost: u32,
     max_cost: u32,
     /// Stands in for the hash of an account that is not there, so that the check takes the same work.
@@ -138,8 +148,12 @@ impl Passwords {
         Ok(hash.to_string())
     }
 
-    /// Checks `password` against a stored hash. Without one, or with one that cannot be checked, the same work is done
-    /// and the verdict is [`Verdict::Wrong`].
+    /// Checks `password` against a stored hash. Without one, with one that cannot be checked and with a cheaper one, the
+    /// steps are those of a hash at the configured cost. Without one, and with one that cannot be checked, the verdict is
+    /// [`Verdict::Wrong`]. A costlier hash takes its own steps, until the next login stores it anew.
+    ///
+    /// The verdict is remembered for the network of a caller whose password or network is all that speaks for them, and
+    /// decides on the turns of strangers there while there is more to do than can be done.
     pub async fn verify(
         &self,
         password: &Secret,
@@ -192,6 +206,13 @@ impl Passwords {
                 found = Some((place, verdict));
             }
         }
+        let is_known = matches!(
+            caller.standing,
+            Standing::LiveSession | Standing::KnownDevice
+        );
+        if found.is_some() || !is_known {
+            self.engine.record(caller.network, found.is_some());
+        }
         Ok(found)
     }
 
@@ -199,6 +220,22 @@ impl Passwords {
     fn known(&self, stored: &str) -> Option<PasswordHash> {
         let hash = stored.parse::<PasswordHash>().ok();
         hash.filter(|hash| hash.cost <= self.max_cost)
+    }
+
+    /// Why a new password is too easy to guess for who knows `about` (the account's e-mail and username), or `None` when it
+    /// is not. Takes up to some milliseconds, so it is admitted as hashes are, and only a few are judged at a time.
+    pub async fn weakness(
+        &self,
+        password: &Secret,
+        about: Vec<String>,
+        caller: Caller,
+    ) -> Result<Option<String>, Error> {
+        let password = password.clone();
+        let judged = self.engine.run(caller, move |is_wanted| {
+            let about: Vec<&str> = about.iter().map(String::as_str).collect();
+            strength::weakness(password.reveal(), &about, is_wanted)
+        });
+        Ok(judged.await?)
     }
 
     async fn digest(
@@ -214,13 +251,11 @@ impl Passwords {
             password: scheme.input(password.reveal(), &salt),
             salt,
             cost,
+            padded_to: self.cost,
             caller,
             priority,
         };
-        self.engine.digest(job).await.map_err(|error| match error {
-            EngineError::Overloaded { retry_after } => Error::Overloaded { retry_after },
-            other => Error::Failed(other.to_string()),
-        })
+        Ok(self.engine.digest(job).await?)
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 
-use crate::records::{set_stored_hash, stored_hash};
-use crate::support::{OTHER_PASSWORD, PASSWORD, TestApp};
+use crate::records::{remove_stored_hash, set_stored_hash, stored_hash};
+use crate::support::{OTHER_PASSWORD, PASSWORD, Send, TestApp};
 
 /// Waits for the rehash that a login leaves behind.
 async fn rehashed(app: &TestApp, username: &str, old: &str) -> String {
@@ -119,4 +119,64 @@ async fn a_hash_that_is_too_costly_or_of_no_known_form_lets_nobody_in() {
             .expect_oauth_error("invalid_grant");
         assert_eq!(app.services.passwords.hashes_done() - before, 1, "{stored}");
     }
+}
+
+/// The number of bcrypt's iterations behind an answer, and with it the time, tells neither whether there is an account nor
+/// in what form its password is stored.
+#[tokio::test]
+async fn every_refused_login_takes_the_same_number_of_steps() {
+    let app = TestApp::spawn_with(&[
+        ("BCRYPT_COST", "6"),
+        ("BCRYPT_MAX_COST", "7"),
+        ("RATE_LIMIT_ENABLED", "false"),
+    ])
+    .await;
+    app.register("ada").await;
+    let short = "short as it is";
+    let long = "correct horse battery staple ".repeat(9);
+    let steps = async |username: &str| {
+        let mut taken = Vec::new();
+        for password in [OTHER_PASSWORD, short, &long] {
+            let before = app.services.passwords.snapshot().steps_done;
+            app.try_login(username, password)
+                .await
+                .expect_oauth_error("invalid_grant");
+            taken.push(app.services.passwords.snapshot().steps_done - before);
+        }
+        taken
+    };
+    assert_eq!(steps("nobody").await, [64; 3]);
+    assert_eq!(steps("ada").await, [64; 3]);
+    let cheap =
+        "$bcrypt-sha256$v=2,t=2b,r=5$H0ZXeypdCgKEepbamZzzsu$9oUlE6Tmwm1VCYRUETGW.0hxS0Elpq6";
+    for stored in [
+        hash_of("$2b$", 4).as_str(),
+        &hash_of("$2a$", 5),
+        &hash_of("$2y$", 6),
+        cheap,
+        &hash_of("$2b$", 8),
+        &hash_of("$2x$", 4),
+        "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2g",
+        "no hash at all",
+        "",
+    ] {
+        set_stored_hash(&app, "ada", stored).await;
+        assert_eq!(steps("ada").await, [64; 3], "{stored}");
+    }
+    remove_stored_hash(&app, "ada").await;
+    assert_eq!(steps("ada").await, [64; 3]);
+}
+
+/// A right password that is stored at a lower cost takes no fewer steps than a wrong one.
+#[tokio::test]
+async fn a_right_password_of_a_cheap_hash_takes_the_steps_of_the_configured_cost() {
+    let app = TestApp::spawn_with(&[("BCRYPT_COST", "6")]).await;
+    let session = app.user("ada").await;
+    set_stored_hash(&app, "ada", &hash_of("$2b$", 4)).await;
+    let before = app.services.passwords.snapshot().steps_done;
+    let body = serde_json::json!({ "password": PASSWORD });
+    let request = app.post("/auth/reauthenticate").json(&body);
+    let answer = request.bearer_auth(&session.access).answer().await;
+    answer.expect(StatusCode::OK);
+    assert_eq!(app.services.passwords.snapshot().steps_done - before, 64);
 }

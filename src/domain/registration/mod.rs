@@ -10,10 +10,9 @@ use super::{
     Username, email_change,
 };
 use crate::clock::Timestamp;
-use crate::config::Secret;
 use crate::ids::UserId;
 use crate::mail::Kind;
-use crate::password::{self, Caller, Priority};
+use crate::password::{Caller, Priority};
 use crate::store::db::Tx;
 use crate::store::roles;
 use crate::store::users::{self, NewUser};
@@ -229,7 +228,7 @@ pub(super) async fn hash_new_password(
     password: &Password,
     about: Vec<String>,
 ) -> Result<String> {
-    judge(field, password, about).await?;
+    judge(services, field, password, about, caller).await?;
     Ok(services
         .passwords
         .hash(password.secret(), caller, Priority::Interactive)
@@ -237,16 +236,17 @@ pub(super) async fn hash_new_password(
 }
 
 /// Fails for a password that is easy to guess for who knows `about`; names `field` then.
-async fn judge(field: &str, password: &Password, about: Vec<String>) -> Result<()> {
-    let secret: Secret = password.secret().clone();
-    let judged = tokio::task::spawn_blocking(move || {
-        let about: Vec<&str> = about.iter().map(String::as_str).collect();
-        password::weakness(secret.reveal(), &about)
-    });
-    let weakness = judged
-        .await
-        .map_err(|error| Error::Internal(format!("judging a password: {error}")))?;
-    if let Some(message) = weakness {
+async fn judge(
+    services: &Services,
+    field: &str,
+    password: &Password,
+    about: Vec<String>,
+    caller: Caller,
+) -> Result<()> {
+    let judged = services
+        .passwords
+        .weakness(password.secret(), about, caller);
+    if let Some(message) = judged.await? {
         return Err(FieldError::new(field, FieldCode::TooWeak, message).into());
     }
     Ok(())

@@ -119,7 +119,7 @@ impl Wanted<'_> {
             }
         }
         let about = [wanted.email.as_str(), wanted.username.as_str()].map(str::to_owned);
-        judge("password", &wanted.password, about.into()).await?;
+        judge(services, "password", &wanted.password, about.into(), caller).await?;
         let password_hash = services
             .passwords
             .hash_beside(password, met.beside.as_deref(), caller)

@@ -1,17 +1,17 @@
-//! Who is let in: a job whose expected wait is within the setting. The wait is the work ahead, in steps of single lanes,
-//! over the measured speed; no count of jobs stands in for it.
+//! Who is let in: a job whose class would be served within the setting. The wait is the work ahead, in steps of single
+//! lanes, over the measured speed; no count of jobs stands in for it. In a class that is full, a newcomer takes the place
+//! of the newest job of the caller who has most waiting there (longest queue drop: Suter et al., INFOCOM 1998).
 
-use super::job::{EngineError, Job, Priority};
-use super::shared::{Shared, State};
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use super::class::{Class, Path};
+use super::job::Priority;
+use super::queue::{Queue, Slot};
+use super::reputation::Reputation;
+use super::task::Task;
+use crate::password::caller::{Caller, Standing};
+use std::time::{Duration, Instant};
 
-/// A client with few jobs waiting is let in although a flood from another fills the queue, because its turn comes soon.
-/// All waiting work together stays within this many times `max_wait`, so that many addresses cannot make it grow for ever.
-const QUEUE_LIMIT: u32 = 2;
-
-/// Bounds the memory for waiting jobs (some 250 bytes each) where hashes are so cheap that `max_wait` would not.
-const MAX_QUEUED: usize = 16_384;
+/// Bounds the memory for waiting jobs (a kilobyte or two each) where they are so cheap that `max_wait` would not.
+const MAX_PER_CLASS: usize = 4_096;
 
 /// Background jobs wait until nobody else does, which may be long; callers can ask again at the account's next log-in.
 const MAX_BACKGROUND: usize = 256;
@@ -19,56 +19,97 @@ const MAX_BACKGROUND: usize = 256;
 /// What a client is told to wait when the queue is full by count.
 const MOMENT: Duration = Duration::from_secs(1);
 
-/// Refuses a job that would wait too long.
-pub(super) fn check(shared: &Shared, state: &State, job: &Job) -> Result<(), EngineError> {
-    let refusal = match job.priority {
-        Priority::Interactive => refuse_interactive(shared, state, job),
-        Priority::Background => refuse_background(shared, state),
-    };
-    refusal.map_or(Ok(()), |retry_after| {
-        Err(EngineError::Overloaded { retry_after })
-    })
+/// What is under way, and how fast.
+pub(super) struct Load<'a> {
+    /// The longest expected wait.
+    pub max_wait: Duration,
+    /// Whether a job would begin at once.
+    pub has_room: bool,
+    /// Steps left of the jobs that have begun.
+    pub in_progress: u64,
+    /// How long so many steps take.
+    pub time_for: &'a dyn Fn(u64) -> Duration,
 }
 
-/// The time after which the job should be let in, or `None` if it is now.
-fn refuse_interactive(shared: &Shared, state: &State, job: &Job) -> Option<Duration> {
-    let settings = &shared.settings;
-    let queue = &state.queue;
-    let busy: usize = state.loads.iter().map(|load| load.interactive).sum();
-    if queue.interactive() + busy < settings.threads * settings.lanes {
+/// A job that is not let in, or that has to leave.
+pub(super) struct Refused {
+    pub task: Task,
+    /// When to ask again.
+    pub retry_after: Duration,
+}
+
+/// Where a job of this caller waits.
+pub(super) fn slot(
+    reputation: &Reputation,
+    caller: &Caller,
+    priority: Priority,
+    now: Instant,
+) -> Slot {
+    match priority {
+        Priority::Background => Slot::Background,
+        Priority::Interactive => {
+            let suspicion = reputation.suspicion(caller.network, now);
+            let has_returned = reputation.has_returned(caller.network, now);
+            let class = Class::of(caller.standing, suspicion, has_returned);
+            Slot::People(class, Path::of(caller))
+        }
+    }
+}
+
+/// Lets a job in, or gives up one for it: itself, or another that has the least claim to its place.
+pub(super) fn offer(
+    queue: &mut Queue,
+    reputation: &mut Reputation,
+    slot: &Slot,
+    task: Task,
+    load: &Load<'_>,
+    now: Instant,
+) -> Vec<Refused> {
+    let Slot::People(class, _) = slot else {
+        return offer_background(queue, slot, task, load);
+    };
+    let newcomer = task.caller;
+    let full = excess(queue, *class, task.steps_left, load);
+    let before = queue.work_of(*class);
+    queue.push(slot, task);
+    if newcomer.standing == Standing::Stranger {
+        reputation.let_in(newcomer.network);
+    }
+    let Some(retry_after) = full else {
+        return Vec::new();
+    };
+    let mut refused = Vec::new();
+    while queue.work_of(*class) > before {
+        let Some(task) = queue.take_of_largest(*class) else {
+            break;
+        };
+        if task.caller.standing == Standing::Stranger {
+            reputation.refuse(task.caller.network, now);
+        }
+        refused.push(Refused { task, retry_after });
+    }
+    refused
+}
+
+/// By how much a new job of the class would wait too long, if it would.
+fn excess(queue: &Queue, class: Class, steps: u64, load: &Load<'_>) -> Option<Duration> {
+    if load.has_room {
         return None;
     }
-    if queue.interactive() >= MAX_QUEUED {
+    if queue.jobs_of(class) >= MAX_PER_CLASS {
         return Some(MOMENT);
     }
-    let in_lanes = in_lanes(shared);
-    let all = shared.pace.time_for(in_lanes + queue.work());
-    if all <= settings.max_wait {
-        return None;
-    }
-    let own = shared
-        .pace
-        .time_for(in_lanes + queue.work_before(job.caller.network));
-    let own_excess = own.saturating_sub(settings.max_wait);
-    let all_excess = all.saturating_sub(settings.max_wait.saturating_mul(QUEUE_LIMIT));
-    let excess = own_excess.max(all_excess);
-    (excess > Duration::ZERO).then_some(excess)
+    let wait = (load.time_for)(load.in_progress + queue.work_before(class, steps));
+    wait.checked_sub(load.max_wait)
+        .filter(|excess| *excess > Duration::ZERO)
 }
 
-fn refuse_background(shared: &Shared, state: &State) -> Option<Duration> {
-    let queue = &state.queue;
+fn offer_background(queue: &mut Queue, slot: &Slot, task: Task, load: &Load<'_>) -> Vec<Refused> {
     if queue.background() < MAX_BACKGROUND {
-        return None;
+        queue.push(slot, task);
+        return Vec::new();
     }
-    let work = in_lanes(shared) + queue.work() + queue.background_work() / MAX_BACKGROUND as u64;
-    Some(shared.pace.time_for(work))
-}
-
-/// Steps left of the interactive jobs that have a lane.
-fn in_lanes(shared: &Shared) -> u64 {
-    shared
-        .steps_left
-        .iter()
-        .map(|steps| steps.load(Relaxed))
-        .sum()
+    let work = load.in_progress + queue.work() + queue.background_work() / MAX_BACKGROUND as u64;
+    let retry_after = (load.time_for)(work);
+    vec![Refused { task, retry_after }]
 }

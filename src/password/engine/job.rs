@@ -12,6 +12,8 @@ pub struct Job {
     pub salt: [u8; 16],
     /// bcrypt's cost: the hash takes 2^cost steps.
     pub cost: u32,
+    /// The job takes the steps of this cost if its own is lower, so that the time does not tell the cost of a hash.
+    pub padded_to: u32,
     /// Whose turn the job takes.
     pub caller: Caller,
     /// Whether a person waits for it.
@@ -19,9 +21,14 @@ pub struct Job {
 }
 
 impl Job {
-    /// The steps that the job takes in its lane.
+    /// The steps that the job takes in its lane, those after its digest included.
     pub(super) fn steps(&self) -> u64 {
-        1 << self.cost
+        1 << self.cost.max(self.padded_to)
+    }
+
+    /// The steps that the job takes after its digest.
+    pub(super) fn padding(&self) -> u64 {
+        self.steps() - (1 << self.cost)
     }
 }
 
@@ -38,7 +45,8 @@ pub enum Priority {
 /// Why a password was not hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
-    /// The wait would have been longer than `max_wait`, so nothing was queued.
+    /// The wait would have been longer than `max_wait`: the job was not queued, or gave its place to a caller who has
+    /// less waiting.
     #[error("too many passwords wait to be hashed; there should be room in {retry_after:?}")]
     Overloaded {
         /// The time until a job like this one should be let in, if nothing else arrives.

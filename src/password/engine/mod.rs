@@ -5,25 +5,34 @@
 //! that nobody waits for a batch to fill or to end.
 
 mod admission;
+mod calls;
+mod class;
 mod job;
 mod pace;
+mod prefixes;
 mod queue;
+mod reputation;
 mod shared;
 mod stats;
+mod task;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod worker;
 
 pub use job::{EngineError, Job, Priority};
 pub use pace::Speed;
 pub use stats::{BUCKET_MS, EngineSnapshot, Histogram};
 
+use super::caller::{Caller, ClientKey};
 use super::lanes::{Digest, MAX_LANES};
+use calls::Pending;
 use shared::{Place, Shared};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::sync::oneshot;
 use worker::Worker;
 
 /// How the engine is set up.
@@ -57,7 +66,7 @@ impl Engine {
         check(&settings)?;
         let engine = Self {
             shared: Arc::new(Shared::new(settings)),
-            threads: Mutex::new(Vec::with_capacity(settings.threads)),
+            threads: Mutex::new(Vec::with_capacity(settings.threads + 1)),
         };
         for index in 0..settings.threads {
             let worker = Worker::new(index, Arc::clone(&engine.shared));
@@ -66,6 +75,11 @@ impl Engine {
                 .spawn(move || worker.run())?;
             engine.lock_threads().push(thread);
         }
+        let shared = Arc::clone(&engine.shared);
+        let thread = std::thread::Builder::new()
+            .name("hash-calls".to_owned())
+            .spawn(move || calls::serve(&shared))?;
+        engine.lock_threads().push(thread);
         Ok(engine)
     }
 
@@ -79,6 +93,28 @@ impl Engine {
         let result = answer.await.unwrap_or_else(|_| Err(self.shared.lost()));
         place.answered();
         result
+    }
+
+    /// Does other work that costs processor time, admitted as hashes are and one call at a time. `work` is told whether
+    /// its answer is still wanted, and should end soon when it is not. Dropping the future takes it out of the queue.
+    ///
+    /// # Errors
+    /// [`EngineError::Overloaded`] at once; [`EngineError::Failed`] when `work` panics; [`EngineError::Stopped`].
+    pub async fn run<T: Send + 'static>(
+        &self,
+        caller: Caller,
+        work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let (answer, receiver) = oneshot::channel();
+        let place = Place::queue_call(&self.shared, caller, Box::new(Pending { work, answer }))?;
+        let result = receiver.await.unwrap_or_else(|_| Err(self.shared.lost()));
+        place.answered();
+        result
+    }
+
+    /// Counts a check that a caller in `network` has had, which decides on the turns of strangers there.
+    pub fn record(&self, network: ClientKey, is_right: bool) {
+        self.shared.record(network, is_right);
     }
 
     /// The engine's counters.

@@ -97,6 +97,29 @@ fn step_ns(busy: usize) -> f64 {
     best.as_nanos() as f64 / STEPS as f64
 }
 
+/// The time that calls take on average.
+pub(super) struct CallPace(AtomicU64);
+
+/// Nanoseconds per call that are assumed until the first ones.
+const ASSUMED_CALL_NS: u64 = 1_000_000;
+
+impl CallPace {
+    pub fn new() -> Self {
+        Self(AtomicU64::new(ASSUMED_CALL_NS))
+    }
+
+    /// Takes one call into the average, with a weight of an eighth. One thread writes.
+    pub fn record(&self, call: Duration) {
+        let call = u64::try_from(call.as_nanos()).unwrap_or(u64::MAX);
+        let average = self.0.load(Relaxed);
+        self.0.store(average - average / 8 + call / 8, Relaxed);
+    }
+
+    pub fn time_for(&self, calls: u64) -> Duration {
+        Duration::from_nanos(self.0.load(Relaxed).saturating_mul(calls))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,36 +1,24 @@
-//! The jobs that wait for a lane: people in turns, one job per client and turn, and background work in order of arrival.
-//! Knows nothing of threads; its owner locks it.
+//! The jobs that wait: people by class and in turns, and background work in order of arrival. Knows nothing of threads and
+//! time; its owner locks it.
 
-use super::job::{EngineError, Job, Priority};
-use crate::password::caller::ClientKey;
-use crate::password::lanes::{Digest, LaneState};
-use std::collections::{BTreeMap, HashMap};
-use std::time::Instant;
-use tokio::sync::oneshot;
+use super::class::{Class, Path};
+use super::task::{Task, Ticket};
+use super::turns::Turns;
+use std::collections::BTreeMap;
 
-/// A job's number, in order of arrival.
-pub(super) type Ticket = u64;
-
-/// A job with the way to answer it.
-pub(super) struct Task {
-    pub ticket: Ticket,
-    pub job: Job,
-    pub answer: oneshot::Sender<Result<Digest, EngineError>>,
-    pub arrived: Instant,
-    /// When it first got a lane.
-    pub started: Option<Instant>,
-    pub steps_left: u64,
-    /// Its state, if it had a lane before and gave it back.
-    pub state: Option<Box<LaneState>>,
+/// Where a job waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slot {
+    People(Class, Path),
+    Background,
 }
 
-/// All jobs without a lane.
+/// All jobs that have not begun, and the background jobs that were interrupted.
 #[derive(Default)]
 pub(super) struct Queue {
-    clients: HashMap<ClientKey, Client>,
-    /// Which client's turn is when. A client has a turn while it has jobs waiting.
-    turns: BTreeMap<u64, ClientKey>,
-    next_turn: u64,
+    classes: [Share; Class::ALL.len()],
+    /// The [`Share::progress`] of the class that was served last.
+    progress: u64,
     interactive: usize,
     /// Steps of all interactive jobs.
     work: u64,
@@ -38,11 +26,13 @@ pub(super) struct Queue {
     background_work: u64,
 }
 
-struct Client {
-    turn: u64,
-    jobs: BTreeMap<Ticket, Task>,
-    /// Steps of all its jobs.
-    work: u64,
+/// The waiting jobs of a class and what it has had so far.
+#[derive(Default)]
+struct Share {
+    turns: Turns,
+    /// Steps taken over the class's weight. The class with the least is served next (start-time fair queueing: Goyal,
+    /// Vin and Cheng, SIGCOMM 1996).
+    progress: u64,
 }
 
 impl Queue {
@@ -66,67 +56,67 @@ impl Queue {
         self.background_work
     }
 
-    /// Steps of the jobs that would be taken before a new one of `client`: as many of every client's as this one has
-    /// already waiting, and one more, whose work is taken to be that client's average.
-    pub fn work_before(&self, client: ClientKey) -> u64 {
-        let own = self
-            .clients
-            .get(&client)
-            .map_or(0, |client| client.jobs.len());
-        let turns = own as u64 + 1;
-        self.clients
-            .values()
-            .map(|client| {
-                let jobs = client.jobs.len() as u64;
-                client.work * jobs.min(turns) / jobs
-            })
-            .sum()
+    /// Steps of the waiting jobs of a class.
+    pub fn work_of(&self, class: Class) -> u64 {
+        self.classes[class as usize].turns.work()
     }
 
-    pub fn push(&mut self, task: Task) {
-        match task.job.priority {
-            Priority::Background => {
+    /// How many jobs of a class wait.
+    pub fn jobs_of(&self, class: Class) -> usize {
+        self.classes[class as usize].turns.jobs()
+    }
+
+    /// Steps that are taken before the class's next job begins behind all that it has waiting: those of its own jobs, and
+    /// what the other classes get of the engine meanwhile.
+    pub fn work_before(&self, class: Class, next: u64) -> u64 {
+        let own = self.work_of(class);
+        let others = Class::ALL.into_iter().filter(|other| *other != class);
+        let others: u64 = others
+            .map(|other| {
+                self.work_of(other)
+                    .min((own + next) * other.weight() / class.weight())
+            })
+            .sum();
+        own + others
+    }
+
+    pub fn push(&mut self, slot: &Slot, task: Task) {
+        match slot {
+            Slot::Background => {
                 self.background_work += task.steps_left;
                 self.background.insert(task.ticket, task);
             }
-            Priority::Interactive => self.push_interactive(task),
-        }
-    }
-
-    fn push_interactive(&mut self, task: Task) {
-        self.interactive += 1;
-        self.work += task.steps_left;
-        let key = task.job.caller.network;
-        let client = self.clients.entry(key).or_insert_with(|| {
-            let turn = self.next_turn;
-            self.next_turn += 1;
-            self.turns.insert(turn, key);
-            Client {
-                turn,
-                jobs: BTreeMap::new(),
-                work: 0,
+            Slot::People(class, path) => {
+                self.interactive += 1;
+                self.work += task.steps_left;
+                let share = &mut self.classes[*class as usize];
+                if share.turns.jobs() == 0 {
+                    // What a class did not use while it had nothing waiting is not saved up.
+                    share.progress = share.progress.max(self.progress);
+                }
+                share.turns.push(path, task);
             }
-        });
-        client.work += task.steps_left;
-        client.jobs.insert(task.ticket, task);
+        }
     }
 
-    /// The oldest job of the client whose turn it is; the client's next turn comes after everybody else's.
+    /// The next job of the class that has had least for its weight.
     pub fn take_interactive(&mut self) -> Option<Task> {
-        let (_, key) = self.turns.pop_first()?;
-        let client = self.clients.get_mut(&key)?;
-        let (_, task) = client.jobs.pop_first()?;
-        client.work -= task.steps_left;
-        if client.jobs.is_empty() {
-            self.clients.remove(&key);
-        } else {
-            client.turn = self.next_turn;
-            self.turns.insert(self.next_turn, key);
-            self.next_turn += 1;
-        }
-        self.interactive -= 1;
-        self.work -= task.steps_left;
-        Some(task)
+        let waiting = Class::ALL.into_iter().filter(|class| {
+            let share = &self.classes[*class as usize];
+            share.turns.jobs() > 0
+        });
+        let next = waiting.min_by_key(|class| self.classes[*class as usize].progress)?;
+        let share = &mut self.classes[next as usize];
+        let task = share.turns.pop()?;
+        self.progress = share.progress;
+        share.progress += task.steps_left * (Class::COMMON / next.weight());
+        Some(self.without(task))
+    }
+
+    /// Takes out the newest job of the caller who has most waiting in this class.
+    pub fn take_of_largest(&mut self, class: Class) -> Option<Task> {
+        let task = self.classes[class as usize].turns.pop_of_largest()?;
+        Some(self.without(task))
     }
 
     /// The oldest background job.
@@ -137,22 +127,24 @@ impl Queue {
     }
 
     /// Takes a job out whose caller has gone; `None` if it no longer waits.
-    pub fn withdraw(&mut self, ticket: Ticket, key: ClientKey, priority: Priority) -> Option<Task> {
-        if priority == Priority::Background {
-            let task = self.background.remove(&ticket)?;
-            self.background_work -= task.steps_left;
-            return Some(task);
+    pub fn withdraw(&mut self, ticket: Ticket, slot: &Slot) -> Option<Task> {
+        match slot {
+            Slot::Background => {
+                let task = self.background.remove(&ticket)?;
+                self.background_work -= task.steps_left;
+                Some(task)
+            }
+            Slot::People(class, path) => {
+                let task = self.classes[*class as usize].turns.withdraw(path, ticket)?;
+                Some(self.without(task))
+            }
         }
-        let client = self.clients.get_mut(&key)?;
-        let task = client.jobs.remove(&ticket)?;
-        client.work -= task.steps_left;
-        if client.jobs.is_empty() {
-            self.turns.remove(&client.turn);
-            self.clients.remove(&key);
-        }
+    }
+
+    fn without(&mut self, task: Task) -> Task {
         self.interactive -= 1;
         self.work -= task.steps_left;
-        Some(task)
+        task
     }
 
     /// Drops all jobs, which answers them with an error.
@@ -164,58 +156,74 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::password::caller::Caller;
+    use crate::password::caller::{Caller, ClientKey};
+    use crate::password::engine::job::Priority;
+    use crate::password::engine::task::{Hash, Work};
     use proptest::prelude::*;
+    use std::time::Instant;
+    use tokio::sync::oneshot;
 
-    /// A job of the client `ticket % 4`, every fifth in the background, of cost 4 to 6.
-    fn task(ticket: Ticket) -> Task {
-        let priority = match ticket % 5 {
-            0 => Priority::Background,
-            _ => Priority::Interactive,
+    /// Every fifth in the background, of cost 4 to 6; people of four networks and three classes.
+    fn task(ticket: Ticket) -> (Slot, Task) {
+        let network = ClientKey(u128::from(ticket % 4) << (64 + 16 * (ticket % 3)));
+        let caller = Caller::stranger(network);
+        let class = [Class::KnownDevice, Class::Fresh, Class::Suspect][ticket as usize % 3];
+        let (slot, priority) = match ticket % 5 {
+            0 => (Slot::Background, Priority::Background),
+            _ => (
+                Slot::People(class, Path::of(&caller)),
+                Priority::Interactive,
+            ),
         };
-        let job = Job {
-            password: Default::default(),
-            salt: [0; 16],
-            cost: 4 + ticket as u32 % 3,
-            caller: Caller::stranger(ClientKey(u128::from(ticket % 4))),
-            priority,
-        };
+        (slot, stub(ticket, caller, priority, 1 << (4 + ticket % 3)))
+    }
+
+    fn stub(ticket: Ticket, caller: Caller, priority: Priority, steps: u64) -> Task {
         Task {
             ticket,
-            steps_left: job.steps(),
-            job,
-            answer: oneshot::channel().0,
+            caller,
+            priority,
+            work: Work::Hash(Box::new(Hash {
+                password: Default::default(),
+                salt: [0; 16],
+                padding: 0,
+                digest: None,
+                state: None,
+                answer: oneshot::channel().0,
+            })),
             arrived: Instant::now(),
             started: None,
-            state: None,
+            steps_left: steps,
         }
     }
 
     /// Work of the tasks with this priority in `tickets`.
     fn work(tickets: &[Ticket], priority: Priority) -> u64 {
-        let tasks = tickets.iter().map(|ticket| task(*ticket));
-        let tasks = tasks.filter(|task| task.job.priority == priority);
+        let tasks = tickets.iter().map(|ticket| task(*ticket).1);
+        let tasks = tasks.filter(|task| task.priority == priority);
         tasks.map(|task| task.steps_left).sum()
     }
 
     proptest! {
-        /// Whatever comes and goes, the sums are those of the jobs that wait, and every client has one turn.
+        /// In any order of arrivals and departures, the sums are those of the jobs that wait, and every group has one turn.
         #[test]
-        fn sums_and_turns_hold(choices in proptest::collection::vec((0..4u8, any::<usize>()), 0..200)) {
+        fn sums_and_turns_hold(choices in proptest::collection::vec((0..5u8, any::<usize>()), 0..200)) {
             let mut queue = Queue::default();
             let mut inside: Vec<Ticket> = Vec::new();
             for (next, (choice, index)) in choices.into_iter().enumerate() {
                 let next = next as Ticket;
                 let taken = match choice {
                     0 | 1 => {
-                        queue.push(task(next));
+                        let (slot, task) = task(next);
+                        queue.push(&slot, task);
                         inside.push(next);
                         None
                     }
                     2 if !inside.is_empty() => {
-                        let gone = task(inside[index % inside.len()]);
-                        queue.withdraw(gone.ticket, gone.job.caller.network, gone.job.priority)
+                        let ticket = inside[index % inside.len()];
+                        queue.withdraw(ticket, &task(ticket).0)
                     }
+                    3 => queue.take_of_largest(Class::Fresh),
                     _ => queue.take_interactive().or_else(|| queue.take_background()),
                 };
                 if let Some(task) = taken {
@@ -224,29 +232,72 @@ mod tests {
                 prop_assert_eq!(queue.interactive() + queue.background(), inside.len());
                 prop_assert_eq!(queue.work(), work(&inside, Priority::Interactive));
                 prop_assert_eq!(queue.background_work(), work(&inside, Priority::Background));
-                prop_assert_eq!(queue.turns.len(), queue.clients.len());
+                prop_assert!(queue.classes.iter().all(|share| share.turns.is_consistent()));
             }
         }
     }
 
-    #[test]
-    fn the_work_before_a_job_ends_with_its_turn() {
-        let mut queue = Queue::default();
-        // Costs 4 to 6 in turns, so three jobs of a client are 112 steps.
-        for ticket in (0..)
-            .map(|n| 4 * n + 1)
-            .filter(|ticket| ticket % 5 != 0)
-            .take(6)
-        {
-            queue.push(task(ticket));
+    fn fill(queue: &mut Queue, class: Class, jobs: u64) {
+        for n in 0..jobs {
+            let caller = Caller::stranger(ClientKey(u128::from(n) << 96));
+            let slot = Slot::People(class, Path::of(&caller));
+            queue.push(
+                &slot,
+                stub(1_000 * class as u64 + n, caller, Priority::Interactive, 16),
+            );
         }
-        let flood = queue.work();
-        assert_eq!(queue.work_before(ClientKey(1)), flood);
-        assert_eq!(queue.work_before(ClientKey(2)), flood / 6);
-        queue.push(task(2));
-        assert_eq!(
-            queue.work_before(ClientKey(2)),
-            flood / 3 + task(2).steps_left
-        );
+    }
+
+    fn served(queue: &mut Queue, jobs: usize) -> Vec<u64> {
+        let tasks = std::iter::from_fn(|| queue.take_interactive()).take(jobs);
+        tasks.map(|task| task.ticket / 1_000).collect()
+    }
+
+    #[test]
+    fn classes_share_by_weight_and_leave_nothing_unused() {
+        let mut queue = Queue::default();
+        fill(&mut queue, Class::KnownDevice, 20);
+        fill(&mut queue, Class::Fresh, 200);
+        fill(&mut queue, Class::Suspect, 200);
+        let first = served(&mut queue, 22);
+        let of = |class: Class, served: &[u64]| {
+            served
+                .iter()
+                .filter(|found| **found == class as u64)
+                .count()
+        };
+        assert_eq!(of(Class::KnownDevice, &first), 12);
+        assert_eq!(of(Class::Fresh, &first), 8);
+        assert_eq!(of(Class::Suspect, &first), 2);
+        served(&mut queue, 30);
+        let later = served(&mut queue, 100);
+        assert_eq!(of(Class::Fresh, &later), 80);
+        assert_eq!(of(Class::Suspect, &later), 20);
+    }
+
+    #[test]
+    fn a_class_that_comes_back_has_saved_up_nothing() {
+        let mut queue = Queue::default();
+        fill(&mut queue, Class::Fresh, 400);
+        served(&mut queue, 200);
+        fill(&mut queue, Class::KnownDevice, 200);
+        let next = served(&mut queue, 100);
+        let strangers = next
+            .iter()
+            .filter(|class| **class == Class::Fresh as u64)
+            .count();
+        assert!((39..=41).contains(&strangers), "{strangers}");
+    }
+
+    #[test]
+    fn the_work_before_a_class_is_its_own_and_the_others_share() {
+        let mut queue = Queue::default();
+        fill(&mut queue, Class::Fresh, 100);
+        assert_eq!(queue.work_before(Class::Fresh, 16), 1_600);
+        // One job of 16 steps, while strangers get four parts of ten.
+        assert_eq!(queue.work_before(Class::KnownDevice, 16), 10);
+        fill(&mut queue, Class::KnownDevice, 5);
+        assert_eq!(queue.work_before(Class::KnownDevice, 16), 80 + 64);
+        assert_eq!(queue.work_before(Class::Fresh, 16), 1_600 + 80);
     }
 }

@@ -38,9 +38,13 @@ pub struct EngineSnapshot {
     pub lanes_total: usize,
     /// Hashes finished since the start.
     pub hashes_done: u64,
-    /// Jobs refused since the start, for overload or for their cost.
+    /// bcrypt's cost iterations since the start, in all lanes together.
+    pub steps_done: u64,
+    /// Calls that wait for their turn.
+    pub calls_queued: usize,
+    /// Jobs and calls refused since the start, for overload or for their cost.
     pub refused: u64,
-    /// Jobs given up since the start because the caller had gone.
+    /// Jobs and calls given up since the start because the caller had gone.
     pub cancelled: u64,
     /// Jobs lost to a panic since the start.
     pub failed: u64,
@@ -54,6 +58,7 @@ pub struct EngineSnapshot {
 #[derive(Default)]
 pub(super) struct Counters {
     pub done: AtomicU64,
+    pub steps: AtomicU64,
     pub refused: AtomicU64,
     pub cancelled: AtomicU64,
     pub failed: AtomicU64,

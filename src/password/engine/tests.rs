@@ -1,6 +1,9 @@
 //! The engine's behaviour. Order is proved with held workers, never with sleeps.
 
 mod admission;
+mod calls;
+mod flood;
+mod padding;
 
 use super::shared::Load;
 use super::{Digest, Engine, EngineError, EngineSettings, Job, Priority};
@@ -62,6 +65,7 @@ fn job(client: u128, cost: u32) -> Job {
         password: Zeroizing::new(format!("password of {client}").into_bytes()),
         salt: [client as u8; 16],
         cost,
+        padded_to: 0,
         caller: Caller::stranger(ClientKey(client)),
         priority: Priority::Interactive,
     }

@@ -1,8 +1,9 @@
 //! One hashing thread: takes jobs from the queue into its lanes, steps them, answers.
 
 use super::job::{EngineError, Priority};
-use super::queue::Task;
+use super::queue::Slot;
 use super::shared::{Load, Shared, State};
+use super::task::{Task, Work};
 use crate::password::lanes::Lanes;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
@@ -87,12 +88,16 @@ impl Worker {
         }
         drop(state);
         for mut task in self.arrivals.drain(..) {
-            match task.state.take() {
+            // Calls have a queue and a thread of their own.
+            let Work::Hash(hash) = &mut task.work else {
+                continue;
+            };
+            match hash.state.take() {
                 Some(state) => self.lanes.resume(&state),
-                None => self.lanes.join(&task.job.password, &task.job.salt),
+                None => self.lanes.join(&hash.password, &hash.salt),
             }
             // The lane has all it needs of the password.
-            task.job.password = Zeroizing::default();
+            hash.password = Zeroizing::default();
             self.running.push(task);
         }
         true
@@ -106,12 +111,12 @@ impl Worker {
             if task.started.is_none() {
                 let now = Instant::now();
                 task.started = Some(now);
-                if task.job.priority == Priority::Interactive {
+                if task.priority == Priority::Interactive {
                     self.shared.counters.wait.add(now - task.arrived);
                 }
             }
             #[cfg(test)]
-            state.hooks.taken.push(task.job.caller.network);
+            state.hooks.taken.push(task.caller.network);
             self.arrivals.push(task);
             state.loads[self.index] = self.load();
         }
@@ -143,13 +148,16 @@ impl Worker {
 
     /// Puts one background job back into the queue, with the state it has reached. Returns whether there was one.
     fn park(&mut self, state: &mut State) -> bool {
-        let background = |task: &Task| task.job.priority == Priority::Background;
+        let background = |task: &Task| task.priority == Priority::Background;
         let Some(lane) = self.running.iter().position(background) else {
             return false;
         };
         let mut task = self.running.swap_remove(lane);
-        task.state = Some(self.lanes.detach(lane));
-        state.queue.push(task);
+        let reached = self.lanes.detach(lane);
+        if let Work::Hash(hash) = &mut task.work {
+            hash.state = Some(reached);
+        }
+        state.queue.push(&Slot::Background, task);
         true
     }
 
@@ -160,6 +168,8 @@ impl Worker {
         }
         let start = Instant::now();
         self.lanes.step();
+        let busy = self.lanes.busy() as u64;
+        self.shared.counters.steps.fetch_add(busy, Relaxed);
         self.shared.pace.record(self.lanes.busy(), start.elapsed());
         for task in &mut self.running {
             task.steps_left -= 1;
@@ -171,22 +181,27 @@ impl Worker {
         let counters = &self.shared.counters;
         // From the last to the first, because the last lane moves into the place of one that leaves.
         for lane in (0..self.running.len()).rev() {
-            let task = &self.running[lane];
-            if task.steps_left == 0 {
-                let task = self.running.swap_remove(lane);
-                let digest = self.lanes.finish(lane);
+            let task = &mut self.running[lane];
+            let Work::Hash(hash) = &mut task.work else {
+                continue;
+            };
+            if task.steps_left == hash.padding {
+                hash.digest = Some(self.lanes.digest(lane));
+            }
+            let is_gone = hash.answer.is_closed();
+            if task.steps_left > 0 && !is_gone {
+                continue;
+            }
+            let task = self.running.swap_remove(lane);
+            self.lanes.leave(lane);
+            if task.steps_left > 0 {
+                counters.cancelled.fetch_add(1, Relaxed);
+            } else {
                 counters.done.fetch_add(1, Relaxed);
                 if let Some(started) = task.started {
                     counters.hash.add(started.elapsed());
                 }
-                // Fails if the caller has just gone, who then needs no answer.
-                drop(task.answer.send(Ok(digest)));
-            } else if task.answer.is_closed() {
-                self.running.swap_remove(lane);
-                self.lanes.leave(lane);
-                counters.cancelled.fetch_add(1, Relaxed);
-            } else {
-                continue;
+                task.finish();
             }
             self.load_changed = true;
         }
@@ -198,8 +213,7 @@ impl Worker {
         let lost = self.running.drain(..).chain(self.arrivals.drain(..));
         for task in lost {
             self.shared.counters.failed.fetch_add(1, Relaxed);
-            // Fails if the caller has gone, who then needs no answer.
-            drop(task.answer.send(Err(EngineError::Failed)));
+            task.fail(EngineError::Failed);
         }
         self.load_changed = true;
         self.publish_steps_left();
@@ -208,7 +222,7 @@ impl Worker {
     fn load(&self) -> Load {
         let tasks = self.running.iter().chain(&self.arrivals);
         let interactive = tasks
-            .filter(|task| task.job.priority == Priority::Interactive)
+            .filter(|task| task.priority == Priority::Interactive)
             .count();
         Load {
             interactive,
@@ -219,7 +233,7 @@ impl Worker {
     fn publish_steps_left(&self) {
         let tasks = self.running.iter().chain(&self.arrivals);
         let steps = tasks
-            .filter(|task| task.job.priority == Priority::Interactive)
+            .filter(|task| task.priority == Priority::Interactive)
             .map(|task| task.steps_left)
             .sum();
         self.shared.steps_left[self.index].store(steps, Relaxed);
@@ -228,7 +242,7 @@ impl Worker {
 
 /// Lowers the calling thread's priority. Only Linux gives each thread a niceness of its own; elsewhere it belongs to the
 /// process, whose request threads must not stand back.
-fn stand_back() {
+pub(super) fn stand_back() {
     #[cfg(target_os = "linux")]
     {
         // Refused by some sandboxes; the engine then competes as an equal.
