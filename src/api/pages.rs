@@ -349,9 +349,25 @@ impl View<'_> {
     }
 }
 
-/// The first field of this name in a form or query.
+/// The one field of this name in a form or query. Of two, neither is taken: others on the way may have read the other one.
 fn field(form: &[u8], name: &str) -> Option<Zeroizing<String>> {
-    let mut fields = form_urlencoded::parse(form);
-    let (_, value) = fields.find(|(found, _)| found == name)?;
-    Some(Zeroizing::new(value.into_owned()))
+    let mut fields = form_urlencoded::parse(form).filter(|(found, _)| found == name);
+    let (_, value) = fields.next()?;
+    let is_alone = fields.next().is_none();
+    is_alone.then(|| Zeroizing::new(value.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_fields_are_not_taken() {
+        let text = |form: &str| field(form.as_bytes(), "token").map(|value| value.to_string());
+        assert_eq!(text("a=1&token=x%20y").as_deref(), Some("x y"));
+        assert_eq!(text("token=").as_deref(), Some(""));
+        for form in ["", "a=1", "token=x&token=x", "token=x&tok%65n="] {
+            assert_eq!(text(form), None, "{form}");
+        }
+    }
 }
