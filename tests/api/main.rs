@@ -29,6 +29,7 @@ mod front;
 mod hostile;
 mod hostile_messages;
 mod idempotency;
+mod known_devices;
 mod limits;
 mod lost_updates;
 mod messages;

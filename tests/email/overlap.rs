@@ -162,7 +162,7 @@ async fn whoever_is_shut_out_does_nothing_more() {
             let app = &account.app;
             let (came, acted) = if database::on_postgresql() {
                 let session = app.database.session();
-                session.run("BEGIN; SELECT 1 FROM users WHERE username = 'ada' FOR UPDATE");
+                session.run("BEGIN; SELECT 1 FROM users WHERE username = 'ada' FOR NO KEY UPDATE");
                 let coming = account.owner_comes(owner);
                 let acting = async {
                     until_they_wait(app, 1).await;
@@ -198,7 +198,7 @@ async fn a_mail_for_another_address_that_is_late_is_worth_nothing() {
     let delivering = outbox::deliver(services, claim.expect("is due"));
     let came = if database::on_postgresql() {
         let session = account.app.database.session();
-        session.run("BEGIN; SELECT 1 FROM users WHERE username = 'ada' FOR UPDATE");
+        session.run("BEGIN; SELECT 1 FROM users WHERE username = 'ada' FOR NO KEY UPDATE");
         let delivering = async {
             until_they_wait(&account.app, 1).await;
             delivering.await

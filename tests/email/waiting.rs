@@ -157,10 +157,10 @@ async fn a_strangers_registration_changes_nothing_of_the_owners() {
 async fn a_registration_is_corrected_by_who_knows_its_password() {
     let app = spawn().await;
     registers(&app, "aad@example.com", "ada", PASSWORD).await;
+    let wrong = app.mail("verify_email", "aad@example.com").await.token();
     registers(&app, ADA, "ada", PASSWORD).await;
     let sql = "SELECT count(*) FROM registrations";
     assert_eq!(count(&app, sql, &[]).await, 1);
-    let wrong = app.mail("verify_email", "aad@example.com").await.token();
     verify(&app, &wrong)
         .await
         .expect_problem(400, "invalid_token");
