@@ -14,6 +14,7 @@ use crate::config::{Backups, Settings, Tokens};
 use crate::domain::links::Links;
 use crate::domain::outbox::Outbox;
 use crate::domain::readiness::Readiness;
+use crate::domain::refusals::{self, Refusals};
 use crate::domain::{Policy, Services};
 use crate::ids::{Ids, InstanceId, Random};
 use crate::mail::{MailError, Mailer};
@@ -164,6 +165,7 @@ impl App {
             outbox: Outbox::default(),
             readiness: Readiness::default(),
             login_identifier_key: keys.login_identifier,
+            refusals: Refusals::default(),
             attempts: Arc::default(),
             instance: InstanceId::new(&ids),
             clock: clock.clone(),
@@ -292,6 +294,9 @@ fn access_tokens(keys: &Keys, previous: Option<&Keys>, settings: &Settings) -> A
     AccessTokens::new(keys, previous, issuer, access_lifetime)
 }
 
+/// How long a stop waits for the last audit events to be written.
+const LAST_EVENTS: Duration = Duration::from_secs(2);
+
 /// The service, listening and not yet serving.
 pub struct Bound {
     pub address: SocketAddr,
@@ -330,6 +335,10 @@ impl Bound {
             never = metrics => match never {},
         };
         jobs.stop(told.await.ok()).await;
+        let last = refusals::flush(&self.services, true);
+        if !matches!(tokio::time::timeout(LAST_EVENTS, last).await, Ok(Ok(()))) {
+            tracing::warn!("the last audit events of refused requests were not written");
+        }
         finished
     }
 }

@@ -104,6 +104,9 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
     /// Time since some fixed moment; never goes back. For rate limits and measuring.
     fn monotonic(&self) -> Duration;
+    /// The wall clock as it was when the process started, and the time that has passed since. A clock that is set while the
+    /// process runs does not move it: for what holds somebody up for a while, and is stored.
+    fn steady(&self) -> Timestamp;
 }
 
 /// A clock shared by the rooms of the house.
@@ -112,6 +115,14 @@ pub type SharedClock = Arc<dyn Clock>;
 /// The computer's own clock.
 pub struct SystemClock {
     started: Instant,
+    started_at: Timestamp,
+}
+
+fn system_time() -> Timestamp {
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp(millis(since_epoch))
 }
 
 impl SystemClock {
@@ -119,6 +130,7 @@ impl SystemClock {
     pub fn new() -> Self {
         Self {
             started: Instant::now(),
+            started_at: system_time(),
         }
     }
 }
@@ -131,14 +143,15 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Timestamp(millis(since_epoch))
+        system_time()
     }
 
     fn monotonic(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    fn steady(&self) -> Timestamp {
+        self.started_at.plus(self.started.elapsed())
     }
 }
 
@@ -146,6 +159,8 @@ impl Clock for SystemClock {
 pub struct ManualClock {
     start: Timestamp,
     now: AtomicI64,
+    /// Milliseconds that have passed, however the clock was set meanwhile.
+    passed: AtomicI64,
 }
 
 impl ManualClock {
@@ -154,12 +169,19 @@ impl ManualClock {
         Self {
             start,
             now: AtomicI64::new(start.0),
+            passed: AtomicI64::new(0),
         }
+    }
+
+    /// Sets the clock forward or, with a negative number, back: no time passes.
+    pub fn set_by(&self, millis: i64) {
+        self.now.fetch_add(millis, Ordering::SeqCst);
     }
 
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         self.now.fetch_add(millis(by), Ordering::SeqCst);
+        self.passed.fetch_add(millis(by), Ordering::SeqCst);
     }
 }
 
@@ -169,7 +191,12 @@ impl Clock for ManualClock {
     }
 
     fn monotonic(&self) -> Duration {
-        self.now().since(self.start)
+        self.steady().since(self.start)
+    }
+
+    fn steady(&self) -> Timestamp {
+        let passed = self.passed.load(Ordering::SeqCst);
+        Timestamp(self.start.0.saturating_add(passed))
     }
 }
 
@@ -219,5 +246,16 @@ mod tests {
         clock.advance(Duration::from_secs(2));
         assert_eq!(clock.now(), Timestamp::from_millis(3000));
         assert_eq!(clock.monotonic(), Duration::from_secs(2));
+        clock.set_by(-3_600_000);
+        assert_eq!(clock.now(), Timestamp::from_millis(3000 - 3_600_000));
+        assert_eq!(clock.steady(), Timestamp::from_millis(3000));
+        assert_eq!(clock.monotonic(), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn the_steady_time_starts_as_the_wall_clock() {
+        let clock = SystemClock::new();
+        assert!(clock.now().since(clock.steady()) < Duration::from_secs(60));
+        assert!(clock.steady().since(clock.now()) < Duration::from_secs(60));
     }
 }

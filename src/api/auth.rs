@@ -1,32 +1,30 @@
 //! The tag `auth`: registration, login, tokens.
 
-use poem::{FromRequest, Request, RequestBody};
 use poem_openapi::param::Query;
 use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
 
-use super::account::OWN;
-use super::answer::{Accepted, Created, Either, Json, NoContent, Tagged};
+use super::answer::{Json, NoContent};
 use super::body::{FormBody, JsonBody, request_objects};
 use super::code::Code;
-use super::context::{self, AcceptLanguage, Ctx};
+use super::context::{AcceptLanguage, Ctx};
 use super::fields::{
-    EmailText, FullNameText, GrantTypeText, IdentifierText, NewPasswordText, PASSWORD_GRANT,
-    PasswordText, REFRESH_GRANT, TokenText, UsernameText,
+    GrantTypeText, IdentifierText, PASSWORD_GRANT, PasswordText, REFRESH_GRANT, TokenText,
 };
 use super::idempotency::{IdempotencyKey, MaybeReplayed};
 use super::limits::Class;
-use super::objects::{Introspection, Token, User};
+use super::objects::{Introspection, Token};
 use super::problem::Failure;
+use super::register::{RegisterAnswer, RegisterRequest, RegistrationOpen, registered};
 use super::result::{Result, ResultExt};
 use super::security::{Caller, Permitted, TokensIntrospect};
 use super::spec::{Failures, Tag};
 use crate::config::Secret;
 use crate::domain::introspection;
 use crate::domain::login::{self, Login};
-use crate::domain::registration::{self, Registered, Registration};
+use crate::domain::registration;
 use crate::domain::sessions::{self, LogoutScope};
-use crate::domain::{Email, FullName, Invalid, Password, Username, reauthentication, refresh};
+use crate::domain::{reauthentication, refresh};
 
 /// What the operations answer besides success and what every operation may answer.
 pub const FAILURES: Failures = &[
@@ -69,20 +67,6 @@ pub const FAILURES: Failures = &[
 
 /// Operations of OAuth 2.0: RFC 6749, RFC 7009 and RFC 7662 say what their errors look like.
 pub const OAUTH: &[&str] = &["issueToken", "revokeToken", "introspectToken"];
-
-/// A new account.
-#[derive(Debug, Object)]
-#[oai(write_only_all)]
-struct RegisterRequest {
-    /// Where the user can be reached; unique without regard to case.
-    email: EmailText,
-    /// Letters, digits, dots, underscores and hyphens; unique without regard to case.
-    username: UsernameText,
-    /// Any characters but NUL, exactly as given. It has to be hard to guess.
-    password: NewPasswordText,
-    /// How the user wants to be called; may be left out.
-    full_name: Option<FullNameText>,
-}
 
 /// A request of the password grant (RFC 6749 §4.3.2) or the refresh grant (§6).
 #[derive(Debug, Object)]
@@ -143,7 +127,6 @@ struct ReauthenticateRequest {
 }
 
 request_objects!(
-    RegisterRequest,
     TokenRequest,
     RefreshRequest,
     TokenForm,
@@ -341,84 +324,11 @@ impl AuthApi {
     }
 }
 
-/// One object for both outcomes; 201 with the account, 202 without.
-type RegisterAnswer = Either<Tagged<Created<RegistrationResult>>, Accepted<RegistrationResult>>;
-
-fn registered(registered: Registered) -> RegisterAnswer {
-    match registered {
-        Registered::Account(user) => Either::This(Tagged {
-            revision: user.revision(),
-            answer: Created {
-                location: OWN.to_owned(),
-                body: RegistrationResult {
-                    status: RegistrationStatus::Created,
-                    user: Some((*user).into()),
-                },
-            },
-        }),
-        Registered::VerificationSent => Either::That(Accepted(RegistrationResult {
-            status: RegistrationStatus::VerificationRequired,
-            user: None,
-        })),
-    }
-}
-
-/// What became of a registration.
-#[derive(Debug, Object, Serialize)]
-#[oai(read_only_all, skip_serializing_if_is_none)]
-struct RegistrationResult {
-    status: RegistrationStatus,
-    /// The new account, when `status` is `created`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<User>,
-}
-
-/// `created`: the account exists. `verification_required`: the mail says how to go on.
-#[derive(Debug, Clone, Copy, Default, Enum, Serialize)]
-#[oai(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-enum RegistrationStatus {
-    #[default]
-    Created,
-    VerificationRequired,
-}
-
 /// That a token means nothing any more: an object without members. What it says is ignored (RFC 7009 §2.2), but generated
 /// clients want a media type.
 #[derive(Debug, Default, Object, Serialize)]
 #[oai(read_only_all)]
 struct Revoked {}
-
-/// That anybody may register; found out before the request is looked at.
-struct RegistrationOpen;
-
-impl<'a> FromRequest<'a> for RegistrationOpen {
-    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
-        registration::require_open(&context::of(request)?.services).or_problem()?;
-        Ok(Self)
-    }
-}
-
-impl RegisterRequest {
-    fn parse(self, locale: Option<String>) -> crate::domain::Result<Registration> {
-        let mut invalid = Invalid::default();
-        let email = invalid.keep(Email::parse("email", &self.email.0));
-        let username = invalid.keep(Username::parse("username", &self.username.0));
-        let password = invalid.keep(Password::parse("password", self.password.0));
-        let full_name = self.full_name.as_ref().map(|name| name.0.as_str());
-        let full_name = invalid.keep(FullName::parse("full_name", full_name));
-        match (email, username, password, full_name) {
-            (Some(email), Some(username), Some(password), Some(full_name)) => Ok(Registration {
-                email,
-                username,
-                full_name,
-                password,
-                locale,
-            }),
-            _ => Err(invalid.into()),
-        }
-    }
-}
 
 fn missing(description: &'static str) -> poem::Error {
     Failure::OAuthRequest {

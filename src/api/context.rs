@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use poem::http::header;
+use poem::http::{Method, header};
 use poem::{FromRequest, Request, RequestBody, Result};
 
 use super::limits::{Applied, Class, Limiters};
 use super::problem::Failure;
-use crate::domain::{Origin, Services};
-use crate::ids::UserId;
+use crate::domain::{Origin, Services, refusals};
+use crate::ids::{SessionId, UserId};
 
 /// The context of one request, shared by everything that works on it.
 pub struct Context {
@@ -18,6 +18,8 @@ pub struct Context {
     pub origin: Origin,
     /// Set once somebody has been found to be logged in; for the access log.
     pub user_id: OnceLock<UserId>,
+    /// Set with it; for the audit log.
+    pub session_id: OnceLock<SessionId>,
     limiters: Arc<Limiters>,
     applied: Mutex<Vec<Applied>>,
 }
@@ -34,6 +36,7 @@ impl Context {
             services,
             origin,
             user_id: OnceLock::new(),
+            session_id: OnceLock::new(),
             limiters,
             applied: Mutex::new(Vec::new()),
         }
@@ -48,6 +51,9 @@ impl Context {
             return Ok(());
         };
         let refused = applied.refused_for();
+        if refused.is_some() {
+            refusals::limit_exceeded(&self.services, &self.origin, applied.name());
+        }
         self.applied
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -55,6 +61,16 @@ impl Context {
         refused.map_or(Ok(()), |retry_after| {
             Err(Failure::RateLimited { retry_after })
         })
+    }
+
+    /// Puts on record that the request was refused, where it has to be.
+    pub fn note_refusal(&self, failure: &Failure, method: &Method, route: &str) {
+        if let Failure::Domain(error) = failure {
+            let caller = self.user_id.get().copied();
+            let caller = caller.zip(self.session_id.get().copied());
+            let operation = format!("{method} {route}");
+            refusals::refused(&self.services, &self.origin, caller, error, &operation);
+        }
     }
 
     /// The limits that this request was counted against.

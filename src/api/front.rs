@@ -125,6 +125,7 @@ impl Front {
             Err(_) => Err(Failure::TimedOut),
         };
         let mut response = outcome.unwrap_or_else(|failure| {
+            context.note_refusal(&failure, &line.method, line.route);
             if let Some(message) = failure.for_log() {
                 tracing::error!(request.id = %context.request_id, error = message, "request failed");
             }

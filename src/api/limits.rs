@@ -38,6 +38,11 @@ pub struct Applied {
 }
 
 impl Applied {
+    /// As the headers call it.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// How long to wait, when it refused the request.
     pub fn refused_for(&self) -> Option<Duration> {
         self.refused.then_some(self.reset)

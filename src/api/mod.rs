@@ -26,6 +26,7 @@ mod place;
 mod preconditions;
 mod problem;
 mod query;
+mod register;
 mod reset_links;
 mod result;
 mod routes;

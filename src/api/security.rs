@@ -45,6 +45,7 @@ impl Caller {
             .or_problem()?;
         // Set once a request; a second extractor would find the same user.
         let _ = context.user_id.set(actor.id());
+        let _ = context.session_id.set(actor.session_id());
         Ok(Self { actor, context })
     }
 }

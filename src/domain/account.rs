@@ -134,6 +134,7 @@ pub async fn delete(services: &Services, actor: &Actor, precondition: Preconditi
     actor.require_account()?;
     actor.require_fresh(now)?;
     let id = actor.id();
+    let origin_lifetime = services.policy.audit_origin;
     let event = Event::by(services, actor, "user.deleted")
         .on(id)
         .without_origin();
@@ -143,7 +144,7 @@ pub async fn delete(services: &Services, actor: &Actor, precondition: Preconditi
         .write(async move |tx| {
             let actor = actor.renewed(tx, now).await?;
             precondition.check(&actor.user)?;
-            audit::forget(tx, id).await?;
+            audit::forget(tx, id, now.plus(origin_lifetime)).await?;
             keep_an_admin(tx, id, now, async |tx| Ok(users::delete(tx, id).await?)).await?;
             Ok(event.record(tx).await?)
         })

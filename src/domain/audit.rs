@@ -1,5 +1,7 @@
 //! Audit events, written in the transaction of the change they tell of. They hold ids, never names or addresses.
 
+use std::time::Duration;
+
 use super::{Actor, Origin, Services};
 use crate::clock::Timestamp;
 use crate::ids::{EventId, SessionId, UserId};
@@ -16,6 +18,9 @@ pub struct Event {
     target_id: Option<UserId>,
     session_id: Option<SessionId>,
     origin: Option<Origin>,
+    /// How long the origin is kept of an act that is not a user's own affair.
+    origin_lifetime: Duration,
+    needed_permission: bool,
     succeeded: bool,
     data: serde_json::Value,
 }
@@ -31,6 +36,8 @@ impl Event {
             target_id: None,
             session_id: None,
             origin: None,
+            origin_lifetime: services.policy.audit_origin,
+            needed_permission: false,
             succeeded: true,
             data: serde_json::json!({}),
         }
@@ -46,7 +53,24 @@ impl Event {
         }
     }
 
-    /// Done by a user to himself, before or without being logged in.
+    /// Tried by this user.
+    pub fn tried_by(self, user_id: UserId, session_id: SessionId) -> Self {
+        Self {
+            actor_id: Some(user_id),
+            session_id: Some(session_id),
+            ..self
+        }
+    }
+
+    /// Done with a permission. Where it came from is kept for a time of its own, whoever of the two is deleted.
+    pub fn with_permission(self) -> Self {
+        Self {
+            needed_permission: true,
+            ..self
+        }
+    }
+
+    /// Done by users to themselves, before or without being logged in.
     pub fn self_service(self, user_id: UserId) -> Self {
         Self {
             actor_id: Some(user_id),
@@ -100,8 +124,22 @@ impl Event {
         Self { data, ..self }
     }
 
+    /// The same, told for `count` of its kind.
+    pub fn counted(mut self, id: EventId, count: u64) -> Self {
+        self.id = id;
+        self.data["count"] = count.into();
+        self
+    }
+
+    pub fn action(&self) -> &'static str {
+        self.action
+    }
+
     /// Writes it.
     pub async fn record(&self, tx: &mut Tx<'_>) -> db::Result<()> {
+        // A user's own affair goes with the account.
+        let is_own = self.actor_id.is_some() && !self.needed_permission;
+        let has_end = self.origin.is_some() && !is_own;
         let ip = self.origin.as_ref().map(|origin| origin.ip.to_string());
         let event = NewEvent {
             id: self.id,
@@ -115,6 +153,7 @@ impl Event {
                 .origin
                 .as_ref()
                 .and_then(|origin| origin.user_agent.as_deref()),
+            origin_until: has_end.then(|| self.at.plus(self.origin_lifetime)),
             succeeded: self.succeeded,
             data: &self.data.to_string(),
         };

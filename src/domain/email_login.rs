@@ -11,7 +11,7 @@ use super::idempotency::Once;
 use super::login::{Proof, Start};
 use super::outbox::{self, Mail};
 use super::tokens::{self, TokenPair};
-use super::{Email, Error, Origin, Result, Services, account_security, one_time};
+use super::{Email, Error, Origin, Result, Services, account_security, one_time, refusals};
 use crate::clock::Timestamp;
 use crate::config::Secret;
 use crate::ids::{MailId, UserId};
@@ -139,14 +139,12 @@ pub async fn login(
     let Some(user_id) = right.and_then(|(tried, _)| tried.user_id) else {
         // Guesses at handles are not put on record: there is no end to them, and no account that they are about.
         if is_tried {
-            let event = Event::new(services, "login.failed")
-                .failed()
-                .from(origin)
-                .with(serde_json::json!({ "reason": "wrong_code" }));
-            services
-                .db
-                .write_one(async move |tx| Ok::<_, Error>(event.record(tx).await?))
-                .await?;
+            let network = origin.network().0.to_be_bytes();
+            refusals::note(services, "login.failed", &network, |event| {
+                event
+                    .from(origin)
+                    .with(serde_json::json!({ "reason": "wrong_code" }))
+            });
         }
         return Err(Error::InvalidToken);
     };

@@ -8,7 +8,7 @@ use crate::ids::{InstanceId, SessionId};
 use crate::store::db::{self, Tx};
 use crate::store::sessions::Spent;
 use crate::store::{
-    email_codes, held_emails, idempotency, known_devices, leases, login_codes, mails,
+    audit, email_codes, held_emails, idempotency, known_devices, leases, login_codes, mails,
     one_time_tokens, registrations, sessions, throttles,
 };
 
@@ -37,8 +37,9 @@ const LEASE: Duration = Duration::from_secs(300);
 /// while another instance is at it.
 pub async fn clean_up(services: &Services) -> Result<u64> {
     let sessions = delete_sessions(services).await?;
-    let throttles = delete_batches(services, async |tx, now, limit| {
-        throttles::delete_full(tx, now, limit).await
+    let steady = services.steady();
+    let throttles = delete_batches(services, async move |tx, _, limit| {
+        throttles::delete_full(tx, steady, limit).await
     });
     let throttles = throttles.await?;
     let answers = delete_batches(services, async |tx, now, limit| {
@@ -73,8 +74,12 @@ pub async fn clean_up(services: &Services) -> Result<u64> {
         known_devices::delete_unseen(tx, now.minus(KEEP_DEVICE), limit).await
     });
     let devices = devices.await?;
+    let origins = delete_batches(services, async |tx, now, limit| {
+        audit::delete_origins(tx, now, limit).await
+    });
+    let origins = origins.await?;
     let mailed = tokens + codes + held + registrations + mails;
-    Ok(sessions + throttles + answers + mailed + devices)
+    Ok(sessions + throttles + answers + mailed + devices + origins)
 }
 
 async fn delete_sessions(services: &Services) -> Result<u64> {

@@ -56,14 +56,16 @@ pub async fn introspect(services: &Services, actor: &Actor, token: &str) -> Resu
         // What the token says, less what has been taken from the user since.
         granted = granted.within(&claims.scope);
     }
+    let end = found.session.created_at.plus(lifetimes.absolute);
+    let refresh_end = found.session.expires_at.min(end);
     Ok(Some(Active {
         user_id: found.user.id,
         session_id,
         username: found.user.username,
         scope: granted.shown(),
-        expires_at: claims.as_ref().map_or(found.session.expires_at, |claims| {
-            Timestamp::from_seconds(claims.exp)
-        }),
+        expires_at: claims
+            .as_ref()
+            .map_or(refresh_end, |claims| Timestamp::from_seconds(claims.exp)),
         access: claims.map(|claims| AccessClaims {
             jti: claims.jti,
             issued_at: Timestamp::from_seconds(claims.iat),

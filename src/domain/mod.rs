@@ -17,6 +17,7 @@ mod types;
 pub mod account;
 pub mod account_security;
 pub mod authentication;
+pub mod clocks;
 pub mod email_change;
 pub mod email_login;
 pub mod email_verification;
@@ -31,6 +32,7 @@ pub mod password_reset;
 pub mod readiness;
 pub mod reauthentication;
 pub mod refresh;
+pub mod refusals;
 pub mod registration;
 pub mod roles;
 pub mod sessions;
@@ -81,6 +83,8 @@ pub struct Services {
     pub mailer: Mailer,
     pub outbox: outbox::Outbox,
     pub readiness: readiness::Readiness,
+    /// Failures that are put on record beside the requests.
+    pub refusals: refusals::Refusals,
     /// Password checks under way.
     pub attempts: Arc<Attempts>,
     /// This one of the instances that share the database.
@@ -121,6 +125,11 @@ impl Services {
     /// The time now.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The time now by a clock that nobody sets while the service runs: for limits that are stored.
+    pub fn steady(&self) -> Timestamp {
+        self.clock.steady()
     }
 
     /// How long sessions live, looked at from `now`.

@@ -130,7 +130,8 @@ struct Refused {
 /// Takes what the check needs, waiting for checks under way while nothing is left.
 async fn take_attempts(services: &Services, asker: &Asker) -> Result<Attempts> {
     loop {
-        let now = services.now();
+        // A clock that is set meanwhile neither prolongs a lockout nor ends it.
+        let now = services.steady();
         let (attempts, asker) = (services.attempts.clone(), asker.clone());
         let limit = services.policy.login_account_limit;
         let most = asker.way.most(&services.policy);

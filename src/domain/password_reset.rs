@@ -208,7 +208,9 @@ async fn by_administrator<T: Clone + Send + Sync + 'static>(
         actor.require_account()?;
         actor.require_fresh(now)?;
     }
-    let event = Event::by(services, &actor, "password.reset_link_made").on(id);
+    let event = Event::by(services, &actor, "password.reset_link_made")
+        .on(id)
+        .with_permission();
     let reset = idempotency::write(services, once, async move |tx| {
         let actor = actor.renewed(tx, now).await?;
         actor.require(USERS_WRITE)?;

@@ -48,7 +48,9 @@ pub async fn set(
     actor.require(ROLES_WRITE)?;
     check_count(&wanted)?;
     let (actor, now) = (actor.clone(), services.now());
-    let event = Event::by(services, &actor, "user.roles_changed").on(user_id);
+    let event = Event::by(services, &actor, "user.roles_changed")
+        .on(user_id)
+        .with_permission();
     services
         .db
         .write(async move |tx| {

@@ -47,7 +47,7 @@ pub(super) fn issue(
         access_token,
         expires_in,
         refresh_token,
-        refresh_expires_in: session.expires_at.since(now),
+        refresh_expires_in: session.expires_at.min(ends_at).since(now),
         scope,
     })
 }

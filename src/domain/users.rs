@@ -120,7 +120,11 @@ pub async fn create(
         locale: None,
         roles: roles.clone(),
     };
-    let event = |id| Event::by(services, actor, "user.created").on(id);
+    let event = |id| {
+        Event::by(services, actor, "user.created")
+            .on(id)
+            .with_permission()
+    };
     let caller = actor.origin.known(Standing::LiveSession, actor.id());
     let acting = actor.clone();
     let check = async move |tx: &mut Tx<'_>, now| {
@@ -164,6 +168,7 @@ pub async fn update(
     }
     let event = Event::by(services, &actor, "user.changed")
         .on(id)
+        .with_permission()
         .with(serde_json::json!({
             "fields": update.changed_fields(),
             "is_active": update.is_active,
@@ -276,13 +281,10 @@ pub async fn delete(
         actor.require_account()?;
         actor.require_fresh(now)?;
     }
-    let event = Event::by(services, &actor, "user.deleted").on(id);
-    // Whoever deletes himself leaves no address behind.
-    let event = if actor.id() == id {
-        event.without_origin()
-    } else {
-        event
-    };
+    let origin_lifetime = services.policy.audit_origin;
+    let event = Event::by(services, &actor, "user.deleted")
+        .on(id)
+        .with_permission();
     services
         .db
         .write(async move |tx| {
@@ -292,7 +294,7 @@ pub async fn delete(
             let user = users::find(tx, id).await?.ok_or(Error::NotFound)?;
             require_authority(tx, &actor, id).await?;
             precondition.check(&user)?;
-            audit::forget(tx, id).await?;
+            audit::forget(tx, id, now.plus(origin_lifetime)).await?;
             keep_an_admin(tx, id, now, async |tx| Ok(users::delete(tx, id).await?)).await?;
             Ok(event.record(tx).await?)
         })

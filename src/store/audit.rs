@@ -1,4 +1,5 @@
-//! Audit events: what happened, to whom, by whom. Only ever added to; personal data goes when its account goes.
+//! Audit events: what happened, to whom, by whom. Only ever added to. Personal data of acts about oneself goes when the
+//! account goes, all other at the moment that the event names.
 
 use super::db::{Result, Tx};
 use crate::clock::Timestamp;
@@ -16,6 +17,8 @@ pub struct NewEvent<'a> {
     pub session_id: Option<SessionId>,
     pub ip: Option<&'a str>,
     pub user_agent: Option<&'a str>,
+    /// When address and user agent are removed; `None` as long as the account is there.
+    pub origin_until: Option<Timestamp>,
     pub succeeded: bool,
     /// A JSON object without personal data.
     pub data: &'a str,
@@ -29,8 +32,8 @@ pub async fn insert(tx: &mut Tx<'_>, event: &NewEvent<'_>) -> Result<()> {
         "failure"
     };
     tx.execute(
-        "INSERT INTO audit_events (id, at, action, actor_id, target_id, session_id, ip, user_agent, outcome, data) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO audit_events (id, at, action, actor_id, target_id, session_id, ip, user_agent, outcome, data, \
+         origin_until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         &[
             event.id.into(),
             event.at.into(),
@@ -42,24 +45,45 @@ pub async fn insert(tx: &mut Tx<'_>, event: &NewEvent<'_>) -> Result<()> {
             event.user_agent.into(),
             outcome.into(),
             event.data.into(),
+            event.origin_until.into(),
         ],
     )
     .await?;
     Ok(())
 }
 
-/// Removes address and user agent from the events of an account: ids alone stay.
-pub async fn forget(tx: &mut Tx<'_>, user_id: UserId) -> Result<()> {
+/// Removes address and user agent from what an account did about itself: ids alone stay. What it did to others, and what
+/// nobody stands behind, keeps them until `until`: nobody takes the traces of such acts away by deleting an account.
+pub async fn forget(tx: &mut Tx<'_>, user_id: UserId, until: Timestamp) -> Result<()> {
     // One statement an index; an OR over both columns would read the whole table.
     tx.execute(
-        "UPDATE audit_events SET ip = NULL, user_agent = NULL WHERE actor_id = ?1",
+        "UPDATE audit_events SET ip = NULL, user_agent = NULL \
+         WHERE actor_id = ?1 AND target_id = ?1 AND origin_until IS NULL",
         &[user_id.into()],
     )
     .await?;
-    tx.execute(
-        "UPDATE audit_events SET ip = NULL, user_agent = NULL WHERE target_id = ?1 AND actor_id IS NULL",
-        &[user_id.into()],
-    )
-    .await?;
+    for of_account in [
+        "actor_id = ?1 AND (target_id <> ?1 OR target_id IS NULL)",
+        "target_id = ?1 AND actor_id IS NULL",
+    ] {
+        tx.execute(
+            &format!(
+                "UPDATE audit_events SET origin_until = ?2 WHERE {of_account} AND origin_until IS NULL \
+                 AND (ip IS NOT NULL OR user_agent IS NOT NULL)"
+            ),
+            &[user_id.into(), until.into()],
+        )
+        .await?;
+    }
     Ok(())
 }
+
+/// Removes up to `limit` addresses and user agents whose time is over; says how many.
+pub async fn delete_origins(tx: &mut Tx<'_>, now: Timestamp, limit: i64) -> Result<u64> {
+    tx.execute(DELETE_ORIGINS, &[now.into(), limit.into()])
+        .await
+}
+
+/// The statement of [`delete_origins`].
+pub const DELETE_ORIGINS: &str = "UPDATE audit_events SET ip = NULL, user_agent = NULL, origin_until = NULL \
+     WHERE id IN (SELECT id FROM audit_events WHERE origin_until <= ?1 ORDER BY origin_until LIMIT ?2)";

@@ -1,5 +1,6 @@
 //! Background jobs, one file each. They hold nobody up, and what fails is tried again at the next turn.
 
+mod audit;
 pub mod backup;
 mod clean_up;
 mod outbox;
@@ -28,7 +29,12 @@ pub fn start(services: &Arc<Services>, backups: Option<Backups>) -> Jobs {
                 backup::run(&services, &backups).await;
             }
         };
-        tokio::join!(clean_up::run(services.clone()), backing_up);
+        tokio::join!(
+            clean_up::run(services.clone()),
+            audit::run(services.clone()),
+            audit::watch_clock(services.clone()),
+            backing_up
+        );
     });
     Jobs { sending, others }
 }

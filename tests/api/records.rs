@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 use uuid::Uuid;
+use vestibule::domain::refusals;
 use vestibule::store::db::{self, FromValue, Row, Value};
 
 use crate::support::{Session, TestApp};
@@ -116,6 +117,8 @@ async fn rows<T: Send + 'static>(
     map_row: fn(&Row<'_>) -> db::Result<T>,
 ) -> Vec<T> {
     let texts = owned(texts);
+    // What is put on record beside the requests.
+    refusals::flush(&app.services, false).await.expect("writes");
     app.services
         .db
         .scan(async move |tx| {

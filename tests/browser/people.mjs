@@ -51,7 +51,8 @@ export class Person {
 
   async changePassword(newPassword) {
     const json = { current_password: this.password, new_password: newPassword };
-    await send("/users/me/password", { method: "PUT", json, headers: this.#headers() });
+    const answer = await send("/users/me/password", { method: "PUT", json, headers: this.#headers() });
+    this.token = answer.access_token;
     this.password = newPassword;
   }
 

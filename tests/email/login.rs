@@ -391,6 +391,31 @@ async fn a_used_code_stays_used_when_its_mail_is_tried_again() {
     assert_eq!(app.mails_of("login_code", ADA).await.len(), 1);
 }
 
+/// Guesses do not fill the audit log.
+#[tokio::test]
+async fn many_wrong_codes_are_a_few_events() {
+    let app = spawn().await;
+    app.register("ada").await;
+    for _ in 0..3 {
+        let handle = handle_of(&app, ADA).await;
+        app.mails().await;
+        for _ in 0..5 {
+            login(&app, &handle, "000000")
+                .await
+                .expect_problem(400, "invalid_token");
+        }
+    }
+    let count = async || events(&app, "login.failed").await.len();
+    assert_eq!(count().await, 10);
+    app.advance(Duration::from_secs(60));
+    let failed = events(&app, "login.failed").await;
+    assert_eq!(failed.len(), 11);
+    assert_eq!(
+        failed[10].data,
+        json!({ "reason": "wrong_code", "count": 5 })
+    );
+}
+
 /// A changed password shuts out whoever reads the mailbox by an old code.
 #[tokio::test]
 async fn a_changed_password_takes_the_code_back() {

@@ -27,13 +27,12 @@ async fn secure(app: &TestApp, token: &str) -> Answer {
         .await
 }
 
-async fn change_password(app: &TestApp, session: &Session) {
-    app.put("/users/me/password")
-        .bearer_auth(&session.access)
-        .json(&json!({ "current_password": PASSWORD, "new_password": OTHER_PASSWORD }))
-        .answer()
-        .await
-        .expect(StatusCode::OK);
+/// The session as it goes on after the change.
+async fn change_password(app: &TestApp, session: &Session) -> Session {
+    let body = json!({ "current_password": PASSWORD, "new_password": OTHER_PASSWORD });
+    let request = app.put("/users/me/password").bearer_auth(&session.access);
+    let answer = request.json(&body).answer().await;
+    Session::of(&answer.expect(StatusCode::OK))
 }
 
 #[tokio::test]
@@ -138,7 +137,7 @@ async fn each_notice_can_be_switched_off() {
     .await;
     let session = app.user("ada").await;
     login_from(&app, "Safari").await;
-    change_password(&app, &session).await;
+    let session = change_password(&app, &session).await;
     app.advance(Duration::from_secs(1));
     let body = json!({ "new_email": "new@example.com", "current_password": OTHER_PASSWORD });
     app.post("/users/me/email")

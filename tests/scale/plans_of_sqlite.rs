@@ -2,7 +2,7 @@
 
 use vestibule::store::users::{COUNT_KEYS, Search, page_statement};
 use vestibule::store::{
-    email_codes, failed_checks, held_emails, idempotency, known_devices, login_codes, mails,
+    audit, email_codes, failed_checks, held_emails, idempotency, known_devices, login_codes, mails,
     one_time_tokens, registrations, sessions, throttles, users,
 };
 
@@ -65,6 +65,10 @@ fn check(connection: &rusqlite::Connection) {
         (
             sessions::PART.to_owned(),
             "SEARCH sessions USING PRIMARY KEY (id>?)",
+        ),
+        (
+            audit::DELETE_ORIGINS.to_owned(),
+            "SEARCH audit_events USING COVERING INDEX audit_events_origin_until (origin_until<?)",
         ),
         (
             throttles::DELETE_FULL.to_owned(),
@@ -182,6 +186,11 @@ fn check(connection: &rusqlite::Connection) {
         let sorts = steps.iter().any(|step| step.contains("TEMP B-TREE"));
         assert!(!sorts, "{sql}: {steps:#?}");
     }
+    // Sorted, of which there are few.
+    let steps = plan(connection, sessions::END_OLDEST);
+    let live = "SEARCH sessions USING INDEX sessions_live (user_id=?)";
+    assert!(full_scans(&steps).is_empty(), "{steps:#?}");
+    assert!(steps.iter().any(|step| step == live), "{steps:#?}");
     // Sorted, but never read from one end to the other.
     for filter in filters(Some("abcd")) {
         let sql = page_statement(&filter, Search::Few);

@@ -120,6 +120,17 @@ impl Db {
         }
     }
 
+    /// The time by the database's own clock; `None` where it has none but this machine's.
+    pub async fn clock(&self) -> Result<Option<Timestamp>> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(None),
+            Engine::Postgres(_) => {
+                let mut tx = self.read().await?;
+                tx.query_opt(postgres::CLOCK, &[], |row| row.get(0)).await
+            }
+        }
+    }
+
     /// A connection for a point look-up. Drop it before waiting for anything but the database.
     pub async fn read(&self) -> Result<Tx<'static>> {
         match &self.engine {

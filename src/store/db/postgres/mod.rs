@@ -27,6 +27,10 @@ pub use statement::{Form, Tx};
 pub use value::column;
 
 /// Why we make no backups of it.
+/// Asks for the time by the server's clock.
+pub const CLOCK: &str =
+    "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)";
+
 pub const BACKUPS: &str =
     "for PostgreSQL use its own tools: pg_dump and pg_restore, or pg_basebackup";
 
