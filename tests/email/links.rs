@@ -15,7 +15,7 @@ async fn links_lead_to_the_public_url_whatever_the_request_says() {
     ])
     .await;
     app.register("ada").await;
-    app.post("/auth/password-reset/request?next=https://evil.example")
+    app.post("/auth/password-reset/request")
         .header("host", "evil.example")
         .header("x-forwarded-host", "evil.example")
         .header("x-forwarded-proto", "http")
@@ -86,7 +86,7 @@ async fn an_application_has_pages_of_its_own() {
     assert!(change.starts_with("https://app.example.com/change/"));
 }
 
-/// The start of a user agent is the one text of a request that reaches a mail: neither headers nor markup come of it.
+/// Nothing of what a client calls itself reaches a mail: neither headers nor markup come of it.
 #[tokio::test]
 async fn what_a_request_says_makes_neither_headers_nor_markup() {
     let app = TestApp::spawn().await;
@@ -104,7 +104,7 @@ async fn what_a_request_says_makes_neither_headers_nor_markup() {
     }
     let mail = app.mail("new_device", ADA).await;
     assert!(!mail.html.contains("<i>") && !mail.raw.contains("evil.example"));
-    assert!(mail.text.contains("<i>{{7*7}}%0d%0aBcc:eve@example.com"));
+    assert!(!mail.text.contains("7*7"));
     let (headers, _) = mail.raw.split_once("\r\n\r\n").expect("headers");
     assert!(!headers.contains("Bcc"));
 }

@@ -84,19 +84,21 @@ impl Allowance {
 
     /// Of mails to an address that others can cause, of all kinds and from all accounts together.
     pub fn of_strangers(services: &Services, email_key: &str) -> Self {
-        Self::to_anybodys(services, b's', email_key)
+        Self::to_anybodys(services, [b's', 0], email_key)
     }
 
-    /// Of notices to an address that its account has not proved: it may be anybody's. Other mails keep none of them away.
-    pub fn of_unproved_notices(services: &Services, email_key: &str) -> Self {
-        Self::to_anybodys(services, b'n', email_key)
+    /// Of notices of a kind to an address that its account has not proved: it may be anybody's. Other mails keep none of them away.
+    pub fn of_unproved_notices(services: &Services, kind: Kind, email_key: &str) -> Self {
+        let counted_as = Counted::of(kind).map_or(u8::MAX, |counted| counted as u8);
+        Self::to_anybodys(services, [b'n', counted_as], email_key)
     }
 
-    fn to_anybodys(services: &Services, counted_as: u8, email_key: &str) -> Self {
+    fn to_anybodys(services: &Services, counted_as: [u8; 2], email_key: &str) -> Self {
         let whom = services.mailed.address(email_key);
         let limits = services.policy.stranger_limits.iter();
         let subjects = limits.enumerate().map(|(index, limit)| {
-            let subject = [&[b'm', b'a', counted_as, index as u8][..], &whom].concat();
+            let place = [b'm', index as u8];
+            let subject = [&place[..], &counted_as, &whom].concat();
             (subject, limit.interval(), limit.period - limit.interval())
         });
         Self {

@@ -279,7 +279,8 @@ impl Draft<'_> {
 
     /// The same of notices to an address that was never proved.
     async fn may_tell(&self, tx: &mut Tx<'_>) -> Result<bool> {
-        let allowance = Allowance::of_unproved_notices(self.services, &self.recipient_key());
+        let allowance =
+            Allowance::of_unproved_notices(self.services, self.kind, &self.recipient_key());
         Ok(self.facts.is_counted || allowance.take(tx, self.now).await?)
     }
 
