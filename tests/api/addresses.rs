@@ -53,8 +53,8 @@ async fn an_address_in_any_script_is_registered_mailed_and_logged_in_with() {
             .expect_problem(409, "email_taken");
         app.login(&other).await;
         let mails = app.mails().await;
-        let mail = mails.last().expect("a mail");
-        assert_eq!(made["user"]["email"], mail.to.as_str());
+        let address = made["user"]["email"].as_str().expect("an address");
+        assert!(mails.iter().any(|mail| mail.to == address), "{address}");
     }
     // A dot makes another letter of it.
     for (email, name) in [
