@@ -33,7 +33,11 @@ install_packages() {
 
 install_now() {
   step "install $*"
-  within 300 apt-get update -qq
+  # What is there now, once an hour.
+  if [ -z "$(find target/ci/apt-updated -mmin -60 2>/dev/null)" ]; then
+    within 300 apt-get update -qq
+    touch target/ci/apt-updated
+  fi
   DEBIAN_FRONTEND=noninteractive within 900 apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
