@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::api::{BindError, Front, Limiters, MetricsListener, Serving, TlsError, check_tls};
-use crate::clock::SharedClock;
+use crate::api::{BindError, Front, Limiters, MetricsListener, Serving, Tls, TlsError, check_tls};
+use crate::clock::{SharedClock, Timestamp};
 use crate::config::{Backups, Settings, Tokens};
 use crate::domain::links::Links;
 use crate::domain::outbox::Outbox;
@@ -91,10 +91,11 @@ pub struct Listeners {
 ///
 /// # Errors
 /// When one is taken, or the TLS files cannot be used.
-pub async fn listen(settings: &Settings) -> Result<Listeners, StartError> {
+pub async fn listen(settings: &Settings, clock: &SharedClock) -> Result<Listeners, StartError> {
     let server = &settings.server;
     let address = SocketAddr::new(server.host, server.port);
-    let serving = Serving::bind(server).await.map_err(|error| match error {
+    let serving = Serving::bind(server, clock).await;
+    let serving = serving.map_err(|error| match error {
         BindError::Tls(error) => StartError::Tls(error),
         BindError::Listen(source) => StartError::Listen { address, source },
         BindError::Threads(error) => StartError::Threads(error),
@@ -197,7 +198,7 @@ impl App {
 
     /// Binds the addresses.
     pub async fn bind(self) -> Result<Bound, StartError> {
-        let listeners = listen(&self.settings).await?;
+        let listeners = listen(&self.settings, &self.clock).await?;
         self.bind_to(listeners)
     }
 
@@ -212,6 +213,7 @@ impl App {
         let front = Front::new(
             self.services.clone(),
             limiters,
+            serving.listener.connections(),
             self.settings.server.clone(),
         )?;
         Ok(Bound {
@@ -228,12 +230,13 @@ impl App {
 
 /// What keeps the service from starting with these settings, as far as it can be found out without its database and without
 /// changing anything.
-pub fn problems(settings: &Settings) -> Vec<StartError> {
+pub fn problems(settings: &Settings, now: Timestamp) -> Vec<StartError> {
     let url = &settings.database.url;
     // A folder that is missing is told once.
     let place = Db::check_place(url).map_err(StartError::from);
     let key = place.and_then(|()| Ok(SecretKey::check(&settings.secrets, url)?));
-    let tls = settings.server.tls.as_ref().map_or(Ok(()), check_tls);
+    let tls = settings.server.tls.as_ref();
+    let tls = tls.map_or(Ok(()), |files| check_tls(files, now).map(drop));
     let checked = [
         key,
         tls.map_err(StartError::Tls),
@@ -241,6 +244,13 @@ pub fn problems(settings: &Settings) -> Vec<StartError> {
         mail(settings).and_then(|(_, mailer)| Ok(mailer.check()?)),
     ];
     checked.into_iter().filter_map(Result::err).collect()
+}
+
+/// What an operator should know of the files that these settings name.
+pub fn warnings(settings: &Settings, now: Timestamp) -> Vec<String> {
+    let tls = settings.server.tls.as_ref();
+    let concern = tls.and_then(|files| check_tls(files, now).ok().flatten());
+    concern.iter().map(ToString::to_string).collect()
 }
 
 fn check_backups(settings: &Settings) -> Result<(), StartError> {
@@ -314,6 +324,11 @@ impl Bound {
         self.metrics.as_ref().map(|listener| listener.address)
     }
 
+    /// What it shows of itself, if it speaks TLS.
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.serving.listener.tls()
+    }
+
     /// Serves until `stop` is done, and then lets requests and mails under way come to their end for as long as a stop may
     /// take. False when requests had to be cut off.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> bool {
@@ -324,9 +339,10 @@ impl Bound {
             self.services.outbox.close();
             let _ = tell.send(tokio::time::sleep(self.shutdown_timeout));
         };
+        let connections = self.serving.listener.connections();
         let metrics = async {
             if let Some(listener) = self.metrics {
-                listener.run(self.services.clone()).await;
+                listener.run(self.services.clone(), connections).await;
             }
             std::future::pending().await
         };

@@ -3,10 +3,10 @@
 //! The rooms of the house, and the arrows between them. Nothing points back.
 //!
 //! ```text
-//! cli → app → {api, worker} → domain → {store, password, token, mail} → {text} → {config, clock, ids, files}
+//! cli → app → {api, worker} → domain → {store, password, token, mail} → {text, log} → {config, clock, ids, files}
 //! ```
 //!
-//! `api` and `domain` use `text` too.
+//! `api` and `domain` use `text` too, `cli` and `api` use `log`.
 
 /// HTTP: requests in, responses out, and the manners that all of them share.
 pub mod api;
@@ -24,6 +24,8 @@ pub mod domain;
 pub mod files;
 /// The injected source of ids and random bytes.
 pub mod ids;
+/// The log of the process.
+pub mod log;
 /// Composing mails and handing them over.
 pub mod mail;
 /// Hashing, checking and judging passwords.

@@ -15,6 +15,7 @@ const HEIGHTS: &[(&str, u8)] = &[
     ("token", 4),
     ("mail", 4),
     ("text", 5),
+    ("log", 5),
     ("config", 6),
     ("clock", 6),
     ("ids", 6),

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use process::{Service, run, stderr};
+use process::{Service, reason, run, stderr};
 use support::TestApp;
 use vestibule::clock::{Clock, Timestamp};
 use vestibule::config::Backups;
@@ -226,9 +226,8 @@ fn a_folder_that_cannot_be_written_stops_the_start() {
             &[("PORT", "0"), ("BACKUP_DIR", wrong)],
         );
         assert_eq!(output.status.code(), Some(2));
-        let line = stderr(&output);
-        assert_eq!(line.lines().count(), 1, "{line}");
-        let start = format!("vestibule: BACKUP_DIR: found {wrong}: ");
+        let line = reason(&output);
+        let start = format!("BACKUP_DIR: found {wrong}: ");
         assert!(
             line.starts_with(&start) && line.contains("; allowed: "),
             "{line}"

@@ -1,5 +1,6 @@
 //! The front door: everything that happens to every request, in order, before and after its handler.
 
+use std::net::Ipv4Addr;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,8 +13,10 @@ use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, RouteMethod};
 use poem_openapi::OpenApi;
 
+use super::access_log::{self, AccessLine};
 use super::answer::ACCEPT_PATCH;
-use super::client_ip::client_ip;
+use super::client_ip::{self, Client};
+use super::connections::Connections;
 use super::context::Context;
 use super::cors::{self, Cors};
 use super::docs::{self, Docs};
@@ -48,6 +51,7 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000");
 pub struct Front {
     services: Arc<Services>,
     limiters: Arc<Limiters>,
+    connections: Arc<Connections>,
     server: config::Server,
     place: Place,
     cors: Cors,
@@ -64,6 +68,7 @@ impl Front {
     pub fn new(
         services: Arc<Services>,
         limiters: Limiters,
+        connections: Arc<Connections>,
         server: config::Server,
     ) -> Result<Self, TextError> {
         let paths = PAGES.map(Page::path);
@@ -73,6 +78,7 @@ impl Front {
         }
         Ok(Self {
             limiters: Arc::new(limiters),
+            connections,
             docs: Docs::new(server.public_url.as_deref()),
             place: Place::new(server.public_url.as_deref()),
             cors: Cors::new(
@@ -100,10 +106,11 @@ impl Front {
         let route = self.routes.find(path);
         let answered = route.filter(|route| route.allows(&method));
         let error_form = ErrorForm::of(answered, request.headers());
+        let (client, unreadable) = self.client(&request);
         let context = Arc::new(Context::new(
             self.request_id(&request),
             self.services.clone(),
-            self.origin(&request),
+            origin(&request, client),
             self.limiters.clone(),
         ));
         request.set_data(context.clone());
@@ -116,7 +123,12 @@ impl Front {
         };
 
         // Pinned here, so that the large future is not moved into each of its wrappers.
-        let mut answering = pin!(self.answer(request, &target, route, &context));
+        let mut answering = pin!(async {
+            match unreadable {
+                Some(failure) => Err(failure),
+                None => self.answer(request, &target, route, &context).await,
+            }
+        });
         let answering = AssertUnwindSafe(answering.as_mut()).catch_unwind();
         let outcome = match tokio::time::timeout(REQUEST_TIMEOUT, answering).await {
             Ok(Ok(outcome)) => outcome,
@@ -126,10 +138,15 @@ impl Front {
         };
         let mut response = outcome.unwrap_or_else(|failure| {
             context.note_refusal(&failure, &line.method, line.route);
-            if let Some(message) = failure.for_log() {
-                tracing::error!(request.id = %context.request_id, error = message, "request failed");
+            line.explain(&failure);
+            let url = &self.place.public_url;
+            let mut response = failure.answer(&context.request_id, url, error_form);
+            if client.is_direct && matches!(failure, Failure::RateLimited { .. }) {
+                // Its place is for those who keep to the limits. A proxy's serves others too.
+                let headers = response.headers_mut();
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            failure.answer(&context.request_id, &self.place.public_url, error_form)
+            response
         });
         self.finish(&mut response, path, &context, page.as_ref());
         line.status = Some(response.status());
@@ -148,9 +165,11 @@ impl Front {
         let preflight = self.cors.preflight(&request);
         // Whoever watches the service is not to be held back by a flood. Nor is a page: a browser tells it nothing of a
         // preflight that was refused, and answering one costs no more than refusing it.
-        let is_watching = matches!(path, "/healthz" | "/readyz" | metrics::PATH);
+        let is_watching = access_log::is_probe(path);
         if !is_watching && preflight.is_none() {
-            context.count(Class::Ip)?;
+            context
+                .count(Class::Ip)
+                .inspect_err(|_| upload::discard(&mut request))?;
         }
         target::check_headers(&request)?;
         target.as_ref().map_err(Clone::clone)?;
@@ -177,7 +196,7 @@ impl Front {
             return Ok(response);
         }
         if path == metrics::PATH {
-            return metrics::answer(&self.services).await;
+            return metrics::answer(&self.services, &self.connections).await;
         }
         if let Some(response) = self.pages.answer(&mut request, path, context).await? {
             return Ok(response);
@@ -212,25 +231,26 @@ impl Front {
         }
     }
 
-    fn origin(&self, request: &Request) -> Origin {
-        let peer = request
-            .remote_addr()
-            .as_socket_addr()
-            .map(|address| address.ip());
+    /// Who the client is; and why the request is refused when its proxy does not say that.
+    fn client(&self, request: &Request) -> (Client, Option<Failure>) {
+        let peer = request.remote_addr().as_socket_addr();
+        let peer = peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.ip());
         let forwarded_for = request.headers().get_all("x-forwarded-for").iter();
-        let ip = client_ip(
-            peer.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into()),
-            // A value that is no text hides what stands left of it; an empty one ends the search in the same way.
-            forwarded_for.map(|value| value.to_str().unwrap_or_default()),
-            &self.server.trusted_proxies,
-        );
-        let user_agent = request
-            .headers()
-            .get(header::USER_AGENT)
-            .and_then(|agent| agent.to_str().ok());
-        Origin {
-            ip,
-            user_agent: user_agent.map(|agent| agent.chars().take(MAX_USER_AGENT).collect()),
+        let forwarded_for = forwarded_for.map(HeaderValue::as_bytes);
+        match client_ip::client(peer, forwarded_for, &self.server.trusted_proxies) {
+            Ok(client) => (client, None),
+            Err(client_ip::Unreadable) => {
+                let proxy = Client {
+                    ip: peer.to_canonical(),
+                    is_direct: false,
+                };
+                let failure = Failure::Malformed {
+                    detail: "The header X-Forwarded-For has an entry that is no address."
+                        .to_owned(),
+                    errors: Vec::new(),
+                };
+                (proxy, Some(failure))
+            }
         }
     }
 
@@ -277,6 +297,15 @@ impl Front {
                 }
             }
         }
+    }
+}
+
+fn origin(request: &Request, client: Client) -> Origin {
+    let user_agent = request.headers().get(header::USER_AGENT);
+    let user_agent = user_agent.and_then(|agent| agent.to_str().ok());
+    Origin {
+        ip: client.ip,
+        user_agent: user_agent.map(|agent| agent.chars().take(MAX_USER_AGENT).collect()),
     }
 }
 
@@ -342,41 +371,6 @@ fn has_no_body(request: &Request) -> bool {
         .get(header::CONTENT_LENGTH)
         .is_none_or(|length| length == "0");
     is_empty && !headers.contains_key(header::TRANSFER_ENCODING) && request.method() == Method::GET
-}
-
-/// The one line of a request in the access log; also of one whose client did not wait for the answer.
-struct AccessLine<'a> {
-    method: Method,
-    route: &'a str,
-    context: &'a Context,
-    began: Duration,
-    /// `None` while there is no answer.
-    status: Option<StatusCode>,
-}
-
-/// What nginx logs for a client that has gone.
-const CLIENT_CLOSED_REQUEST: u16 = 499;
-
-impl Drop for AccessLine<'_> {
-    fn drop(&mut self) {
-        let elapsed = self
-            .context
-            .services
-            .clock
-            .monotonic()
-            .saturating_sub(self.began);
-        tracing::event!(
-            target: "vestibule::access",
-            tracing::Level::INFO,
-            http.method = self.method.as_str(),
-            http.route = self.route,
-            http.status = self.status.map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16()),
-            duration.ms = elapsed.as_micros() as f64 / 1000.0,
-            request.id = self.context.request_id.as_str(),
-            user.id = self.context.user_id.get().map(tracing::field::display),
-            "request"
-        );
-    }
 }
 
 /// The scheme that requests come in by.

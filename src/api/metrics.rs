@@ -17,8 +17,10 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::net::TcpListener;
 
+use super::connections::Connections;
 use super::problem::Failure;
 use crate::domain::{Services, readiness};
+use crate::log;
 use crate::password::EngineSnapshot;
 
 /// Where they are, whatever the address.
@@ -30,7 +32,7 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 const IDLE: Duration = Duration::from_secs(60);
 
 /// The answer to a GET. That the database is away is told, not answered with an error: then above all somebody looks.
-pub async fn answer(services: &Arc<Services>) -> Result<Response, Failure> {
+pub async fn answer(services: &Arc<Services>, open: &Connections) -> Result<Response, Failure> {
     let mut registry = Registry::with_prefix("vestibule");
     let version = [("version", env!("CARGO_PKG_VERSION"))];
     registry.register("build", "This program", Info::new(version.to_vec()));
@@ -59,9 +61,33 @@ pub async fn answer(services: &Arc<Services>) -> Result<Response, Failure> {
         );
     }
     passwords(&mut registry, &services.passwords.snapshot());
+    connections(&mut registry, open);
+    let lost = Counter::<u64>::default();
+    lost.inc_by(log::lines_lost());
+    registry.register(
+        "log_lines_lost",
+        "Lines of the log lost since the start because standard output was too slow or closed",
+        lost,
+    );
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|_| Failure::defect("metrics cannot be written"))?;
     Ok(Response::builder().content_type(CONTENT_TYPE).body(text))
+}
+
+fn connections(registry: &mut Registry, connections: &Connections) {
+    gauge(
+        registry,
+        "connections",
+        "Connections that are open",
+        i64::try_from(connections.open()).unwrap_or(i64::MAX),
+    );
+    let closed = Counter::<u64>::default();
+    closed.inc_by(connections.closed());
+    registry.register(
+        "connections_closed_for_others",
+        "Connections closed since the start, at MAX_CONNECTIONS, to make room for another client",
+        closed,
+    );
 }
 
 /// What the password engine does and has done.
@@ -137,8 +163,9 @@ impl MetricsListener {
     }
 
     /// Serves until dropped.
-    pub async fn run(self, services: Arc<Services>) {
-        let route = Route::new().at(PATH, get(metrics)).data(services);
+    pub async fn run(self, services: Arc<Services>, connections: Arc<Connections>) {
+        let route = Route::new().at(PATH, get(metrics));
+        let route = route.data(services).data(connections);
         let server = Server::new_with_acceptor(self.acceptor).idle_timeout(IDLE);
         if let Err(error) = server.run(route).await {
             tracing::error!(error = %error, "metrics are served no more");
@@ -147,6 +174,10 @@ impl MetricsListener {
 }
 
 #[handler]
-async fn metrics(Data(services): Data<&Arc<Services>>) -> poem::Result<Response> {
-    answer(services).await.map_err(poem::Error::from)
+async fn metrics(
+    Data(services): Data<&Arc<Services>>,
+    Data(connections): Data<&Arc<Connections>>,
+) -> poem::Result<Response> {
+    let answered = answer(services, connections).await;
+    answered.map_err(poem::Error::from)
 }

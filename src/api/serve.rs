@@ -4,7 +4,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,19 +15,20 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use poem::Addr;
 use poem::http::uri::Scheme;
+use poem::http::{HeaderValue, Version, header};
 use poem::web::{LocalAddr, RemoteAddr};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 
 use super::Front;
+use super::connections::{Connections, Place};
 use super::cores::Cores;
 use super::front::scheme;
 use super::target::MAX_HEADERS;
+use super::tls::{Tls, TlsError};
+use crate::clock::SharedClock;
 use crate::config;
 
 /// Longest life of a connection: whoever holds one without reading, or without asking, makes room for others.
@@ -52,15 +52,6 @@ const BACKLOG: u32 = 4096;
 /// How long to wait before accepting again after the system refused (no file descriptors left, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A certificate or key that cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{setting}: found {}: {problem}; allowed: a PEM file", path.display())]
-pub struct TlsError {
-    setting: &'static str,
-    path: PathBuf,
-    problem: String,
-}
-
 /// Why nothing can be served.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
@@ -75,10 +66,9 @@ pub enum BindError {
 /// A bound address.
 pub struct Listener {
     socket: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
     scheme: Scheme,
-    connections: Arc<Semaphore>,
-    max_connections: usize,
+    connections: Arc<Connections>,
     shutdown_timeout: Duration,
     cores: Cores,
 }
@@ -91,8 +81,10 @@ pub struct Serving {
 
 impl Serving {
     /// Binds the configured address and starts the threads that serve.
-    pub async fn bind(server: &config::Server) -> Result<Self, BindError> {
-        let tls = server.tls.as_ref().map(acceptor).transpose()?;
+    pub async fn bind(server: &config::Server, clock: &SharedClock) -> Result<Self, BindError> {
+        let tls = server.tls.as_ref();
+        let tls = tls.map(|files| Tls::load(files, clock.clone()));
+        let tls = tls.transpose()?.map(Arc::new);
         let address = SocketAddr::new(server.host, server.port);
         let socket = listen(address).map_err(BindError::Listen)?;
         let address = socket.local_addr().map_err(BindError::Listen)?;
@@ -104,8 +96,10 @@ impl Serving {
                 socket,
                 tls,
                 scheme: scheme(server),
-                connections: Arc::new(Semaphore::new(server.max_connections)),
-                max_connections: server.max_connections,
+                connections: Arc::new(Connections::new(
+                    server.max_connections,
+                    server.trusted_proxies.clone(),
+                )),
                 shutdown_timeout: server.shutdown_timeout,
                 cores,
             },
@@ -127,21 +121,37 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 impl Listener {
+    /// What it shows of itself, if it speaks TLS.
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.clone()
+    }
+
+    /// For metrics.
+    pub fn connections(&self) -> Arc<Connections> {
+        self.connections.clone()
+    }
+
     /// Serves until `stop` is done; then takes no more, and waits for what is under way. False when some of that had to
     /// be cut off.
     pub async fn run(self, front: Arc<Front>, stop: impl Future<Output = ()>) -> bool {
         let (stopping, stopped) = watch::channel(false);
         let accepting = self.accept(&front, &stopped);
+        let watching = async {
+            if let Some(tls) = self.tls() {
+                tls.watch().await;
+            }
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
             () = accepting => (),
+            () = watching => (),
             () = stop => (),
         }
         // Clients that come now are to find nobody, not to wait.
         drop(self.socket);
         let _ = stopping.send(true);
-        let all = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
-        let all = self.connections.acquire_many(all);
-        let finished = tokio::time::timeout(self.shutdown_timeout, all)
+        let ended = self.connections.all_ended();
+        let finished = tokio::time::timeout(self.shutdown_timeout, ended)
             .await
             .is_ok();
         // What they still do is cut off.
@@ -151,13 +161,13 @@ impl Listener {
 
     async fn accept(&self, front: &Arc<Front>, stopped: &watch::Receiver<bool>) {
         loop {
-            // With no place left, clients wait in the system's queue.
-            let Ok(place) = self.connections.clone().acquire_owned().await else {
-                return;
+            let served = match self.socket.accept().await {
+                Ok((stream, peer)) => {
+                    let place = self.connections.place(peer.ip()).await;
+                    self.serve(stream, peer, front, stopped, place)
+                }
+                Err(error) => Err(error),
             };
-            let accepted = self.socket.accept().await;
-            let served =
-                accepted.and_then(|(stream, peer)| self.serve(stream, peer, front, stopped, place));
             if let Err(error) = served {
                 tracing::warn!(error = %error, "cannot accept connections");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -172,7 +182,7 @@ impl Listener {
         peer: SocketAddr,
         front: &Arc<Front>,
         stopped: &watch::Receiver<bool>,
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) -> io::Result<()> {
         // Answers are written whole: waiting to fill a packet only delays them. Without it they still arrive.
         let _ = stream.set_nodelay(true);
@@ -182,13 +192,14 @@ impl Listener {
             remote: RemoteAddr(Addr::from(peer)),
             scheme: self.scheme.clone(),
             stopped: stopped.clone(),
+            place,
         };
-        let tls = self.tls.clone();
+        let tls = self.tls.as_deref().map(Tls::acceptor);
         // Taken from the runtime that accepted it: that one would go on to be told of its bytes.
         let stream = stream.into_std()?;
         let (core, seat) = self.cores.seat();
         core.spawn(async move {
-            let _held = (place, seat);
+            let _held = seat;
             match TcpStream::from_std(stream) {
                 Ok(stream) => connection.serve(stream, tls).await,
                 Err(error) => tracing::warn!(error = %error, "cannot serve a connection"),
@@ -204,16 +215,18 @@ struct Connection {
     remote: RemoteAddr,
     scheme: Scheme,
     stopped: watch::Receiver<bool>,
+    place: Place,
 }
 
-/// Drives a connection to its end; when the service stops or the connection is old, to the end of the request under way.
+/// Drives a connection to its end; when it is to end, to the end of the request under way.
 macro_rules! drive {
-    ($connection:expr, $stopped:expr) => {{
+    ($connection:expr, $stopped:expr, $held:expr) => {{
         let mut connection = pin!($connection);
         let mut stopped = $stopped;
         tokio::select! {
             // A connection that breaks off is the client's affair.
             _ = connection.as_mut() => return,
+            () = $held.left() => (),
             _ = stopped.wait_for(|stopped| *stopped) => (),
             () = tokio::time::sleep(MAX_AGE) => (),
         }
@@ -223,7 +236,16 @@ macro_rules! drive {
 }
 
 impl Connection {
+    /// Serves until the connection ends or its place is taken.
     async fn serve(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+        let held = self.place.connection.clone();
+        tokio::select! {
+            () = self.serve_undisturbed(stream, tls) => (),
+            () = held.taken() => (),
+        }
+    }
+
+    async fn serve_undisturbed(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
         let Some(tls) = tls else {
             return self.http1(stream).await;
         };
@@ -237,7 +259,7 @@ impl Connection {
     }
 
     async fn http1(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let stopped = self.stopped.clone();
+        let (stopped, held) = (self.stopped.clone(), self.place.connection.clone());
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
@@ -248,11 +270,11 @@ impl Connection {
                 TokioIo::new(stream),
                 service_fn(|request| self.respond(request)),
             );
-        drive!(connection, stopped);
+        drive!(connection, stopped, held);
     }
 
     async fn http2(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let stopped = self.stopped.clone();
+        let (stopped, held) = (self.stopped.clone(), self.place.connection.clone());
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
@@ -266,13 +288,16 @@ impl Connection {
                     async move { connection.respond(request).await }
                 })
             });
-        drive!(connection, stopped);
+        drive!(connection, stopped, held);
     }
 
     async fn respond(
         &self,
-        request: hyper::Request<Incoming>,
+        mut request: hyper::Request<Incoming>,
     ) -> Result<hyper::Response<BoxBody<bytes::Bytes, io::Error>>, std::convert::Infallible> {
+        let _work = self.place.work();
+        let is_http2 = request.version() == Version::HTTP_2;
+        request.extensions_mut().insert(self.place.activity());
         let request = (
             request,
             self.local.clone(),
@@ -280,30 +305,14 @@ impl Connection {
             self.scheme.clone(),
         )
             .into();
-        Ok(self.front.respond(request).await.into())
+        let mut response: hyper::Response<_> = self.front.respond(request).await.into();
+        // HTTP/2 has no such header (RFC 9113 §8.2.2); there the connection says itself that it ends.
+        if is_http2
+            && let Some(value) = response.headers_mut().remove(header::CONNECTION)
+            && value == HeaderValue::from_static("close")
+        {
+            self.place.connection.leave();
+        }
+        Ok(response)
     }
-}
-
-/// Fails when nothing can be served with this certificate and key.
-pub fn check_tls(tls: &config::Tls) -> Result<(), TlsError> {
-    acceptor(tls).map(drop)
-}
-
-fn acceptor(tls: &config::Tls) -> Result<TlsAcceptor, TlsError> {
-    let problem = |setting, path: &Path, problem: &dyn std::fmt::Display| TlsError {
-        setting,
-        path: path.to_owned(),
-        problem: problem.to_string(),
-    };
-    let certificates = CertificateDer::pem_file_iter(&tls.certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| problem("TLS_CERT", &tls.certificate, &error))?;
-    let key = PrivateKeyDer::from_pem_file(&tls.key)
-        .map_err(|error| problem("TLS_KEY", &tls.key, &error))?;
-    let mut config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(certificates, key)
-        .map_err(|error| problem("TLS_CERT", &tls.certificate, &error))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }

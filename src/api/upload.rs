@@ -7,6 +7,7 @@ use futures_util::{Stream, StreamExt};
 use poem::Request;
 use poem::http::{HeaderMap, header};
 
+use super::connections::Activity;
 use super::problem::Failure;
 
 /// Longest body that is read.
@@ -18,6 +19,9 @@ const MAX_DRAINED: usize = 16 * 1024 * 1024;
 
 /// Time in which a body has to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time for the rest of a body that nobody wants.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Requires the body to be sent as it is (RFC 9110 §8.4).
 ///
@@ -44,6 +48,8 @@ pub fn check_coding(headers: &HeaderMap) -> Result<(), Failure> {
 /// # Errors
 /// [`Failure::BodyTooLarge`] as soon as that is known, [`Failure::RequestTimeout`], [`Failure::Malformed`].
 pub async fn read(request: &mut Request) -> Result<Bytes, Failure> {
+    // Whoever is slow with it has no more right to a place than those that send nothing.
+    let _waiting = request.extensions().get().map(Activity::wait);
     let announced = request
         .headers()
         .get(header::CONTENT_LENGTH)
@@ -72,23 +78,35 @@ pub async fn read(request: &mut Request) -> Result<Bytes, Failure> {
     // Whoever waits to be told to go on sends nothing after the answer.
     if matches!(read, Err(Failure::BodyTooLarge)) && !request.headers().contains_key(header::EXPECT)
     {
-        tokio::spawn(drain(frames));
+        tokio::spawn(drain(frames, MAX_DRAINED, BODY_TIMEOUT));
     }
     read.map(|()| collected.freeze())
 }
 
+/// Throws away the body of a request that is refused before it is read, and whose connection ends.
+pub fn discard(request: &mut Request) {
+    if !request.headers().contains_key(header::EXPECT) {
+        let frames = Box::pin(request.take_body().into_bytes_stream());
+        tokio::spawn(drain(frames, MAX_BODY, DISCARD_TIMEOUT));
+    }
+}
+
 /// Reads on for a while beside the answer: a client that sends all before it reads would not get it otherwise, for a
 /// connection that is closed with bytes unread is reset.
-async fn drain(mut frames: impl Stream<Item = std::io::Result<Bytes>> + Unpin) {
+async fn drain(
+    mut frames: impl Stream<Item = std::io::Result<Bytes>> + Unpin,
+    max: usize,
+    time: Duration,
+) {
     let mut drained = 0;
     let draining = async {
         while let Some(Ok(frame)) = frames.next().await {
             drained += frame.len();
-            if drained > MAX_DRAINED {
+            if drained > max {
                 break;
             }
         }
     };
     // What is left after that the client has to lose.
-    let _ = tokio::time::timeout(BODY_TIMEOUT, draining).await;
+    let _ = tokio::time::timeout(time, draining).await;
 }

@@ -7,6 +7,7 @@ use clap::{ArgMatches, Command};
 use super::exposed_files::Secret;
 use super::{Exit, Outcome, WRONG_USE, source};
 use crate::app;
+use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
 
 pub fn command() -> Command {
@@ -31,11 +32,13 @@ pub fn run(matches: &ArgMatches) -> Outcome {
     }
     match settings {
         Ok(settings) => {
+            let now = SystemClock::new().now();
             let exposed = Secret::of(&settings).warnings();
-            for warning in settings.warnings().into_iter().chain(exposed) {
+            let files = app::warnings(&settings, now).into_iter().chain(exposed);
+            for warning in settings.warnings().into_iter().chain(files) {
                 eprintln!("warning: {warning}");
             }
-            told(&app::problems(&settings))
+            told(&app::problems(&settings, now))
         }
         Err(problems) => told(&problems),
     }

@@ -29,6 +29,7 @@ use crate::app::{App, StartError};
 use crate::clock::SystemClock;
 use crate::config::{self, Problem, Settings, Source};
 use crate::ids::SystemRandom;
+use crate::log;
 use crate::store::db::WAITING;
 
 /// Settings in the current folder.
@@ -79,12 +80,12 @@ struct Exit(u8);
 
 impl Exit {
     fn failed(reason: impl Display) -> Self {
-        eprintln!("vestibule: {reason}");
+        log::fatal(reason);
         Self(FAILED)
     }
 
     fn wrong_use(reason: impl Display) -> Self {
-        eprintln!("vestibule: {reason}");
+        log::fatal(reason);
         Self(WRONG_USE)
     }
 }
@@ -139,10 +140,11 @@ fn source(matches: &ArgMatches) -> Source {
 
 /// The settings, or the first problem on one line.
 fn settings(matches: &ArgMatches) -> Result<Settings, Exit> {
-    Settings::read(&mut source(matches)).map_err(|problems| {
-        let first = problems.first().map(Problem::to_string).unwrap_or_default();
-        Exit::wrong_use(first)
-    })
+    Settings::read(&mut source(matches)).map_err(|problems| first_of(&problems))
+}
+
+fn first_of(problems: &[Problem]) -> Exit {
+    Exit::wrong_use(problems.first().map(Problem::to_string).unwrap_or_default())
 }
 
 fn build(settings: Settings) -> Result<App, Exit> {

@@ -1,34 +1,37 @@
 //! `vestibule serve`: the service itself.
 
-use std::io::IsTerminal;
+use std::sync::Arc;
 
 use clap::ArgMatches;
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, fmt};
 
 use super::exposed_files::Secret;
-use super::{Exit, Outcome, build, explain, runtime, settings};
+use super::{Exit, Outcome, build, explain, first_of, runtime, source};
+use crate::api::Tls;
 use crate::app::{self, App};
-use crate::config::{LogFormat, Logging};
+use crate::clock::{SharedClock, SystemClock};
+use crate::config::{LogFormat, Settings};
 use crate::domain::{Services, roles};
+use crate::log::{self, Log};
 use crate::token::Found;
 
 pub fn run(matches: &ArgMatches) -> Outcome {
+    let mut log = None;
     let runtime = runtime()?;
-    let outcome = runtime.block_on(serve(matches));
+    let outcome = runtime.block_on(serve(matches, &mut log));
     // What still runs beside is not waited for: the time for that is over.
     runtime.shutdown_background();
+    // The last lines are written.
+    drop(log);
     outcome
 }
 
-async fn serve(matches: &ArgMatches) -> Outcome {
+async fn serve(matches: &ArgMatches, log: &mut Option<Log>) -> Outcome {
     // From the first moment: no signal ends the first process of a container that does not listen to it.
     let mut stop = std::pin::pin!(stop_signal()?);
-    let settings = settings(matches)?;
-    log_to_stdout(&settings.logging);
+    // Without this SIGHUP would end the process.
+    let hangup = Hangup::listen()?;
+    let settings = settings_or_tell(matches)?;
+    *log = Some(Log::start(&settings.logging));
     log_panics();
     take_all_descriptors(settings.server.max_connections);
     for warning in settings.warnings() {
@@ -41,7 +44,8 @@ async fn serve(matches: &ArgMatches) -> Outcome {
     };
     let cost = settings.passwords.cost;
     let secret = Secret::of(&settings);
-    let listeners = app::listen(&settings).await.map_err(explain)?;
+    let clock: SharedClock = Arc::new(SystemClock::new());
+    let listeners = app::listen(&settings, &clock).await.map_err(explain)?;
     let building = tokio::task::spawn_blocking(move || build(settings));
     let app = tokio::select! {
         built = building => {
@@ -72,6 +76,7 @@ async fn serve(matches: &ArgMatches) -> Outcome {
             "there is no administrator yet: vestibule create-admin --email you@example.com --username you"
         );
     }
+    tokio::spawn(hangup.reload(bound.tls()));
     let passwords = services.clone();
     tokio::task::spawn_blocking(move || tell_about_passwords(&passwords, cost));
     if bound.serve(stop).await {
@@ -80,6 +85,21 @@ async fn serve(matches: &ArgMatches) -> Outcome {
         tracing::warn!("stopped; requests still under way were cut off");
     }
     Ok(())
+}
+
+/// The settings, or the first problem: in the form of the log where that much can be read.
+fn settings_or_tell(matches: &ArgMatches) -> Result<Settings, Exit> {
+    let mut source = source(matches);
+    Settings::read(&mut source).map_err(|problems| {
+        let is_json = source
+            .effective()
+            .iter()
+            .any(|setting| setting.name == "LOG_FORMAT" && setting.value == "json");
+        if is_json {
+            log::prefer(LogFormat::Json);
+        }
+        first_of(&problems)
+    })
 }
 
 fn tell_about(app: &App) {
@@ -112,35 +132,6 @@ fn tell_about_passwords(services: &Services, cost: u32) {
         speed.ms_per_hash,
         speed.hashes_per_second
     );
-}
-
-fn log_to_stdout(logging: &Logging) {
-    let level: LevelFilter = logging.level.parse().unwrap_or(LevelFilter::INFO);
-    // Libraries are heard when something is wrong, or at a level that asks for everything.
-    let libraries = if level >= LevelFilter::DEBUG {
-        level
-    } else {
-        level.min(LevelFilter::WARN)
-    };
-    let filter = Targets::new()
-        .with_default(libraries)
-        .with_target("vestibule", level);
-    let is_terminal = std::io::stdout().is_terminal();
-    let default = if is_terminal {
-        LogFormat::Text
-    } else {
-        LogFormat::Json
-    };
-    let layer = match logging.format.unwrap_or(default) {
-        LogFormat::Text => fmt::layer()
-            .with_target(false)
-            .with_ansi(is_terminal)
-            .boxed(),
-        LogFormat::Json => fmt::layer().json().flatten_event(true).boxed(),
-    };
-    tracing_subscriber::registry()
-        .with(layer.with_filter(filter))
-        .init();
 }
 
 /// A defect is logged like anything else, by its place alone: what it says may hold what a client sent.
@@ -177,6 +168,42 @@ fn take_all_descriptors(max_connections: usize) {
     }
     #[cfg(not(target_os = "linux"))]
     let _ = max_connections;
+}
+
+/// SIGHUP: asks for files to be read again.
+struct Hangup(#[cfg(unix)] tokio::signal::unix::Signal);
+
+impl Hangup {
+    #[cfg(unix)]
+    fn listen() -> Result<Self, Exit> {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::hangup())
+            .map(Self)
+            .map_err(|error| Exit::failed(format!("cannot listen for SIGHUP: {error}")))
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> Result<Self, Exit> {
+        Ok(Self())
+    }
+
+    /// Reads the certificate again each time. Never ends.
+    async fn reload(self, tls: Option<Arc<Tls>>) {
+        #[cfg(unix)]
+        {
+            let Self(mut hangups) = self;
+            while hangups.recv().await.is_some() {
+                match &tls {
+                    Some(tls) => tls.reload().await,
+                    None => tracing::info!(
+                        "SIGHUP reads TLS_CERT and TLS_KEY again, which are unset; other settings are read at the start"
+                    ),
+                }
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = tls;
+    }
 }
 
 /// Done when the process is asked to stop (SIGTERM, or Ctrl-C).

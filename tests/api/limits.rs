@@ -219,6 +219,32 @@ async fn nobody_talks_himself_into_another_address() {
     assert_eq!(two_lines.answer().await.status.as_u16(), 429);
 }
 
+/// One byte that is no text must not turn the client into its proxy, with limits that others use up.
+#[tokio::test]
+async fn bytes_of_x_forwarded_for_that_are_no_text_hide_nobody() {
+    use crate::raw::exchange;
+    let app = app(&[("RATE_LIMIT_IP", "1/1h")]).await;
+    let send = async |forwarded_for: &[u8]| {
+        let head = b"GET /nothing HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-forwarded-for: ";
+        exchange(&app, [head, forwarded_for, b"\r\n\r\n"].concat()).await
+    };
+    assert_eq!(send(b"203.0.113.1").await.status, Some(404));
+    for forged in [
+        &b"\xff, 203.0.113.1"[..],
+        b"198.51.100.7\xe4,203.0.113.1:4711",
+        b"\xff\r\nx-forwarded-for: 203.0.113.1",
+    ] {
+        assert_eq!(send(forged).await.status, Some(429), "{forged:?}");
+    }
+    for unreadable in [&b"203.0.113.9\xff"[..], b"203.0.113.9, \xff", b"unknown"] {
+        let reply = send(unreadable).await;
+        assert_eq!(reply.status, Some(400), "{reply:?}");
+        assert_eq!(reply.problem(), "malformed_request");
+    }
+    // The proxy's own limit is as it was.
+    assert_eq!(nothing(&app).await.status, StatusCode::NOT_FOUND);
+}
+
 #[tokio::test]
 async fn an_untrusted_peer_is_not_believed() {
     let app = app(&[("RATE_LIMIT_IP", "1/1h"), ("TRUSTED_PROXIES", "10.0.0.0/8")]).await;

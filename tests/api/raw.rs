@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::support::TestApp;
@@ -41,6 +41,19 @@ impl Connection {
         }
     }
 
+    /// From another address of this machine; all of 127.0.0.0/8 are.
+    pub async fn from(source: &str, url: &str) -> Self {
+        let address = url.strip_prefix("http://").expect("a plain URL");
+        let socket = TcpSocket::new_v4().expect("a socket");
+        let source = format!("{source}:0").parse().expect("an address");
+        socket.bind(source).expect("binds");
+        let address = address.parse().expect("an address");
+        Self {
+            stream: socket.connect(address).await.expect("connects"),
+            received: Vec::new(),
+        }
+    }
+
     /// Sends bytes. A service that has closed already is no failure: its answer tells why.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = timeout(PATIENCE, self.stream.write_all(bytes.as_ref())).await;
@@ -62,6 +75,11 @@ impl Connection {
                 String::from_utf8_lossy(&self.received)
             );
         }
+    }
+
+    /// Forgets what was received.
+    pub fn forget(&mut self) {
+        self.received.clear();
     }
 
     /// Whether nothing arrives for `time`.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::process::{run, stderr, stdout};
+use crate::process::{reason, run, stderr, stdout};
 use crate::{SECRET, expect_code, folder};
 
 #[test]
@@ -139,12 +139,8 @@ fn what_a_setting_names_is_looked_at() {
         fs::copy(folder.path().join("file"), elsewhere.path().join("file")).expect("copies");
         let started = run(elsewhere.path(), &["serve", "--port", "0"], settings);
         expect_code(&started, 2);
-        assert_eq!(
-            stderr(&started)
-                .trim_end()
-                .replace("vestibule: ", "problem: "),
-            problem
-        );
+        // By then it logs, and speaks as its log does.
+        assert_eq!(format!("problem: {}", reason(&started)), problem);
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::backup::register;
 use crate::postgres::Server;
-use crate::process::{Service, run, stderr, stdout, vestibule};
+use crate::process::{Service, reason, run, stderr, stdout, vestibule};
 use crate::{QUICK, SECRET, expect_code, folder, mode};
 
 const SOURCE: (&str, &str) = ("DATABASE_URL", "sqlite:///source.db");
@@ -209,8 +209,8 @@ fn an_interrupted_copy_is_not_served_and_goes_on_when_run_again() {
         let output = run(folder.path(), command, &settings);
         expect_code(&output, 1);
         assert_eq!(
-            stderr(&output),
-            "vestibule: DATABASE_URL: a copy into this database was not finished: run `vestibule copy` again\n"
+            reason(&output),
+            "DATABASE_URL: a copy into this database was not finished: run `vestibule copy` again"
         );
     }
     let output = run(folder.path(), &places, &[]);

@@ -12,6 +12,7 @@ mod check_config;
 mod copy;
 mod create_admin;
 mod healthcheck;
+mod log;
 mod migrate;
 mod openapi;
 mod restore;

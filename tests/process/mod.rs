@@ -70,6 +70,18 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// Why a command ended, on one line, in the form of a log or without one.
+#[track_caller]
+pub fn reason(output: &Output) -> String {
+    let said = stderr(output);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    if let Ok(line) = serde_json::from_str::<serde_json::Value>(&said) {
+        return line["message"].as_str().expect("a message").to_owned();
+    }
+    let reason = said.trim_end().strip_prefix("vestibule: ");
+    reason.unwrap_or_else(|| panic!("{said}")).to_owned()
+}
+
 /// A service that is listening.
 pub struct Service {
     child: Child,
@@ -124,6 +136,10 @@ impl Service {
     /// Whether it has logged these words so far.
     pub fn has_logged(&self, words: &str) -> bool {
         self.log.lock().expect("no panic").contains(words)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Ends it without warning, as a power cut would (SIGKILL).
