@@ -376,7 +376,7 @@ fn a_patient_flood_leaves_newcomers_half_their_logins() {
     let apart = 3 * CAPACITY * 3 / 2;
     simulation.run(60, move |_| {
         number += 1;
-        let visitor = if number % 2 == 0 {
+        let visitor = if number.is_multiple_of(2) {
             number / 2
         } else {
             (number / 2).saturating_sub(apart / 2)
