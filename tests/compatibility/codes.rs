@@ -90,7 +90,7 @@ fn collect(document: &Document, schema: &Value, way: &str, depth: usize, codes: 
 fn add(document: &Document, schema: &Value, way: String, codes: &mut Codes) {
     let known = codes.entry(way).or_insert_with(|| Some(BTreeSet::new()));
     for form in document.forms(schema) {
-        match (&mut *known, Shape::of(document, &form).values) {
+        match (&mut *known, documented(document, &form)) {
             (Some(known), Some(values)) => {
                 let texts = values.iter().filter_map(Value::as_str);
                 known.extend(texts.map(str::to_owned));
@@ -99,4 +99,11 @@ fn add(document: &Document, schema: &Value, way: String, codes: &mut Codes) {
             _ => *known = None,
         }
     }
+}
+
+/// The codes that a schema lists: all there are, or those of today where more may come.
+fn documented(document: &Document, form: &Value) -> Option<Vec<Value>> {
+    Shape::of(document, form)
+        .values
+        .or_else(|| document.documented_values(form))
 }

@@ -92,6 +92,12 @@ impl Document<'_> {
         Some(json!({ "propertyName": discriminator["propertyName"], "values": values }))
     }
 
+    /// The values that an open enumeration lists (`x-extensible-enum`).
+    pub fn documented_values(&self, schema: &Value) -> Option<Vec<Value>> {
+        let values = self.flatten(schema, 0).remove("x-extensible-enum")?;
+        values.as_array().cloned()
+    }
+
     /// The keywords of a schema, with those of what it refers to.
     fn flatten(&self, schema: &Value, depth: usize) -> Map<String, Value> {
         let Some(own) = schema.as_object() else {

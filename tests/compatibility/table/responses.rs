@@ -317,6 +317,7 @@ fn codes() -> Vec<Row> {
         let errors = json!({ "type": "array", "items": code("code", codes) });
         problem(json!({ "type": "object", "properties": { "errors": errors } }))
     };
+    let open_code = |codes: &[&str]| json!({ "type": "object", "properties": { "code": { "type": "string", "x-extensible-enum": codes } } });
     let code_of_any = json!({ "type": "object", "properties": { "code": { "type": "string" } } });
     // The code that one status loses is one of another.
     let elsewhere = |codes: &[&str]| {
@@ -345,6 +346,12 @@ fn codes() -> Vec<Row> {
                 (Kind::ProblemCodeWithdrawn, "problem code"),
             ],
             &[(Kind::ProblemCodeAdded, CODE)],
+        ),
+        row(
+            "a code of an open enumeration is in no answer any more",
+            [problem(open_code(&["a", "b"])), problem(open_code(&["a"]))],
+            &[(Kind::ProblemCodeWithdrawn, "problem code")],
+            &[],
         ),
         row(
             "a code of fields is in no answer any more",
