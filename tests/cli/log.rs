@@ -129,12 +129,17 @@ fn requests_and_a_stop_do_not_need_standard_output() {
 fn the_reason_why_the_service_ends_is_in_the_form_of_the_log() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
     let port = taken.local_addr().expect("an address").port().to_string();
+    let free = ("PORT", "0");
     let nowhere = ("DATABASE_URL", "sqlite:///missing/app.db");
     let key = ("SECRET_KEY", SECRET);
     for (settings, code, named) in [
         (&[("PORT", port.as_str()), QUICK][..], 1, "PORT"),
-        (&[nowhere, key], 1, "DATABASE_URL"),
-        (&[("LOG_LEVEL", "off"), nowhere, key], 1, "DATABASE_URL"),
+        (&[free, nowhere, key], 1, "DATABASE_URL"),
+        (
+            &[("LOG_LEVEL", "off"), free, nowhere, key],
+            1,
+            "DATABASE_URL",
+        ),
         (
             &[("LOG_FORMAT", "json"), ("PORT", "http")],
             2,
@@ -166,7 +171,7 @@ fn the_reason_why_the_service_ends_is_in_the_form_of_the_log() {
     let output = run(
         folder.path(),
         &["serve"],
-        &[("LOG_FORMAT", "text"), nowhere, key],
+        &[("LOG_FORMAT", "text"), free, nowhere, key],
     );
     expect_code(&output, 1);
     assert!(
