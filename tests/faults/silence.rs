@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::load::{self, Load};
-use crate::outage::becomes_ready;
+use crate::outage::{becomes_ready, forget_what_was_found};
 use crate::postgres::Session;
 use crate::{SERVER, instance};
 
@@ -94,6 +94,7 @@ async fn a_silent_server_is_told() {
     becomes_ready(&app).await;
     proxy.falls_silent();
     for _ in 0..2 {
+        forget_what_was_found(&app);
         let asked = std::time::Instant::now();
         let answer = app.get("/readyz").answer().await;
         answer.expect_problem(503, "unavailable");

@@ -17,10 +17,11 @@ fn keep_mails(app: &TestApp) {
              CREATE TRIGGER keep BEFORE DELETE ON mails FOR EACH ROW EXECUTE FUNCTION keep()",
         );
     } else {
+        // The service's connections run no triggers, but they do check references.
         let file = rusqlite::Connection::open(app.database.file()).expect("opens");
-        let sql =
-            "CREATE TRIGGER keep BEFORE DELETE ON mails BEGIN SELECT RAISE(ABORT, 'kept'); END";
-        file.execute_batch(sql).expect("a trigger");
+        let sql = "CREATE TABLE keep (mail BLOB REFERENCES mails (id)); \
+                   INSERT INTO keep SELECT id FROM mails";
+        file.execute_batch(sql).expect("a table");
     }
 }
 
@@ -29,7 +30,7 @@ fn let_mails_go(app: &TestApp) {
         app.database.session().run("DROP TRIGGER keep ON mails");
     } else {
         let file = rusqlite::Connection::open(app.database.file()).expect("opens");
-        file.execute_batch("DROP TRIGGER keep").expect("goes");
+        file.execute_batch("DROP TABLE keep").expect("goes");
     }
 }
 
