@@ -6,9 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::api::{BindError, Front, Limiters, MetricsListener, Serving, Tls, TlsError, check_tls};
+use crate::api::{
+    BindError, Front, Limiters, Listener, MetricsListener, Serving, Tls, TlsError, check_tls,
+};
 use crate::clock::{SharedClock, Timestamp};
 use crate::config::{Backups, Settings, Tokens};
 use crate::domain::links::Links;
@@ -102,7 +105,7 @@ pub async fn listen(settings: &Settings, clock: &SharedClock) -> Result<Listener
     })?;
     let metrics = match server.metrics_addr {
         Some(address) => {
-            let listener = MetricsListener::bind(address).await;
+            let listener = MetricsListener::bind(address);
             Some(listener.map_err(|source| StartError::ListenForMetrics { address, source })?)
         }
         None => None,
@@ -202,7 +205,7 @@ impl App {
         self.bind_to(listeners)
     }
 
-    /// Takes addresses that are bound already.
+    /// Listens on addresses that are bound already.
     pub fn bind_to(self, Listeners { serving, metrics }: Listeners) -> Result<Bound, StartError> {
         let server = &self.settings.server;
         self.services
@@ -216,12 +219,25 @@ impl App {
             serving.listener.connections(),
             self.settings.server.clone(),
         )?;
+        let metrics = metrics.map(|metrics| {
+            let address = metrics.address;
+            let socket = metrics.listen();
+            let socket =
+                socket.map_err(|source| StartError::ListenForMetrics { address, source })?;
+            Ok::<_, StartError>((address, socket))
+        });
+        let metrics = metrics.transpose()?;
+        let address = serving.address;
+        let listening = serving.listen();
+        let (listener, socket) =
+            listening.map_err(|source| StartError::Listen { address, source })?;
         Ok(Bound {
-            address: serving.address,
+            address,
             services: self.services,
             backups: self.settings.backups,
             shutdown_timeout,
-            serving,
+            listener,
+            socket,
             metrics,
             front: Arc::new(front),
         })
@@ -313,20 +329,21 @@ pub struct Bound {
     services: Arc<Services>,
     backups: Option<Backups>,
     shutdown_timeout: Duration,
-    serving: Serving,
-    metrics: Option<MetricsListener>,
+    listener: Listener,
+    socket: TcpListener,
+    metrics: Option<(SocketAddr, TcpListener)>,
     front: Arc<Front>,
 }
 
 impl Bound {
     /// Where metrics are served, if not with the API.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
-        self.metrics.as_ref().map(|listener| listener.address)
+        self.metrics.as_ref().map(|(address, _)| *address)
     }
 
     /// What it shows of itself, if it speaks TLS.
     pub fn tls(&self) -> Option<Arc<Tls>> {
-        self.serving.listener.tls()
+        self.listener.tls()
     }
 
     /// Serves until `stop` is done, and then lets requests and mails under way come to their end for as long as a stop may
@@ -339,15 +356,16 @@ impl Bound {
             self.services.outbox.close();
             let _ = tell.send(tokio::time::sleep(self.shutdown_timeout));
         };
-        let connections = self.serving.listener.connections();
+        let connections = self.listener.connections();
         let metrics = async {
-            if let Some(listener) = self.metrics {
-                listener.run(self.services.clone(), connections).await;
+            if let Some((_, socket)) = self.metrics {
+                let never = MetricsListener::run(socket, self.services.clone(), connections).await;
+                match never {}
             }
             std::future::pending().await
         };
         let finished = tokio::select! {
-            finished = self.serving.listener.run(self.front, stop) => finished,
+            finished = self.listener.run(self.socket, self.front, stop) => finished,
             never = metrics => match never {},
         };
         jobs.stop(told.await.ok()).await;

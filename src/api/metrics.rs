@@ -2,23 +2,30 @@
 //! address of their own, so none of them names an account. What a server does once a recipient is named can be seen in the mail
 //! that waits: README says who should not see it.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
-use poem::listener::TcpAcceptor;
-use poem::{EndpointExt, Response, Route, Server, get, handler, web::Data};
+use http_body_util::combinators::BoxBody;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use poem::http::uri::Scheme;
+use poem::web::{Data, LocalAddr, RemoteAddr};
+use poem::{Addr, Endpoint, EndpointExt, Response, Route, get, handler};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
 
-use super::connections::Connections;
+use super::connections::{Connections, LEAVING, Place};
 use super::problem::Failure;
+use super::serve::{ACCEPT_PAUSE, BACKLOG, MAX_AGE, bind, http1_builder};
 use crate::domain::{Services, readiness};
 use crate::log;
 use crate::password::EngineSnapshot;
@@ -28,8 +35,8 @@ pub const PATH: &str = "/metrics";
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// How long a connection to their own address is kept without a request.
-const IDLE: Duration = Duration::from_secs(60);
+/// Connections held at one time by their own address, where a few collectors are expected.
+const MAX_CONNECTIONS: usize = 64;
 
 /// The answer to a GET. That the database is away is told, not answered with an error: then above all somebody looks.
 pub async fn answer(services: &Arc<Services>, open: &Connections) -> Result<Response, Failure> {
@@ -145,31 +152,81 @@ fn gauge(registry: &mut Registry, name: &str, help: &str, value: i64) {
     registry.register(name, help, gauge);
 }
 
-/// An address for metrics alone.
+/// An address for metrics alone, bound; see [`super::Serving`].
 pub struct MetricsListener {
     pub address: SocketAddr,
-    acceptor: TcpAcceptor,
+    socket: TcpSocket,
 }
 
 impl MetricsListener {
+    /// Descriptors that its connections may take.
+    pub const DESCRIPTORS: usize = MAX_CONNECTIONS + LEAVING;
+
     /// # Errors
-    /// When the address cannot be listened on.
-    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = TcpListener::bind(address).await?;
+    /// When another process listens there, or there is no such address.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = bind(address)?;
         Ok(Self {
             address: socket.local_addr()?,
-            acceptor: TcpAcceptor::from_tokio(socket)?,
+            socket,
         })
     }
 
+    /// From here on clients can connect.
+    ///
+    /// # Errors
+    /// When another process that had bound the address too listens by now.
+    pub fn listen(self) -> io::Result<TcpListener> {
+        self.socket.listen(BACKLOG)
+    }
+
     /// Serves until dropped.
-    pub async fn run(self, services: Arc<Services>, connections: Arc<Connections>) {
+    pub async fn run(
+        socket: TcpListener,
+        services: Arc<Services>,
+        connections: Arc<Connections>,
+    ) -> Infallible {
         let route = Route::new().at(PATH, get(metrics));
-        let route = route.data(services).data(connections);
-        let server = Server::new_with_acceptor(self.acceptor).idle_timeout(IDLE);
-        if let Err(error) = server.run(route).await {
-            tracing::error!(error = %error, "metrics are served no more");
+        let route = Arc::new(route.data(services).data(connections));
+        let own = Arc::new(Connections::new(MAX_CONNECTIONS, Vec::new()));
+        // What is under way ends with it.
+        let mut tasks = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = socket.accept() => accepted,
+                Some(_) = tasks.join_next() => continue,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let place = own.place(peer.ip()).await;
+                    tasks.spawn(serve(stream, peer, place, route.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(error = %error, "cannot accept connections for metrics");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
         }
+    }
+}
+
+/// Serves a connection until it ends, its place is taken, or it is too old.
+async fn serve(stream: TcpStream, peer: SocketAddr, place: Place, route: Arc<impl Endpoint>) {
+    let local = LocalAddr(Addr::from(stream.local_addr().unwrap_or(peer)));
+    let remote = RemoteAddr(Addr::from(peer));
+    let respond = async |request: hyper::Request<Incoming>| {
+        let _work = place.work();
+        let request = (request, local.clone(), remote.clone(), Scheme::HTTP).into();
+        let response: hyper::Response<BoxBody<bytes::Bytes, io::Error>> =
+            route.get_response(request).await.into();
+        Ok::<_, Infallible>(response)
+    };
+    let served = http1_builder().serve_connection(TokioIo::new(stream), service_fn(respond));
+    tokio::select! {
+        // A connection that breaks off is the client's affair.
+        _ = served => (),
+        () = place.connection.taken() => (),
+        () = tokio::time::sleep(MAX_AGE) => (),
     }
 }
 

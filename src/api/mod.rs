@@ -41,7 +41,7 @@ mod tls;
 mod upload;
 mod users;
 
-pub use connections::Connections;
+pub use connections::{Connections, LEAVING};
 pub use front::Front;
 pub use limits::Limiters;
 pub use metrics::MetricsListener;

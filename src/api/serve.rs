@@ -32,7 +32,7 @@ use crate::clock::SharedClock;
 use crate::config;
 
 /// Longest life of a connection: whoever holds one without reading, or without asking, makes room for others.
-const MAX_AGE: Duration = Duration::from_secs(600);
+pub(super) const MAX_AGE: Duration = Duration::from_secs(600);
 
 /// Time for what is under way on a connection that is to end: more than any request may take.
 const FAREWELL: Duration = Duration::from_secs(60);
@@ -47,10 +47,10 @@ const MAX_HEADER_BYTES: usize = 32 * 1024;
 const MAX_STREAMS: u32 = 100;
 
 /// Connections that the system holds until they are accepted; it takes less where its own limit is lower.
-const BACKLOG: u32 = 4096;
+pub(super) const BACKLOG: u32 = 4096;
 
 /// How long to wait before accepting again after the system refused (no file descriptors left, say).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why nothing can be served.
 #[derive(Debug, thiserror::Error)]
@@ -63,9 +63,8 @@ pub enum BindError {
     Threads(io::Error),
 }
 
-/// A bound address.
+/// What serves the connections of a socket.
 pub struct Listener {
-    socket: TcpListener,
     tls: Option<Arc<Tls>>,
     scheme: Scheme,
     connections: Arc<Connections>,
@@ -73,10 +72,11 @@ pub struct Listener {
     cores: Cores,
 }
 
-/// What is known once it listens.
+/// A bound address. Until it listens clients are refused at once: none waits for a start that waits itself.
 pub struct Serving {
     pub address: SocketAddr,
     pub listener: Listener,
+    socket: TcpSocket,
 }
 
 impl Serving {
@@ -86,14 +86,14 @@ impl Serving {
         let tls = tls.map(|files| Tls::load(files, clock.clone()));
         let tls = tls.transpose()?.map(Arc::new);
         let address = SocketAddr::new(server.host, server.port);
-        let socket = listen(address).map_err(BindError::Listen)?;
+        let socket = bind(address).map_err(BindError::Listen)?;
         let address = socket.local_addr().map_err(BindError::Listen)?;
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let cores = Cores::start(threads).await.map_err(BindError::Threads)?;
         Ok(Self {
             address,
+            socket,
             listener: Listener {
-                socket,
                 tls,
                 scheme: scheme(server),
                 connections: Arc::new(Connections::new(
@@ -105,9 +105,18 @@ impl Serving {
             },
         })
     }
+
+    /// From here on clients can connect.
+    ///
+    /// # Errors
+    /// When another process that had bound the address too listens by now.
+    pub fn listen(self) -> io::Result<(Listener, TcpListener)> {
+        Ok((self.listener, self.socket.listen(BACKLOG)?))
+    }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Fails when another process listens there.
+pub(super) fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
@@ -117,7 +126,19 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    Ok(socket)
+}
+
+/// HTTP/1, with bounds for what a client may send and how slowly.
+pub(super) fn http1_builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .max_header_size(MAX_HEADER_BYTES);
+    builder
 }
 
 impl Listener {
@@ -133,9 +154,14 @@ impl Listener {
 
     /// Serves until `stop` is done; then takes no more, and waits for what is under way. False when some of that had to
     /// be cut off.
-    pub async fn run(self, front: Arc<Front>, stop: impl Future<Output = ()>) -> bool {
+    pub async fn run(
+        self,
+        socket: TcpListener,
+        front: Arc<Front>,
+        stop: impl Future<Output = ()>,
+    ) -> bool {
         let (stopping, stopped) = watch::channel(false);
-        let accepting = self.accept(&front, &stopped);
+        let accepting = self.accept(&socket, &front, &stopped);
         let watching = async {
             if let Some(tls) = self.tls() {
                 tls.watch().await;
@@ -148,7 +174,7 @@ impl Listener {
             () = stop => (),
         }
         // Clients that come now are to find nobody, not to wait.
-        drop(self.socket);
+        drop(socket);
         let _ = stopping.send(true);
         let ended = self.connections.all_ended();
         let finished = tokio::time::timeout(self.shutdown_timeout, ended)
@@ -159,9 +185,14 @@ impl Listener {
         finished
     }
 
-    async fn accept(&self, front: &Arc<Front>, stopped: &watch::Receiver<bool>) {
+    async fn accept(
+        &self,
+        socket: &TcpListener,
+        front: &Arc<Front>,
+        stopped: &watch::Receiver<bool>,
+    ) {
         loop {
-            let served = match self.socket.accept().await {
+            let served = match socket.accept().await {
                 Ok((stream, peer)) => {
                     let place = self.connections.place(peer.ip()).await;
                     self.serve(stream, peer, front, stopped, place)
@@ -260,16 +291,10 @@ impl Connection {
 
     async fn http1(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let (stopped, held) = (self.stopped.clone(), self.place.connection.clone());
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
-            .max_headers(MAX_HEADERS)
-            .max_buf_size(MAX_HEADER_BYTES)
-            .max_header_size(MAX_HEADER_BYTES)
-            .serve_connection(
-                TokioIo::new(stream),
-                service_fn(|request| self.respond(request)),
-            );
+        let connection = http1_builder().serve_connection(
+            TokioIo::new(stream),
+            service_fn(|request| self.respond(request)),
+        );
         drive!(connection, stopped, held);
     }
 

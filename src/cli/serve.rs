@@ -7,9 +7,11 @@ use clap::ArgMatches;
 use super::exposed_files::Secret;
 use super::{Exit, Outcome, build, explain, first_of, runtime, source};
 use crate::api::Tls;
+#[cfg(target_os = "linux")]
+use crate::api::{LEAVING, MetricsListener};
 use crate::app::{self, App};
 use crate::clock::{SharedClock, SystemClock};
-use crate::config::{LogFormat, Settings};
+use crate::config::{self, LogFormat, Settings};
 use crate::domain::{Services, roles};
 use crate::log::{self, Log};
 use crate::token::Found;
@@ -30,10 +32,10 @@ async fn serve(matches: &ArgMatches, log: &mut Option<Log>) -> Outcome {
     let mut stop = std::pin::pin!(stop_signal()?);
     // Without this SIGHUP would end the process.
     let hangup = Hangup::listen()?;
-    let settings = settings_or_tell(matches)?;
+    let mut settings = settings_or_tell(matches)?;
     *log = Some(Log::start(&settings.logging));
     log_panics();
-    take_all_descriptors(settings.server.max_connections);
+    settings.server.max_connections = take_all_descriptors(&settings.server);
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
@@ -145,29 +147,48 @@ fn log_panics() {
     }));
 }
 
-/// Every connection takes a file descriptor; the system gives few unless asked for more.
-fn take_all_descriptors(max_connections: usize) {
+/// Every connection takes a file descriptor; the system gives few unless asked for more. Gives the number of connections that
+/// there are descriptors for, up to `MAX_CONNECTIONS`.
+fn take_all_descriptors(server: &config::Server) -> usize {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{Resource, getrlimit, setrlimit};
-        /// For the database, the log and the rest.
-        const BESIDES: u64 = 64;
-        /// For the runtime of a core (four) and its connection to the database.
-        const PER_CORE: u64 = 8;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
-        let needed = max_connections as u64 + BESIDES + PER_CORE * cores;
+        let max = server.max_connections;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut limit = getrlimit(Resource::Nofile);
         limit.current = limit.maximum;
-        let raised = setrlimit(Resource::Nofile, limit);
+        // Where it cannot be raised it stays as it is.
+        let _ = setrlimit(Resource::Nofile, limit);
         let has = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        if raised.is_err() || has < needed {
+        let has = usize::try_from(has).unwrap_or(usize::MAX);
+        let held = connections_for(max, has, cores, server.metrics_addr.is_some());
+        if held < max {
             tracing::warn!(
-                "MAX_CONNECTIONS={max_connections}, but the system allows {has} open files only"
+                "MAX_CONNECTIONS={max}, but the system allows {has} open files only: up to {held} connections are held"
             );
         }
+        held
     }
     #[cfg(not(target_os = "linux"))]
-    let _ = max_connections;
+    server.max_connections
+}
+
+/// How many connections may be held, so that descriptors are left for the rest.
+#[cfg(target_os = "linux")]
+fn connections_for(max: usize, descriptors: usize, cores: usize, has_metrics: bool) -> usize {
+    /// For the database, the log and the rest.
+    const BESIDES: usize = 64;
+    /// For the runtime of a core (four) and its connection to the database.
+    const PER_CORE: usize = 8;
+    /// Fewer would not do for a browser and its health check.
+    const FEWEST: usize = 16;
+    let metrics = if has_metrics {
+        MetricsListener::DESCRIPTORS
+    } else {
+        0
+    };
+    let besides = BESIDES + PER_CORE * cores + LEAVING + metrics;
+    max.min(descriptors.saturating_sub(besides).max(FEWEST))
 }
 
 /// SIGHUP: asks for files to be read again.
@@ -230,4 +251,18 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Exit> {
         let _ = tokio::signal::ctrl_c().await;
         tracing::info!("stopping");
     })
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::connections_for;
+
+    #[test]
+    fn connections_leave_descriptors_for_the_rest() {
+        assert_eq!(connections_for(10_000, usize::MAX, 2, true), 10_000);
+        assert_eq!(connections_for(10_000, 1024, 2, false), 1024 - 80 - 64);
+        assert_eq!(connections_for(10_000, 1024, 2, true), 1024 - 80 - 64 - 128);
+        assert_eq!(connections_for(10_000, 100, 2, false), 16);
+        assert_eq!(connections_for(4, 100, 2, false), 4);
+    }
 }

@@ -183,12 +183,45 @@ pub(super) fn http_url(text: &str) -> Option<Uri> {
     let uri: Uri = text.parse().ok()?;
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
     let authority = uri.authority()?;
-    (is_http && !authority.host().is_empty() && !authority.as_str().contains('@')).then_some(uri)
+    let has_host = !authority.host().is_empty() && !authority.as_str().contains('@');
+    (is_http && has_host && is_port_sound(authority)).then_some(uri)
+}
+
+/// Whether there is no port, or one that can be connected to.
+fn is_port_sound(authority: &http::uri::Authority) -> bool {
+    let Some(rest) = authority.as_str().strip_prefix(authority.host()) else {
+        return false;
+    };
+    rest.is_empty()
+        || rest.strip_prefix(':').is_some_and(|port| {
+            port.bytes().all(|byte| byte.is_ascii_digit())
+                && port.parse::<u16>().is_ok_and(|port| port > 0)
+        })
+}
+
+/// Whether a path has only the characters of RFC 3986 §3.3, and no segment that a client would take away.
+fn is_path_sound(path: &str) -> bool {
+    let mut rest = path.bytes();
+    while let Some(byte) = rest.next() {
+        let is_sound = match byte {
+            b'%' => [rest.next(), rest.next()]
+                .iter()
+                .all(|digit| digit.is_some_and(|digit| digit.is_ascii_hexdigit())),
+            _ => byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte),
+        };
+        if !is_sound {
+            return false;
+        }
+    }
+    let plain = path.replace("%2e", ".").replace("%2E", ".");
+    !plain
+        .split('/')
+        .any(|segment| matches!(segment, "." | ".."))
 }
 
 fn public_url(text: &str) -> Option<String> {
     let uri = http_url(text)?;
-    let plain = uri.query().is_none() && !text.contains('#');
+    let plain = uri.query().is_none() && !text.contains('#') && is_path_sound(uri.path());
     plain.then(|| text.trim_end_matches('/').to_owned())
 }
 
@@ -199,8 +232,21 @@ fn networks(text: &str) -> Option<Vec<IpNet>> {
             part.parse()
                 .ok()
                 .or_else(|| part.parse::<IpAddr>().ok().map(IpNet::from))
+                .map(plain_network)
         })
         .collect()
+}
+
+/// An IPv4 network written as an IPv6 one (`::ffff:10.0.0.0/104`) as what it is: addresses are compared in that form.
+fn plain_network(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else {
+        return network;
+    };
+    let address = mapped.addr().to_ipv4_mapped();
+    let prefix = mapped.prefix_len().checked_sub(96);
+    let plain = address.zip(prefix);
+    let plain = plain.and_then(|(address, prefix)| IpNet::new(address.into(), prefix).ok());
+    plain.unwrap_or(network)
 }
 
 #[cfg(test)]
@@ -264,6 +310,35 @@ mod tests {
     }
 
     #[test]
+    fn ports_and_paths_of_urls_are_taken_as_written() {
+        for url in [
+            "http://[::1]:8000",
+            "https://example.com:65535/a.b/..c/%C3%9F",
+            "https://example.com/~a:b@c;d=e,f/(g)!",
+        ] {
+            let settings = read(&[("PUBLIC_URL", url)]).expect("valid");
+            assert_eq!(settings.server.public_url.as_deref(), Some(url));
+        }
+    }
+
+    #[test]
+    fn mapped_networks_of_proxies_are_ipv4_networks() {
+        let text = "::ffff:127.0.0.0/104, ::ffff:10.0.0.1, 2001:db8::/32, ::ffff:0:0/95";
+        let settings = read(&[("TRUSTED_PROXIES", text)]).expect("valid");
+        let networks = settings.server.trusted_proxies.iter();
+        let networks: Vec<String> = networks.map(ToString::to_string).collect();
+        assert_eq!(
+            networks,
+            [
+                "127.0.0.0/8",
+                "10.0.0.1/32",
+                "2001:db8::/32",
+                "::ffff:0.0.0.0/95"
+            ]
+        );
+    }
+
+    #[test]
     fn what_cannot_work_is_refused() {
         for (name, value) in [
             ("HOST", "accounts.example.com"),
@@ -273,6 +348,17 @@ mod tests {
             ("PUBLIC_URL", "accounts.example.com"),
             ("PUBLIC_URL", "https://user@example.com"),
             ("PUBLIC_URL", "https://example.com/?a=b"),
+            ("PUBLIC_URL", "https://example.com:0"),
+            ("PUBLIC_URL", "https://example.com:99999/auth"),
+            ("PUBLIC_URL", "https://example.com:"),
+            ("PUBLIC_URL", "https://[::1]:65536"),
+            ("PUBLIC_URL", "https://example.com/a/../b"),
+            ("PUBLIC_URL", "https://example.com/%2E./b"),
+            ("PUBLIC_URL", "https://example.com/./b"),
+            ("PUBLIC_URL", "https://example.com/%zz"),
+            ("PUBLIC_URL", "https://example.com/a%2"),
+            ("PUBLIC_URL", "https://example.com/a\"b"),
+            ("PUBLIC_URL", "https://example.com/straße"),
             ("CORS_ORIGINS", "https://app.example.com/path"),
             ("CORS_ORIGINS", "*.example.com"),
             ("CORS_ORIGINS", "https://*.com"),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::json;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 
 use crate::support::{Answer, Send, TestApp};
 
@@ -129,5 +131,27 @@ async fn they_tell_nobody_whether_there_is_an_account() {
     assert_eq!(
         told("ada@example.com").await,
         told("nobody@example.com").await
+    );
+}
+
+/// The oldest of them gets no answer any more, the others do.
+#[tokio::test]
+async fn their_own_address_holds_few_connections() {
+    let app = TestApp::spawn_with(&[("METRICS_ADDR", "127.0.0.1:0")]).await;
+    let url = app.metrics_url.clone().expect("an address");
+    let address = url.trim_start_matches("http://");
+    let address = address.trim_end_matches("/metrics").to_owned();
+    let mut held = Vec::new();
+    for _ in 0..65 {
+        held.push(TcpStream::connect(&address).await.expect("connects"));
+    }
+    // A newcomer is served all the same.
+    let answer = app.client.get(&url).send().await.expect("an answer");
+    assert_eq!(answer.status(), StatusCode::OK);
+    let mut oldest = held.remove(0);
+    let end = tokio::time::timeout(Duration::from_secs(30), oldest.read(&mut [0; 1])).await;
+    assert!(
+        matches!(end, Ok(Ok(0) | Err(_))),
+        "it is not closed: {end:?}"
     );
 }

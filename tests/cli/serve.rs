@@ -262,3 +262,24 @@ async fn no_secret_is_ever_logged() {
         assert!(entry["level"].is_string(), "{line}");
     }
 }
+
+#[tokio::test]
+async fn few_open_files_keep_no_client_out() {
+    let folder = folder();
+    let service = Service::start_with_open_files(folder.path(), 300);
+    let address = service.url.trim_start_matches("http://").to_owned();
+    let mut held = Vec::new();
+    for _ in 0..320 {
+        held.push(std::net::TcpStream::connect(&address).expect("connects"));
+    }
+    let ready = format!("{}/readyz", service.url);
+    let answer = Client::new().get(ready).send().await.expect("an answer");
+    assert!(answer.status().is_success(), "{}", answer.status());
+    drop(held);
+    let log = service.stop();
+    assert!(
+        log.contains("the system allows 300 open files only"),
+        "{log}"
+    );
+    assert!(!log.contains("cannot accept connections"), "{log}");
+}

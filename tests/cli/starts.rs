@@ -58,6 +58,32 @@ fn a_start_that_waits_for_a_lock_says_so_and_can_be_stopped() {
 }
 
 #[test]
+fn clients_are_refused_while_a_start_waits() {
+    crate::sqlite_only!("the lock is on the file");
+    let folder = folder();
+    let file = File::create(folder.path().join("app.db")).expect("makes");
+    file.lock().expect("locks");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = free.local_addr().expect("an address");
+    drop(free);
+    let port = address.port().to_string();
+    let mut all = vestibule(
+        folder.path(),
+        &["serve"],
+        &[("PORT", &port), ("LOG_FORMAT", "json")],
+    );
+    let mut child = all.spawn().expect("starts");
+    let log = BufReader::new(child.stdout.take().expect("a pipe"));
+    let waits = |line: &String| line.contains("waiting for the lock");
+    let mut lines = log.lines().map_while(Result::ok);
+    assert!(lines.any(|line| waits(&line)), "it does not wait");
+    let refused = std::net::TcpStream::connect(address).expect_err("nothing listens");
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    let _ = child.kill();
+    child.wait().expect("ends");
+}
+
+#[test]
 fn a_start_that_waits_for_its_database_says_so_and_can_be_stopped() {
     let folder = folder();
     let settings = [

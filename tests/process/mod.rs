@@ -94,10 +94,37 @@ pub struct Service {
 impl Service {
     /// Starts `vestibule serve` on a free port and waits until it listens.
     pub fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::start_by(folder, settings, |command| command)
+    }
+
+    /// As [`Service::start`], where the system allows this many open files.
+    pub fn start_with_open_files(folder: &Path, files: usize) -> Self {
+        Self::start_by(folder, &[], |command| {
+            let mut limited = Command::new("sh");
+            let script = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
+            limited.args(["-c", &script]).arg(command.get_program());
+            limited.args(command.get_args()).env_clear();
+            let variables = command.get_envs();
+            limited.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+            limited
+                .current_dir(folder)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
+            limited
+        })
+    }
+
+    fn start_by(
+        folder: &Path,
+        settings: &[(&str, &str)],
+        change: impl FnOnce(Command) -> Command,
+    ) -> Self {
         let mut all = vec![("PORT", "0"), ("LOG_FORMAT", "json")];
         all.retain(|(name, _)| settings.iter().all(|(other, _)| other != name));
         all.extend(settings);
-        let mut child = vestibule(folder, &["serve"], &all).spawn().expect("starts");
+        let command = vestibule(folder, &["serve"], &all);
+        let mut child = change(command).spawn().expect("starts");
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
         let (found, url) = mpsc::channel();
         let log = Arc::new(Mutex::new(String::new()));

@@ -145,6 +145,8 @@ fn the_database_of_another_application_is_refused_and_left_as_it_is() {
         "CREATE TABLE users (id INTEGER PRIMARY KEY)",
         "CREATE TABLE refinery_schema_history (version INTEGER PRIMARY KEY, name VARCHAR(255), \
          applied_on VARCHAR(255), checksum VARCHAR(255)); INSERT INTO refinery_schema_history VALUES (1, 'initial', '', '0')",
+        "CREATE TABLE refinery_schema_history (version INTEGER PRIMARY KEY, name VARCHAR(255), \
+         applied_on VARCHAR(255), checksum VARCHAR(255)); INSERT INTO refinery_schema_history VALUES (1, 'accounts', '', '0')",
         "CREATE TABLE refinery_schema_history (other INTEGER)",
     ] {
         let (database, url) = fresh();

@@ -18,7 +18,7 @@ use self::tree::{Levels, Tree};
 use super::client_ip::is_trusted;
 
 /// Connections that may be on their way out beside those that are held: each is one step of a task from its end.
-const LEAVING: usize = 64;
+pub const LEAVING: usize = 64;
 
 /// All connections of the service.
 pub struct Connections {

@@ -135,6 +135,11 @@ impl<'a> Pem<'a> {
             key: None,
             is_encrypted: false,
         };
+        let metadata = fs::metadata(path).map_err(|error| pem.refuse(error))?;
+        // To read a pipe would wait for its other end.
+        if !metadata.is_file() {
+            return Err(pem.refuse("not a file"));
+        }
         let bytes = zeroize::Zeroizing::new(fs::read(path).map_err(|error| pem.refuse(error))?);
         pem.certificates = CertificateDer::pem_slice_iter(&bytes)
             .collect::<Result<_, _>>()

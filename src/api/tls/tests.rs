@@ -73,3 +73,19 @@ fn what_is_said_of_a_certificate_names_its_end() {
         assert!(concern.to_string().contains(said), "{concern}");
     }
 }
+
+/// To open it would wait for its other end for good.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_certificate() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("cert.pem");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("the mkfifo command").success());
+    let files = config::Tls {
+        certificate: pipe.clone(),
+        key: pipe,
+    };
+    let refused = pair::Pair::read(&files).err().expect("refused").to_string();
+    assert!(refused.contains("not a file"), "{refused}");
+}

@@ -24,6 +24,14 @@ impl From<&refinery::Migration> for Migration {
     }
 }
 
+/// A row of a history.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub migration: Migration,
+    /// Of the migration's name, version and SQL, as the library computes and writes it.
+    pub checksum: String,
+}
+
 /// Copies the history from where the first versions kept it, all or nothing. `integer` is how the engine's library spells
 /// the type of versions.
 pub fn taking_over(integer: &str) -> String {
@@ -50,11 +58,14 @@ pub struct Migrated {
 /// Asks for [`Migrated::has_unfinished_copy`].
 pub const HAS_UNFINISHED_COPY: &str = "SELECT EXISTS (SELECT 1 FROM copies)";
 
-/// Whether a history of migrations is ours: it begins with our first one.
-pub fn is_ours(runner: &refinery::Runner, history: &[Migration]) -> bool {
-    let ours = runner.get_migrations().iter().map(Migration::from);
-    let first = ours.min_by_key(|migration| migration.version);
-    history.iter().min_by_key(|migration| migration.version) == first.as_ref()
+/// Whether a history of migrations is ours: it begins with our first one. Its name alone is one that others give too.
+pub fn is_ours(runner: &refinery::Runner, history: &[Run]) -> bool {
+    let ours = runner.get_migrations().iter();
+    let ours = ours.min_by_key(|migration| migration.version());
+    let first = history.iter().min_by_key(|run| run.migration.version);
+    ours.zip(first).is_some_and(|(ours, first)| {
+        first.migration == Migration::from(ours) && first.checksum == ours.checksum().to_string()
+    })
 }
 
 /// The migrations of `runner` that are not among the `applied` ones, in their order.

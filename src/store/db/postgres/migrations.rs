@@ -11,7 +11,7 @@ use super::error::{Trouble, from_library, trouble};
 use super::runner::block_on;
 use crate::config;
 use crate::store::db::migration::{
-    FORMER_HISTORY, HAS_UNFINISHED_COPY, HISTORY, Migration, is_ours, missing_of, taking_over,
+    FORMER_HISTORY, HAS_UNFINISHED_COPY, HISTORY, Migration, Run, is_ours, missing_of, taking_over,
 };
 use crate::store::db::{Error, Migrated, Result};
 
@@ -97,7 +97,7 @@ fn failed(error: &refinery::Error) -> Error {
 
 pub async fn missing(client: &Client) -> Result<Vec<Migration>> {
     let applied = match history(client).await? {
-        Some((_, history)) => history.iter().map(|migration| migration.version).collect(),
+        Some((_, history)) => history.iter().map(|run| run.migration.version).collect(),
         None => Vec::new(),
     };
     missing_of(&runner(), applied)
@@ -110,9 +110,11 @@ async fn is_up_to_date(client: &Client) -> Result<bool> {
 }
 
 /// The migrations of ours that were run, and the table that tells of them.
-async fn history(client: &Client) -> Result<Option<(&'static str, Vec<Migration>)>> {
+async fn history(client: &Client) -> Result<Option<(&'static str, Vec<Run>)>> {
     for table in [HISTORY, FORMER_HISTORY] {
-        let sql = format!("SELECT version::bigint, name::text FROM {table} ORDER BY version");
+        let sql = format!(
+            "SELECT version::bigint, name::text, checksum::text FROM {table} ORDER BY version"
+        );
         let rows = match client.query(&sql, &[]).await {
             Ok(rows) => rows,
             Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => continue,
@@ -122,16 +124,20 @@ async fn history(client: &Client) -> Result<Option<(&'static str, Vec<Migration>
             }
             Err(error) => return Err(from_library(error)),
         };
-        let migration = |row: &tokio_postgres::Row| {
-            Ok(Migration {
-                version: row.try_get(0).map_err(from_library)?,
-                name: row
-                    .try_get::<_, Option<String>>(1)
-                    .map_err(from_library)?
-                    .unwrap_or_default(),
+        let run = |row: &tokio_postgres::Row| {
+            let text = |index| {
+                let text = row.try_get::<_, Option<String>>(index);
+                Ok::<_, Error>(text.map_err(from_library)?.unwrap_or_default())
+            };
+            Ok(Run {
+                migration: Migration {
+                    version: row.try_get(0).map_err(from_library)?,
+                    name: text(1)?,
+                },
+                checksum: text(2)?,
             })
         };
-        let history = rows.iter().map(migration).collect::<Result<Vec<_>>>()?;
+        let history = rows.iter().map(run).collect::<Result<Vec<_>>>()?;
         if table == HISTORY || is_ours(&runner(), &history) {
             return Ok(Some((table, history)));
         }

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use super::super::migration::{self, FORMER_HISTORY, HISTORY, Migration, missing_of};
+use super::super::migration::{self, FORMER_HISTORY, HISTORY, Migration, Run, missing_of};
 use super::super::{Error, Result};
 
 mod embedded {
@@ -35,7 +35,7 @@ pub fn take_over(connection: &rusqlite::Connection) -> Result<bool> {
 pub fn applied(connection: &rusqlite::Connection) -> rusqlite::Result<Vec<i64>> {
     let mut versions: Vec<i64> = history(connection)?
         .into_iter()
-        .map(|migration| migration.version)
+        .map(|run| run.migration.version)
         .collect();
     versions.sort_unstable();
     Ok(versions)
@@ -47,7 +47,7 @@ pub fn is_ours(connection: &rusqlite::Connection) -> rusqlite::Result<bool> {
 }
 
 /// The migrations that were run, as far as anything tells. A table of another form is another application's, and tells nothing.
-fn history(connection: &rusqlite::Connection) -> rusqlite::Result<Vec<Migration>> {
+fn history(connection: &rusqlite::Connection) -> rusqlite::Result<Vec<Run>> {
     use rusqlite::Error::{FromSqlConversionFailure, InvalidColumnType, SqlInputError};
     let Some(table) = table_of_history(connection)? else {
         return Ok(Vec::new());
@@ -60,12 +60,16 @@ fn history(connection: &rusqlite::Connection) -> rusqlite::Result<Vec<Migration>
     }
 }
 
-fn history_in(connection: &rusqlite::Connection, table: &str) -> rusqlite::Result<Vec<Migration>> {
-    let mut statement = connection.prepare(&format!("SELECT version, name FROM {table}"))?;
+fn history_in(connection: &rusqlite::Connection, table: &str) -> rusqlite::Result<Vec<Run>> {
+    let sql = format!("SELECT version, name, checksum FROM {table}");
+    let mut statement = connection.prepare(&sql)?;
     let migrations = statement.query_map([], |row| {
-        Ok(Migration {
-            version: row.get(0)?,
-            name: row.get(1)?,
+        Ok(Run {
+            migration: Migration {
+                version: row.get(0)?,
+                name: row.get(1)?,
+            },
+            checksum: row.get(2)?,
         })
     })?;
     migrations.collect()
