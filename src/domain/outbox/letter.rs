@@ -309,13 +309,25 @@ impl Draft<'_> {
         })
     }
 
-    /// The active user whom the mail is for: the one it names, else the one who has the address.
+    /// The active user whom the mail is for: the one it names, else the one who has the address. They are locked, so that a
+    /// change of the account waits for what this mail carries, or is seen here.
     async fn contact(&self, tx: &mut Tx<'_>) -> Result<Option<Contact>> {
         let contact = match self.mail.user_id {
             Some(id) => users::contact(tx, id).await?,
-            None => users::contact_by_email(tx, &self.recipient_key()).await?,
+            None => self.holder_of_address(tx).await?,
         };
         Ok(contact.filter(|contact| contact.is_active))
+    }
+
+    async fn holder_of_address(&self, tx: &mut Tx<'_>) -> Result<Option<Contact>> {
+        let key = self.recipient_key();
+        let Some(found) = users::contact_by_email(tx, &key).await? else {
+            return Ok(None);
+        };
+        users::lock(tx, found.id).await?;
+        // The address may have gone to another account while the lock was waited for.
+        let contact = users::contact_by_email(tx, &key).await?;
+        Ok(contact.filter(|contact| contact.id == found.id))
     }
 
     async fn to_contact(
