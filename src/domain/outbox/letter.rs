@@ -314,20 +314,9 @@ impl Draft<'_> {
     async fn contact(&self, tx: &mut Tx<'_>) -> Result<Option<Contact>> {
         let contact = match self.mail.user_id {
             Some(id) => users::contact(tx, id).await?,
-            None => self.holder_of_address(tx).await?,
+            None => users::lock_by_email(tx, &self.recipient_key()).await?,
         };
         Ok(contact.filter(|contact| contact.is_active))
-    }
-
-    async fn holder_of_address(&self, tx: &mut Tx<'_>) -> Result<Option<Contact>> {
-        let key = self.recipient_key();
-        let Some(found) = users::contact_by_email(tx, &key).await? else {
-            return Ok(None);
-        };
-        users::lock(tx, found.id).await?;
-        // The address may have gone to another account while the lock was waited for.
-        let contact = users::contact_by_email(tx, &key).await?;
-        Ok(contact.filter(|contact| contact.id == found.id))
     }
 
     async fn to_contact(
