@@ -156,7 +156,7 @@ impl App {
         let public_url = settings.server.public_url.clone();
         let services = Services {
             db: Db::open(&settings.database.url)?,
-            passwords: Passwords::start(&settings.passwords, ids.clone())
+            passwords: Passwords::start(&settings.passwords, settings.context_words(), ids.clone())
                 .map_err(StartError::Passwords)?,
             access_tokens: access_tokens(&keys, previous.as_ref(), &settings),
             refresh_tokens: RefreshTokens::new(&keys, previous.as_ref()),

@@ -275,7 +275,9 @@ impl AuthApi {
         sessions::revoke(&ctx.services, &ctx.origin, token.reveal())
             .await
             .or_problem()?;
-        Ok(Json(Revoked {}))
+        Ok(Json(Revoked {
+            status: RevokedStatus::default(),
+        }))
     }
 
     /// Introspect a token (RFC 7662)
@@ -324,11 +326,21 @@ impl AuthApi {
     }
 }
 
-/// That a token means nothing any more: an object without members. What it says is ignored (RFC 7009 §2.2), but generated
-/// clients want a media type.
-#[derive(Debug, Default, Object, Serialize)]
+/// The token is no longer valid, whatever it was before. RFC 7009 §2.2 asks for no body; generated clients want one.
+#[derive(Debug, Object, Serialize)]
 #[oai(read_only_all)]
-struct Revoked {}
+struct Revoked {
+    status: RevokedStatus,
+}
+
+/// Always `revoked`.
+#[derive(Debug, Clone, Copy, Default, poem_openapi::Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+enum RevokedStatus {
+    #[default]
+    Revoked,
+}
 
 fn missing(description: &'static str) -> poem::Error {
     Failure::OAuthRequest {

@@ -10,7 +10,7 @@ use super::code::Code;
 use super::email::{MailRequested, accepted};
 use super::fields::DateTime;
 use super::idempotency::{IdempotencyKey, MaybeReplayed};
-use super::result::Result;
+use super::result::{Result, ResultExt};
 use super::security::{Permitted, UsersWrite};
 use super::spec::{Failures, Tag};
 use crate::domain::password_reset::{self, Link};
@@ -66,6 +66,9 @@ impl ResetLinksApi {
         key: IdempotencyKey,
     ) -> Result<MaybeReplayed<Json<PasswordResetLink>>> {
         let (services, actor) = (caller.services(), &caller.actor);
+        password_reset::require_may_help(services, actor, UserId(id.0))
+            .await
+            .or_problem()?;
         key.once(services, Some(actor.id()), made, async |once| {
             Ok(password_reset::make_link(services, actor, UserId(id.0), once).await?)
         })
@@ -93,6 +96,9 @@ impl ResetLinksApi {
         key: IdempotencyKey,
     ) -> Result<MaybeReplayed<Accepted<MailRequested>>> {
         let (services, actor) = (caller.services(), &caller.actor);
+        password_reset::require_may_help(services, actor, UserId(id.0))
+            .await
+            .or_problem()?;
         key.once(services, Some(actor.id()), accepted, async |once| {
             Ok(password_reset::mail_link(services, actor, UserId(id.0), once).await?)
         })

@@ -199,6 +199,7 @@ impl UsersApi {
     ) -> Result<MaybeReplayed<Tagged<Created<User>>>> {
         let new = body.0.parse().or_problem()?;
         let (services, actor) = (caller.services(), &caller.actor);
+        users::require_may_create(actor, &new).or_problem()?;
         key.once(services, Some(actor.id()), created, async |once| {
             Ok(users::create(services, actor, new, once).await?)
         })
@@ -227,7 +228,8 @@ impl UsersApi {
     /// Change a user
     ///
     /// Needs the permission `users:write`, and every permission that the user has. For the own account it needs the scope
-    /// `account` too, and to change its e-mail address or username or to disable it a password given less than 10 minutes ago.
+    /// `account` too, and to change its username or to disable it a password given less than 10 minutes ago. Its `email` and
+    /// `email_verified` are not changed here (422, `read_only`): `POST /users/me/email` changes the own address.
     #[oai(path = "/:id", method = "patch", operation_id = "updateUser")]
     async fn update(
         &self,

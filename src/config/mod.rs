@@ -101,6 +101,16 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Words that make a new password easy to guess: the name of the product, where it is found, and those of the operator.
+    pub fn context_words(&self) -> Vec<String> {
+        let host = self.server.public_url.as_deref().and_then(server::http_url);
+        let host = host.and_then(|url| url.host().map(str::to_owned));
+        let own = ["vestibule".to_owned(), self.mail.product.name.clone()];
+        let all = own.into_iter().chain(host);
+        all.chain(self.passwords.context_words.iter().cloned())
+            .collect()
+    }
+
     /// Validates what `source` holds. Everything wrong is reported at once.
     pub fn read(source: &mut Source) -> Result<Self, Vec<Problem>> {
         let database = Database::read(source);

@@ -40,6 +40,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         help: "A login that would wait longer than this for its hash is answered 503 at once.",
         secret: false,
     },
+    Setting {
+        name: "PASSWORD_CONTEXT_WORDS",
+        default: None,
+        allowed: "up to 100 words of 3 to 64 characters, separated by commas",
+        help: "Words that are easy to guess here, such as the names of your organization and its products. A new password of little more than such words is refused. PRODUCT_NAME, the host of PUBLIC_URL, the username and the e-mail address always count.",
+        secret: false,
+    },
 ];
 
 /// Costs below this get a warning: OWASP's least for bcrypt is 10.
@@ -57,6 +64,17 @@ pub struct Passwords {
     pub threads: usize,
     pub lanes: usize,
     pub max_wait: Duration,
+    /// Words that people here would guess (ASVS 6.1.2).
+    pub context_words: Vec<String>,
+}
+
+/// Most words of a context: each is looked for in every new password.
+const MOST_WORDS: usize = 100;
+
+fn context_words(text: &str) -> Option<Vec<String>> {
+    let words: Vec<String> = text.split(',').map(|word| word.trim().to_owned()).collect();
+    let fits = |word: &String| (3..=64).contains(&word.chars().count());
+    (words.len() <= MOST_WORDS && words.iter().all(fits)).then_some(words)
 }
 
 impl Passwords {
@@ -83,6 +101,9 @@ impl Passwords {
             max_wait: Duration::from_millis(
                 source.required(&SETTINGS[4], within(100..=10_000)) as u64
             ),
+            context_words: source
+                .optional(&SETTINGS[5], context_words)
+                .unwrap_or_default(),
         };
         if source.is_given(&SETTINGS[1]) && passwords.max_cost < passwords.cost {
             source.refuse(

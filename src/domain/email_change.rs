@@ -109,6 +109,9 @@ pub async fn undo(services: &Services, origin: &Origin, token: &str) -> Result<(
         .db
         .write(async move |tx| {
             let hash = token.hash();
+            // Locked before anything is looked at: the notice of a later change may be on its way, and its link with it.
+            let found = one_time_tokens::find(tx, &hash, purpose::UNDO_EMAIL_CHANGE, now).await?;
+            one_time::owner(tx, &found.ok_or(Error::InvalidToken)?).await?;
             let until = one_time_tokens::expires_at(tx, &hash).await?;
             // Undone in turn, a change before this one would bring a stranger's address back. One after this one may be the
             // stranger's doing.

@@ -116,6 +116,8 @@ field_codes! {
     /// A new password that is the old one.
     SameAsCurrent = "same_as_current",
     UnknownRole = "unknown_role",
+    /// It is not changed here, or not by this user.
+    ReadOnly = "read_only",
 }
 
 /// One thing wrong with one field.

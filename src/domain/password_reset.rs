@@ -156,7 +156,24 @@ enum Way {
     Mailed(Mail),
 }
 
-/// Makes a link by which a user sets a new password.
+/// Fails for an administrator who may not help this user to a new password now. It is for a request that may be one of before,
+/// too: what was answered then is shown only to an administrator who may ask for it today.
+///
+/// # Errors
+/// [`Error::PermissionDenied`] and [`Error::InsufficientScope`], also when the user has a permission that the actor lacks;
+/// [`Error::InsufficientUserAuthentication`] for the own account.
+pub async fn require_may_help(services: &Services, actor: &Actor, id: UserId) -> Result<()> {
+    actor.require(USERS_WRITE)?;
+    // An administrator's unlocked screen is no way to take the account over.
+    if actor.id() == id {
+        actor.require_account()?;
+        actor.require_fresh(services.now())?;
+    }
+    let mut tx = services.db.read().await?;
+    require_authority(&mut tx, actor, id).await
+}
+
+/// Makes a link by which a user sets a new password. [`require_may_help`] comes first.
 ///
 /// # Errors
 /// Those of [`by_administrator`].
@@ -174,7 +191,7 @@ pub async fn make_link(
     by_administrator(services, actor, id, Way::HandedOver(token), link, once).await
 }
 
-/// Mails a link by which a user sets a new password to their address.
+/// Mails a link by which a user sets a new password to their address. [`require_may_help`] comes first.
 ///
 /// # Errors
 /// Those of [`by_administrator`].

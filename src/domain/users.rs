@@ -10,8 +10,8 @@ use super::roles::{
     ROLES_WRITE, USER, USERS_READ, USERS_WRITE, check_count, keep_an_admin, require_grantable,
 };
 use super::{
-    Actor, Email, Error, FullName, Password, Precondition, Result, Services, User, Username,
-    email_change,
+    Actor, Email, Error, FieldCode, FieldError, FullName, Invalid, Password, Precondition, Result,
+    Services, User, Username, email_change,
 };
 use crate::ids::UserId;
 use crate::mail::Kind;
@@ -95,6 +95,18 @@ pub struct NewUser {
     pub email_verified: bool,
 }
 
+/// Fails for an administrator who may not make such an account now, whether or not an earlier request has made it.
+///
+/// # Errors
+/// [`Error::PermissionDenied`], [`Error::InsufficientScope`].
+pub fn require_may_create(actor: &Actor, new: &NewUser) -> Result<()> {
+    actor.require(USERS_WRITE)?;
+    if new.roles.is_some() {
+        actor.require(ROLES_WRITE)?;
+    }
+    Ok(())
+}
+
 /// Makes an account for somebody, once where there is a key.
 ///
 /// # Errors
@@ -105,9 +117,8 @@ pub async fn create(
     new: NewUser,
     once: Option<Once<User>>,
 ) -> Result<User> {
-    actor.require(USERS_WRITE)?;
+    require_may_create(actor, &new)?;
     if let Some(roles) = &new.roles {
-        actor.require(ROLES_WRITE)?;
         check_count(roles)?;
     }
     let roles = new.roles.unwrap_or_else(|| vec![USER.to_owned()]);
@@ -152,8 +163,8 @@ pub struct Update {
 /// # Errors
 /// [`Error::NotFound`], [`Error::PermissionDenied`] when the user has a permission that the actor lacks,
 /// [`Error::PreconditionFailed`], [`Error::LastAdmin`], [`Error::EmailTaken`], [`Error::UsernameTaken`],
-/// [`Error::InsufficientScope`], and [`Error::InsufficientUserAuthentication`] for the own address, username or end: what
-/// the own account asks for is asked for here too.
+/// [`Error::Invalid`] for the own address, which is changed elsewhere; [`Error::InsufficientScope`], and
+/// [`Error::InsufficientUserAuthentication`] for the own username or end: what the own account asks for is asked for here too.
 pub async fn update(
     services: &Services,
     actor: &Actor,
@@ -189,8 +200,11 @@ pub async fn update(
             require_authority(tx, &actor, id).await?;
             precondition.check(&user)?;
             // An administrator's unlocked screen is no way to take the account over.
-            if actor.id() == id && update.takes_over(&user) {
-                actor.require_fresh(now)?;
+            if actor.id() == id {
+                update.refuse_own_address(&user)?;
+                if update.takes_over(&user) {
+                    actor.require_fresh(now)?;
+                }
             }
             if update.changed_fields().is_empty() {
                 return Ok(user);
@@ -242,12 +256,37 @@ pub async fn update(
 }
 
 impl Update {
+    /// The own address is changed with the password, and with a mail that proves it, or not at all. What it is already may be
+    /// sent along.
+    fn refuse_own_address(&self, user: &User) -> Result<()> {
+        let mut invalid = Invalid::default();
+        let mut refuse = |field, message| {
+            let error = FieldError::new(field, FieldCode::ReadOnly, message);
+            invalid.0.push(error);
+        };
+        let is_new = |email: &Email| email.as_str() != user.email;
+        if self.email.as_ref().is_some_and(is_new) {
+            refuse(
+                "email",
+                "Change your own address with POST /users/me/email.",
+            );
+        }
+        if self
+            .email_verified
+            .is_some_and(|it| it != user.email_verified)
+        {
+            refuse(
+                "email_verified",
+                "Prove your own address with the link of a mail.",
+            );
+        }
+        invalid.check()
+    }
+
     /// Whether the user's owner could be shut out by it.
     fn takes_over(&self, user: &User) -> bool {
         let is_new_name = |name: &Username| name.as_str() != user.username;
-        self.email.is_some()
-            || self.username.as_ref().is_some_and(is_new_name)
-            || self.is_active == Some(false)
+        self.username.as_ref().is_some_and(is_new_name) || self.is_active == Some(false)
     }
 
     fn changed_fields(&self) -> Vec<&'static str> {

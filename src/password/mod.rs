@@ -8,6 +8,7 @@ mod hash;
 pub mod lanes;
 mod strength;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::caller::{AccountKey, Caller, ClientKey, Standing};
@@ -57,11 +58,19 @@ pub struct Passwords {
     max_cost: u32,
     /// Stands in for the hash of an account that is not there, so that the check takes the same work.
     dummy: PasswordHash,
+    /// Words that are easy to guess here.
+    context: Arc<[String]>,
 }
 
 impl Passwords {
     /// Starts the engine.
-    pub fn start(settings: &config::Passwords, ids: Ids) -> std::io::Result<Self> {
+    ///
+    /// `context` are words that are easy to guess where the service runs ([`config::Settings::context_words`]).
+    pub fn start(
+        settings: &config::Passwords,
+        context: Vec<String>,
+        ids: Ids,
+    ) -> std::io::Result<Self> {
         let engine = Engine::start(EngineSettings {
             threads: settings.threads,
             lanes: settings.lanes,
@@ -81,6 +90,7 @@ impl Passwords {
             cost: settings.cost,
             max_cost: settings.max_cost,
             dummy,
+            context: context.into(),
         })
     }
 
@@ -222,8 +232,8 @@ impl Passwords {
         hash.filter(|hash| hash.cost <= self.max_cost)
     }
 
-    /// Why a new password is too easy to guess for who knows `about` (the account's e-mail and username), or `None` when it
-    /// is not. Takes up to some milliseconds, so it is admitted as hashes are, and only a few are judged at a time.
+    /// Why a new password is too easy to guess for who knows `about` (the account's e-mail and username) and the words of the
+    /// context, or `None` when it is not. Takes up to some milliseconds, so it is admitted as hashes are, and only a few are judged at a time.
     pub async fn weakness(
         &self,
         password: &Secret,
@@ -231,8 +241,10 @@ impl Passwords {
         caller: Caller,
     ) -> Result<Option<String>, Error> {
         let password = password.clone();
+        let context = self.context.clone();
         let judged = self.engine.run(caller, move |is_wanted| {
-            let about: Vec<&str> = about.iter().map(String::as_str).collect();
+            let about = about.iter().chain(context.iter());
+            let about: Vec<&str> = about.map(String::as_str).collect();
             strength::weakness(password.reveal(), &about, is_wanted)
         });
         Ok(judged.await?)

@@ -260,6 +260,33 @@ async fn a_password_that_is_easy_to_guess_is_refused() {
     assert_eq!(app.services.passwords.hashes_done(), 0);
 }
 
+/// ASVS 6.1.2, 6.2.11.
+#[tokio::test]
+async fn words_of_the_context_make_a_password_weak() {
+    let elsewhere = TestApp::spawn().await;
+    let here = TestApp::spawn_with(&[
+        ("PASSWORD_CONTEXT_WORDS", "Zorblaxian, Quuxwerk"),
+        ("PRODUCT_NAME", "Plinthotron"),
+        ("PUBLIC_URL", "https://accounts.frobnitzer.example"),
+    ])
+    .await;
+    for (number, word) in ["zorblaxian1", "Quuxwerk1", "plinthotron!", "Frobnitzer.2"]
+        .into_iter()
+        .enumerate()
+    {
+        let name = format!("ada{number}");
+        let body = json!({
+            "email": format!("{name}@example.com"), "username": name, "password": word
+        });
+        register(&here, &body)
+            .await
+            .expect_invalid(&[("password", "too_weak")]);
+        register(&elsewhere, &body)
+            .await
+            .expect(StatusCode::CREATED);
+    }
+}
+
 /// ASVS 6.2.5, 6.2.8, 6.2.9.
 #[tokio::test]
 async fn any_password_is_taken_as_it_is() {

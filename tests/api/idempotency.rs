@@ -582,3 +582,71 @@ async fn a_page_of_another_origin_may_send_a_key_and_see_what_came_of_it() {
             .any(|name| name == "idempotent-replayed")
     );
 }
+
+/// A key that was used is no way round the proof, the scope and the permissions that a new one needs.
+#[tokio::test]
+async fn a_reset_link_is_given_again_only_to_who_could_make_it_now() {
+    let app = TestApp::spawn().await;
+    let root = app.admin("root").await;
+    app.admin("peer").await;
+    let id_of = async |name: &str| {
+        let me = app
+            .get("/users/me")
+            .bearer_auth(&app.login(name).await.access);
+        records::id(&me.answer().await.expect(StatusCode::OK))
+    };
+    let (own, peer) = (id_of("root").await, id_of("peer").await);
+    let narrow = [
+        ("username", "root"),
+        ("password", PASSWORD),
+        ("scope", "users:write"),
+    ];
+    let narrow = app.post("/auth/token").form(&narrow).answer().await;
+    let narrow = Session::of(&narrow.expect(StatusCode::OK));
+    let ask = async |by: &Session, path: &str| {
+        let request = app.post(path).bearer_auth(&by.access);
+        request.header("idempotency-key", KEY).answer().await
+    };
+    let paths =
+        [own, peer].map(|id| ["", "/mail"].map(|end| format!("/users/{id}/password-reset{end}")));
+    for path in paths.as_flattened() {
+        let first = ask(&root, path).await;
+        assert!(first.status.is_success(), "{}", first.text);
+        expect_replay(&ask(&root, path).await, &first);
+        let refused = ask(&narrow, path).await;
+        assert_eq!(refused.header("idempotent-replayed"), "");
+        refused.expect_problem(403, "insufficient_scope");
+    }
+    app.advance(Duration::from_secs(600));
+    for path in &paths[0] {
+        ask(&root, path)
+            .await
+            .expect_problem(401, "insufficient_user_authentication");
+    }
+    let others = ask(&root, &paths[1][0]).await;
+    assert_eq!(others.header("idempotent-replayed"), "true");
+    let renewed = app.login("root").await;
+    assert_eq!(ask(&renewed, &paths[0][0]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_user_made_with_roles_is_shown_again_only_to_who_may_give_roles() {
+    let app = TestApp::spawn().await;
+    let root = app.admin("root").await;
+    let mut body = account("ada");
+    body["roles"] = json!(["user"]);
+    let first = create(&app, &root, KEY, &body).await;
+    expect_replay(&create(&app, &root, KEY, &body).await, &first);
+    let narrow = [
+        ("username", "root"),
+        ("password", PASSWORD),
+        ("scope", "users:write"),
+    ];
+    let narrow = app.post("/auth/token").form(&narrow).answer().await;
+    let narrow = Session::of(&narrow.expect(StatusCode::OK));
+    for key in [KEY, OTHER_KEY] {
+        create(&app, &narrow, key, &body)
+            .await
+            .expect_problem(403, "insufficient_scope");
+    }
+}

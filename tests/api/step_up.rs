@@ -44,15 +44,16 @@ async fn each_step_that_needs_a_fresh_proof_asks_for_it_and_takes_it() {
         .await;
     let own = format!("/users/{}", records::id(&me.expect(StatusCode::OK)));
     let link = format!("{own}/password-reset");
+    let mail = format!("{link}/mail");
     let mut session = root;
     let steps: [(Method, &str, Value); 10] = [
         (Method::POST, "/auth/logout?scope=others", Value::Null),
         (Method::PATCH, "/users/me", json!({ "username": "root-1" })),
         (Method::PUT, "/users/me", json!({ "username": "root-2" })),
         (Method::PATCH, &own, json!({ "username": "root-3" })),
-        (Method::PATCH, &own, json!({ "email": "root@example.org" })),
-        (Method::PATCH, &own, json!({ "email": "Root@example.org" })),
+        (Method::PATCH, &own, json!({ "username": "root-4" })),
         (Method::POST, &link, Value::Null),
+        (Method::POST, &mail, Value::Null),
         (Method::POST, "/auth/logout?scope=all", Value::Null),
         (Method::PATCH, &own, json!({ "is_active": false })),
         (Method::DELETE, "/users/me", Value::Null),
@@ -82,11 +83,11 @@ async fn each_step_that_needs_a_fresh_proof_asks_for_it_and_takes_it() {
         let taken = send(&session).await;
         assert!(taken.status.is_success(), "{method} {path}: {}", taken.text);
         if number == 7 {
-            session = app.login("root-3").await;
+            session = app.login("root-4").await;
         } else if number == 8 {
             let sql = "UPDATE users SET is_active = TRUE WHERE username = ?1";
-            records::execute(&app, sql, &["root-3"]).await;
-            session = app.login("root-3").await;
+            records::execute(&app, sql, &["root-4"]).await;
+            session = app.login("root-4").await;
         }
     }
 }
@@ -210,4 +211,50 @@ async fn refreshes_beside_a_logout_of_others_do_not_survive_it() {
             assert!(answer.status != StatusCode::OK || !is_alive(&app, &answer).await);
         }
     }
+}
+
+/// It takes the password, and a mail that proves the address. ASVS 7.5.1.
+#[tokio::test]
+async fn the_own_address_is_not_changed_among_the_users() {
+    let app = TestApp::spawn().await;
+    let root = app.admin("root").await;
+    let me = app.get("/users/me").bearer_auth(&root.access);
+    let before = me.answer().await.expect(StatusCode::OK);
+    let own = format!("/users/{}", records::id(&before));
+    let patch = async |body: Value| {
+        let request = app.patch(&own).bearer_auth(&root.access);
+        request.json(&body).answer().await
+    };
+    let (email, other) = (
+        before["email"].clone(),
+        !before["email_verified"].as_bool().expect("a flag"),
+    );
+    let new = json!("evil@thief.example");
+    let respelled = json!("Root@example.com");
+    for is_fresh in [true, false] {
+        for (body, fields) in [
+            (json!({ "email": new }), &["email"][..]),
+            (json!({ "email": respelled }), &["email"]),
+            (json!({ "email_verified": other }), &["email_verified"]),
+            (
+                json!({ "email": new, "email_verified": other, "full_name": "Root" }),
+                &["email", "email_verified"],
+            ),
+        ] {
+            let fields: Vec<_> = fields.iter().map(|field| (*field, "read_only")).collect();
+            patch(body).await.expect_invalid(&fields);
+        }
+        // A client may send along what it has read.
+        let same = json!({ "email": email, "email_verified": !other });
+        let after = patch(same).await.expect(StatusCode::OK);
+        for field in ["email", "email_verified", "full_name"] {
+            assert_eq!(after[field], before[field], "{field}, fresh: {is_fresh}");
+        }
+        app.advance(TEN_MINUTES);
+    }
+    assert!(
+        app.mails_of("email_changed", "root@example.com")
+            .await
+            .is_empty()
+    );
 }

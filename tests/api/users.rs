@@ -380,15 +380,15 @@ async fn a_plain_user_cannot_tell_who_exists() {
 
 /// An administrator's unlocked screen is no way round the password. ASVS 7.5.1.
 #[tokio::test]
-async fn ones_own_address_and_account_need_a_fresh_password_here_too() {
+async fn ones_own_username_and_account_need_a_fresh_password_here_too() {
     let app = TestApp::spawn().await;
     app.admin("other").await;
     let admin = app.admin("root").await;
     let me = get(&app, &admin, "/users/me").await.expect(StatusCode::OK);
     let path = path_of(&me);
-    let new_address = json!({ "email": "root@example.org" });
+    let new_name = json!({ "username": "root-2" });
     app.advance(Duration::from_secs(15 * 60));
-    patch(&app, &admin, &path, new_address.clone())
+    patch(&app, &admin, &path, new_name.clone())
         .await
         .expect_problem(401, "insufficient_user_authentication");
     delete(&app, &admin, &path)
@@ -399,7 +399,7 @@ async fn ones_own_address_and_account_need_a_fresh_password_here_too() {
         .expect(StatusCode::OK);
 
     let fresh = app.login("root").await;
-    patch(&app, &fresh, &path, new_address)
+    patch(&app, &fresh, &path, new_name)
         .await
         .expect(StatusCode::OK);
     delete(&app, &fresh, &path)

@@ -88,7 +88,7 @@ if ROLE != "nobody":
 
 # What is no matter of form: whether a password is easy to guess or the one there is, whether a role exists, what else an
 # idempotency key was used for; whether a mail brought this token or code.
-NOT_OF_FORM = {"too_weak", "same_as_current", "unknown_role", "idempotency_key_reused", "invalid_token"}
+NOT_OF_FORM = {"too_weak", "same_as_current", "unknown_role", "read_only", "idempotency_key_reused", "invalid_token"}
 
 
 @schemathesis.hook

@@ -76,7 +76,7 @@ const OPERATIONS: &[Told] = &[
     told(
         "revokeToken",
         "The token to end.",
-        "The token is good for nothing, if it ever was for anything.",
+        "The token is no longer valid.",
     ),
     told(
         "introspectToken",

@@ -56,9 +56,10 @@ fn refused<T: Debug, E: Debug>(result: Result<T, Error<E>>) -> (u16, String) {
     match result {
         Err(Error::ResponseError(answer)) => {
             assert!(answer.entity.is_some(), "{}", answer.content);
+            let content = answer.content.replace("\": \"", "\":\"");
             let code = ["\"code\":\"", "\"error\":\""]
                 .into_iter()
-                .find_map(|name| answer.content.split_once(name))
+                .find_map(|name| content.split_once(name))
                 .and_then(|(_, rest)| rest.split_once('"'))
                 .map(|(code, _)| code.to_owned());
             (answer.status.as_u16(), code.expect("a code"))
