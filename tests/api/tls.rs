@@ -160,18 +160,16 @@ async fn a_connection_refused_for_its_rate_ends_in_http_2_as_well() {
     let service = Service::start(folder.path(), &settings);
     let url = format!("{}/nothing", service.url);
     let report = "\nreport %{http_version} %{http_code} %{num_connects}\n";
-    let arguments = ["--http2", "--write-out", report, &url, &url, &url];
+    let mut arguments = vec!["--http2", "--write-out", report];
+    arguments.extend([url.as_str(); 9]);
     let (_, text) = curl(folder.path(), &arguments, url.clone()).await;
     let reports: Vec<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix("report "))
         .collect();
-    // A new connection only after the first that was refused.
-    assert_eq!(
-        reports,
-        ["2 404 1", "2 404 0", "2 429 0", "2 429 1"],
-        "{text}"
-    );
+    // A new connection only after the first that was refused. A request may overtake the news that its connection ends.
+    assert_eq!(reports[..3], ["2 404 1", "2 404 0", "2 429 0"], "{text}");
+    assert!(reports[3..].contains(&"2 429 1"), "{text}");
     service.stop();
 }
 

@@ -285,7 +285,7 @@ async fn a_backup_that_holds_more_than_rows_is_refused() {
             "DROP TABLE vestibule_schema_history; CREATE TABLE vestibule_schema_history (version, name, applied_on, checksum); \
              INSERT INTO vestibule_schema_history VALUES (1, 'accounts', '', '')"
                 .to_owned(),
-            "was not made by Vestibule",
+            "no database of Vestibule",
         ),
     ] {
         fs::copy(path("copy.db"), path("bad.db")).expect("copies");
