@@ -159,9 +159,9 @@ async fn prepare(services: &Arc<Services>, claim: &Claim) -> Result<Prepared> {
     let (services, mail, lease_end) = (services.clone(), mail.clone(), claim.lease_end());
     let db = services.db.clone();
     db.write(async move |tx| {
-        // A person who is being shut out must not get a token that is made only now. Either what they did is already undone, or
-        // the token is stored and can be revoked.
-        if let Some(user_id) = mail.user_id {
+        // Whoever is being shut out must not get a token that is made only now: either this mail is found to be gone, or its token
+        // is there to be taken back.
+        if let (Kind::EmailChange, Some(user_id)) = (kind, mail.user_id) {
             users::lock(tx, user_id).await?;
         }
         if !mails::is_held(tx, mail.id, lease_end).await? {
