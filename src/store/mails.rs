@@ -139,31 +139,32 @@ pub async fn delete_of(tx: &mut Tx<'_>, user_id: UserId, kind: &str) -> Result<(
     Ok(())
 }
 
-/// Puts a mail off, as long as the lease that ends at `lease_end` is in force. With `counted` false the try was none.
+/// Puts a mail off, with this number of tries on record. False when the lease that ends at `lease_end` is not in force.
 pub async fn put_off(
     tx: &mut Tx<'_>,
     id: MailId,
     lease_end: Timestamp,
     due_at: Timestamp,
-    counted: bool,
-) -> Result<()> {
-    tx.execute(
-        "UPDATE mails SET due_at = ?3, attempts = attempts - CASE WHEN ?4 THEN 0 ELSE 1 END \
-         WHERE id = ?1 AND due_at = ?2",
-        &[id.into(), lease_end.into(), due_at.into(), counted.into()],
-    )
-    .await?;
-    Ok(())
+    attempts: i64,
+) -> Result<bool> {
+    let changed = tx
+        .execute(
+            "UPDATE mails SET due_at = ?3, attempts = ?4 WHERE id = ?1 AND due_at = ?2",
+            &[id.into(), lease_end.into(), due_at.into(), attempts.into()],
+        )
+        .await?;
+    Ok(changed == 1)
 }
 
-/// Gives a mail up, as long as the lease that ends at `lease_end` is in force.
-pub async fn give_up(tx: &mut Tx<'_>, id: MailId, lease_end: Timestamp) -> Result<()> {
-    tx.execute(
-        "UPDATE mails SET due_at = NULL WHERE id = ?1 AND due_at = ?2",
-        &[id.into(), lease_end.into()],
-    )
-    .await?;
-    Ok(())
+/// Gives a mail up. False when the lease that ends at `lease_end` is not in force.
+pub async fn give_up(tx: &mut Tx<'_>, id: MailId, lease_end: Timestamp) -> Result<bool> {
+    let changed = tx
+        .execute(
+            "UPDATE mails SET due_at = NULL WHERE id = ?1 AND due_at = ?2",
+            &[id.into(), lease_end.into()],
+        )
+        .await?;
+    Ok(changed == 1)
 }
 
 /// What waits now.

@@ -8,7 +8,7 @@ use super::is_storable;
 use crate::clock::Timestamp;
 use crate::ids::UserId;
 
-pub use contact::{Contact, contact, contact_by_email, mark_reached, mark_refused};
+pub use contact::{Contact, contact, contact_by_email, lock_by_email, mark_reached, mark_refused};
 pub use page::{COUNT_KEYS, FEW, Filter, Search, page, page_statement};
 
 /// An account as it is shown: everything but its password.

@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use vestibule::domain::expiry::clean_up;
 use vestibule::domain::outbox;
+use vestibule::token::OneTimeToken;
 
 use crate::change::{change, confirm, request, undo, verified};
 use crate::database;
@@ -223,4 +224,94 @@ async fn a_change_and_a_taking_at_one_moment_leave_the_address_to_its_owner() {
     taken.expect_problem(409, "email_taken");
     let token = app.mail("email_changed", A).await.token();
     undo(&app, &token).await.expect(StatusCode::NO_CONTENT);
+}
+
+/// The notice of a later change is being made while the first change is undone. On PostgreSQL its link is about to be stored
+/// when the owner comes.
+#[tokio::test]
+async fn undoing_a_change_revokes_the_link_of_a_notice_on_its_way() {
+    let app = TestApp::spawn().await;
+    let ada = verified(&app, "ada").await;
+    change(&app, &ada, B).await;
+    let first = app.mail("email_changed", A).await.token();
+    app.advance(Duration::from_secs(60));
+    let token = token(&app, &ada, C).await;
+    app.services.outbox.close();
+    confirm(&app, &token).await.expect(StatusCode::NO_CONTENT);
+    let claim = outbox::claim(&app.services).await.expect("reads");
+    let delivering = outbox::deliver(&app.services, claim.expect("is due"));
+    if database::on_postgresql() {
+        let session = app.database.session();
+        session.run("BEGIN; LOCK TABLE one_time_tokens IN SHARE MODE");
+        let undoing = async {
+            until_they_wait(&app, 1).await;
+            let letting = async {
+                until_they_wait(&app, 2).await;
+                session.run("COMMIT");
+            };
+            tokio::join!(undo(&app, &first), letting).0
+        };
+        let (delivered, undone) = tokio::join!(delivering, undoing);
+        delivered.expect("delivers");
+        undone.expect(StatusCode::NO_CONTENT);
+    } else {
+        delivering.await.expect("delivers");
+        let undone = undo(&app, &first).await;
+        undone.expect(StatusCode::NO_CONTENT);
+    }
+    deliver_all(&app).await;
+    let thiefs = app.mail("email_changed", B).await.token();
+    undo(&app, &thiefs)
+        .await
+        .expect_problem(400, "invalid_token");
+}
+
+/// A login code is being made for the thief's address while the change to it is undone. On PostgreSQL the code is about to be
+/// stored when the owner comes.
+#[tokio::test]
+async fn undoing_a_change_revokes_a_login_code_on_its_way() {
+    let app = TestApp::spawn_with(&[("EMAIL_LOGIN_ENABLED", "true")]).await;
+    let ada = verified(&app, "ada").await;
+    change(&app, &ada, B).await;
+    let first = app.mail("email_changed", A).await.token();
+    app.services.outbox.close();
+    let asked = app
+        .post("/auth/email-login/request")
+        .json(&json!({ "email": B }));
+    let handle = asked.answer().await.expect(StatusCode::ACCEPTED)["handle"].clone();
+    let handle = handle.as_str().expect("a handle");
+    let claim = outbox::claim(&app.services).await.expect("reads");
+    let delivering = outbox::deliver(&app.services, claim.expect("is due"));
+    if database::on_postgresql() {
+        let hash = OneTimeToken::parse(handle).expect("a token").hash();
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let session = app.database.session();
+        // Whoever stores the code waits to see whether this one is there to stay.
+        session.run(&format!(
+            "BEGIN; INSERT INTO login_codes (handle, code, is_known, is_spent, tries, expires_at) \
+             VALUES ('\\x{hash}', '\\x{hash}', false, false, 0, 0)"
+        ));
+        let undoing = async {
+            until_they_wait(&app, 1).await;
+            let undoing = undo(&app, &first);
+            let letting = async {
+                until_they_wait(&app, 2).await;
+                session.run("ROLLBACK");
+            };
+            tokio::join!(undoing, letting).0
+        };
+        let (delivered, undone) = tokio::join!(delivering, undoing);
+        delivered.expect("delivers");
+        undone.expect(StatusCode::NO_CONTENT);
+    } else {
+        delivering.await.expect("delivers");
+        let undone = undo(&app, &first).await;
+        undone.expect(StatusCode::NO_CONTENT);
+    }
+    deliver_all(&app).await;
+    let code = app.mail("login_code", B).await.code();
+    let login = app
+        .post("/auth/email-login")
+        .json(&json!({ "handle": handle, "code": code }));
+    login.answer().await.expect_problem(400, "invalid_token");
 }

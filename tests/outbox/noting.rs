@@ -95,6 +95,24 @@ async fn it_is_not_taken_from_oneself_while_the_server_has_not_answered() {
     assert_each_once(&all_sent(&app, &server).await, 1);
 }
 
+/// It falls due again, and is taken again, in the moment in which its letter is made or its failure is noted.
+#[tokio::test]
+async fn a_mail_taken_again_by_its_sender_is_still_sent() {
+    let (app, server) = spawn().await;
+    app.services.outbox.close();
+    app.register("ada").await;
+    let claim = outbox::claim(&app.services).await.expect("reads");
+    let claim = claim.expect("is due");
+    app.advance(Duration::from_secs(31));
+    let (again, sent) = tokio::join!(
+        outbox::claim(&app.services),
+        outbox::deliver(&app.services, claim)
+    );
+    assert!(again.expect("reads").is_none());
+    assert_eq!(sent.expect("delivers"), Outcome::Reached);
+    assert_each_once(&all_sent(&app, &server).await, 1);
+}
+
 /// Another instance on the same database, that sends nothing by itself.
 async fn twin(app: &TestApp, server: &SmtpServer) -> TestApp {
     let settings = [

@@ -49,16 +49,16 @@ async fn only_the_holder_has_a_say() {
         let later = held.plus(LEASE);
         assert!(!mails::is_held(tx, ID, lost).await?);
         assert!(!mails::renew(tx, ID, lost, later).await?);
-        mails::put_off(tx, ID, lost, later, true).await?;
-        mails::give_up(tx, ID, lost).await?;
+        assert!(!mails::put_off(tx, ID, lost, later, 1).await?);
+        assert!(!mails::give_up(tx, ID, lost).await?);
         assert_eq!(due_at(tx).await?, Some(held));
 
         assert!(mails::is_held(tx, ID, held).await?);
         assert!(mails::renew(tx, ID, held, later).await?);
         assert_eq!(due_at(tx).await?, Some(later));
-        mails::put_off(tx, ID, later, NOW, true).await?;
+        assert!(mails::put_off(tx, ID, later, NOW, 1).await?);
         assert_eq!(due_at(tx).await?, Some(NOW));
-        mails::give_up(tx, ID, NOW).await?;
+        assert!(mails::give_up(tx, ID, NOW).await?);
         assert_eq!(due_at(tx).await?, None);
         // And what was given up is nobody's any more.
         assert!(mails::claim(tx, later, later.plus(LEASE)).await?.is_none());

@@ -3,18 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::carried::Issued;
 use super::lease::{Claim, in_time};
 use super::letter::{Addressed, Draft};
+use super::record::{give_up, mark_refused, note_done, put_off, put_off_unsent, try_to_note_done};
 use super::{Allowance, Facts};
 use crate::clock::Timestamp;
-use crate::domain::audit::Event;
-use crate::domain::{Email, Result, Services};
-use crate::ids::MailId;
+use crate::domain::{Email, Error, Result, Services};
 use crate::mail::{Kind, SendError, Sent};
 use crate::store::db::Tx;
 use crate::store::mails::{self, Mail};
-use crate::store::one_time_tokens;
 use crate::store::registrations;
 use crate::store::users;
 
@@ -28,10 +25,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// How long a mail waits for a server that cannot be reached: by then nobody wants it any more.
 const STALE_AFTER: Duration = Duration::from_secs(24 * 3600);
-
-/// How often to try to note that a mail was sent, before it has to be left to be sent again.
-const NOTE_TRIES: u32 = 120;
-const NOTE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a try tells of the mail server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,50 +149,64 @@ async fn prepare(services: &Arc<Services>, claim: &Claim) -> Result<Prepared> {
         tracing::error!(mail.id = %mail.id, mail.kind = mail.kind, "a mail that cannot be read is dropped");
         return Ok(Prepared::Nobody);
     };
-    let (services, mail, lease_end) = (services.clone(), mail.clone(), claim.lease_end());
-    let db = services.db.clone();
-    db.write(async move |tx| {
-        // Whoever is being shut out must not get a token that is made only now: either this mail is found to be gone, or its token
-        // is there to be taken back.
-        if let (Kind::EmailChange, Some(user_id)) = (kind, mail.user_id) {
-            users::lock(tx, user_id).await?;
-        }
-        if !mails::is_held(tx, mail.id, lease_end).await? {
-            return Ok(Prepared::Gone);
-        }
-        let mut facts = facts.clone();
-        if facts.is_to_be_counted {
-            if !count(tx, &services, &mail, kind, &facts).await? {
-                return Ok(Prepared::Nobody);
-            }
-            facts.is_to_be_counted = false;
-            facts.is_counted = true;
-        }
-        let now = services.now();
-        let draft = Draft {
-            services: &services,
-            mail: &mail,
-            kind,
-            facts: facts.clone(),
-            now,
-        };
-        let Some(mut addressed) = draft.addressed(tx).await? else {
+    let prepared = claim
+        .while_held(services, |lease_end| {
+            let (shared, mail, facts) = (services.clone(), mail.clone(), facts.clone());
+            services.db.write(async move |tx| {
+                // The user is locked first, as everywhere. A token made for a person who is being shut out is then either
+                // stored before that, and revoked, or not made at all.
+                if let Some(user_id) = mail.user_id {
+                    users::lock(tx, user_id).await?;
+                }
+                if !mails::is_held(tx, mail.id, lease_end).await? {
+                    return Ok(None);
+                }
+                let prepared = address(tx, &shared, &mail, kind, facts.clone()).await?;
+                Ok::<_, Error>(Some(prepared))
+            })
+        })
+        .await?;
+    Ok(prepared.unwrap_or(Prepared::Gone))
+}
+
+/// The letter of a mail that is ours to send.
+async fn address(
+    tx: &mut Tx<'_>,
+    services: &Services,
+    mail: &Mail,
+    kind: Kind,
+    mut facts: Facts,
+) -> Result<Prepared> {
+    if facts.is_to_be_counted {
+        if !count(tx, services, mail, kind, &facts).await? {
             return Ok(Prepared::Nobody);
-        };
-        if facts.issued_at.is_some() {
-            // It may have left before, and keeps its time whatever becomes of this try.
-            addressed.issued = None;
         }
-        if addressed.issued.is_some() || !facts.is_counted {
-            facts.is_counted = true;
-            if addressed.issued.is_some() {
-                facts.issued_at = Some(now.millis());
-            }
-            mails::set_facts(tx, mail.id, &facts.to_text()?).await?;
+        facts.is_to_be_counted = false;
+        facts.is_counted = true;
+    }
+    let now = services.now();
+    let draft = Draft {
+        services,
+        mail,
+        kind,
+        facts: facts.clone(),
+        now,
+    };
+    let Some(mut addressed) = draft.addressed(tx).await? else {
+        return Ok(Prepared::Nobody);
+    };
+    if facts.issued_at.is_some() {
+        // It may have left before, and keeps its time whatever becomes of this try.
+        addressed.issued = None;
+    }
+    if addressed.issued.is_some() || !facts.is_counted {
+        facts.is_counted = true;
+        if addressed.issued.is_some() {
+            facts.issued_at = Some(now.millis());
         }
-        Ok(Prepared::Addressed(Box::new(addressed)))
-    })
-    .await
+        mails::set_facts(tx, mail.id, &facts.to_text()?).await?;
+    }
+    Ok(Prepared::Addressed(Box::new(addressed)))
 }
 
 /// Counts a mail that somebody has asked for, once for all its tries; false when there may be none now. One that reaches nobody
@@ -241,119 +248,6 @@ async fn count(
     };
     mails::set_facts(tx, mail.id, &counted.to_text()?).await?;
     Ok(true)
-}
-
-/// Notes that a mail was sent, whatever it takes: after the next start it would be sent again. Or that there was nobody to
-/// send it to.
-async fn note_done(services: &Services, id: MailId) -> Result<()> {
-    for _ in 1..NOTE_TRIES {
-        let Err(error) = try_to_note_done(services, id).await else {
-            return Ok(());
-        };
-        tracing::warn!(mail.id = %id, error = %error, "cannot note what became of a mail; it is tried again");
-        tokio::time::sleep(NOTE_PAUSE).await;
-    }
-    try_to_note_done(services, id).await
-}
-
-async fn try_to_note_done(services: &Services, id: MailId) -> Result<()> {
-    let reached = services.outbox.reached_by(id);
-    let reached = reached.filter(|contact| contact.is_refused);
-    let noted: Result<()> = services
-        .db
-        .write(async move |tx| {
-            mails::delete(tx, id).await?;
-            if let Some(contact) = &reached {
-                users::mark_reached(tx, contact.id, &contact.email_key).await?;
-            }
-            Ok(())
-        })
-        .await;
-    if noted.is_ok() {
-        services.outbox.set_noted(id);
-    }
-    noted
-}
-
-async fn put_off(
-    services: &Services,
-    claim: &Claim,
-    due_at: Timestamp,
-    is_counted: bool,
-) -> Result<()> {
-    let (id, lease_end) = (claim.mail.id, claim.lease_end());
-    services
-        .db
-        .write_one(async move |tx| Ok(mails::put_off(tx, id, lease_end, due_at, is_counted).await?))
-        .await
-}
-
-/// Puts a mail off that was not handed over because the server is away. The token that this try made for it, `unsent`, has
-/// not left the service: its life begins anew with the next try.
-async fn put_off_unsent(
-    services: &Services,
-    claim: &Claim,
-    due_at: Timestamp,
-    unsent: Option<Issued>,
-) -> Result<()> {
-    let Some(unsent) = unsent else {
-        return put_off(services, claim, due_at, false).await;
-    };
-    let Ok(facts) = serde_json::from_str::<Facts>(&claim.mail.facts) else {
-        return put_off(services, claim, due_at, false).await;
-    };
-    let facts = Facts {
-        issued_at: None,
-        is_to_be_counted: false,
-        is_counted: true,
-        ..facts
-    };
-    let facts = facts.to_text()?;
-    let (id, lease_end) = (claim.mail.id, claim.lease_end());
-    services
-        .db
-        .write(async move |tx| {
-            if mails::is_held(tx, id, lease_end).await? {
-                one_time_tokens::forget(tx, &unsent.hash, unsent.purpose).await?;
-                mails::set_facts(tx, id, &facts).await?;
-                mails::put_off(tx, id, lease_end, due_at, false).await?;
-            }
-            Ok(())
-        })
-        .await
-}
-
-async fn give_up(services: &Services, claim: &Claim, message: &str) -> Result<()> {
-    tracing::error!(
-        mail.id = %claim.mail.id, mail.kind = claim.mail.kind, tries = claim.mail.attempts, error = message,
-        "MAIL GIVEN UP"
-    );
-    let (id, lease_end) = (claim.mail.id, claim.lease_end());
-    services
-        .db
-        .write_one(async move |tx| Ok(mails::give_up(tx, id, lease_end).await?))
-        .await
-}
-
-/// Marks an address that a server has refused for good, if it is still its reader's.
-async fn mark_refused(services: &Services, addressed: &Addressed) -> Result<()> {
-    let Some(reader) = addressed.reader.clone() else {
-        return Ok(());
-    };
-    if addressed.letter.to != reader.email {
-        return Ok(());
-    }
-    let event = Event::new(services, "email.refused").on(reader.id).failed();
-    let now = services.now();
-    services
-        .db
-        .write(async move |tx| {
-            if users::mark_refused(tx, reader.id, &reader.email_key, now).await? {
-                event.record(tx).await?;
-            }
-            Ok(())
-        })
-        .await
 }
 
 /// The pause after so many tries.

@@ -31,6 +31,35 @@ impl Claim {
     pub(super) fn lease_end(&self) -> Timestamp {
         self.lease.end()
     }
+
+    /// Runs a unit of work that needs the lease, with the moment at which that ends; `None` when the lease is lost. The work
+    /// itself answers `None` when the mail is not held until that moment. That is also so when the mail fell due meanwhile and
+    /// was taken again here: then the work runs once more, with the new lease.
+    pub(super) async fn while_held<T, Work>(
+        &self,
+        services: &Services,
+        mut work: impl FnMut(Timestamp) -> Work,
+    ) -> Result<Option<T>>
+    where
+        Work: Future<Output = Result<Option<T>>>,
+    {
+        loop {
+            let end = self.lease_end();
+            if let Some(done) = work(end).await? {
+                return Ok(Some(done));
+            }
+            if !self.is_taken_again(services, end).await {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Whether the mail has been taken again here since its lease ended at `end`.
+    async fn is_taken_again(&self, services: &Services, end: Timestamp) -> bool {
+        // What is being claimed is on record sooner than it is known here.
+        let _claimed = services.outbox.claiming.lock().await;
+        self.lease_end() != end
+    }
 }
 
 /// Until when a mail is ours.
@@ -48,6 +77,7 @@ impl Lease {
 
 /// Takes a mail that is due; `None` when there is none.
 pub async fn claim(services: &Services) -> Result<Option<Claim>> {
+    let _claiming = services.outbox.claiming.lock().await;
     while let Some(claim) = take(services).await? {
         // It fell due again while it is being sent here: the database was in the way of prolonging its lease. Whoever sends it
         // has the new one.
@@ -111,8 +141,8 @@ async fn keep(services: &Services, claim: &Claim) {
                 pause = RENEW_EVERY;
             }
             // It was taken again, for us.
-            Ok(false) if claim.lease_end() != old => pause = RENEW_AGAIN_AFTER,
-            // Somebody else has it by now.
+            Ok(false) if claim.is_taken_again(services, old).await => pause = RENEW_AGAIN_AFTER,
+            // Another instance has it by now.
             Ok(false) => return,
             Err(error) => {
                 tracing::warn!(error = %error, "a mail's lease was not prolonged; it is tried again");

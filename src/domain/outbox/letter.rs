@@ -309,11 +309,12 @@ impl Draft<'_> {
         })
     }
 
-    /// The active user whom the mail is for: the one it names, else the one who has the address.
+    /// The active user whom the mail is for: the one it names, else the one who has the address. They are locked, so that a
+    /// change of the account waits for what this mail carries, or is seen here.
     async fn contact(&self, tx: &mut Tx<'_>) -> Result<Option<Contact>> {
         let contact = match self.mail.user_id {
             Some(id) => users::contact(tx, id).await?,
-            None => users::contact_by_email(tx, &self.recipient_key()).await?,
+            None => users::lock_by_email(tx, &self.recipient_key()).await?,
         };
         Ok(contact.filter(|contact| contact.is_active))
     }

@@ -7,6 +7,7 @@ mod carried;
 mod deliver;
 mod lease;
 mod letter;
+mod record;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +39,8 @@ pub use crate::store::mails::Waiting;
 pub struct Outbox {
     wake: Notify,
     is_closed: AtomicBool,
+    /// Held while mails are claimed, until their leases are known here.
+    claiming: tokio::sync::Mutex<()>,
     /// Mails being sent here, with their leases.
     under_way: Mutex<HashMap<MailId, Weak<Lease>>>,
     /// Mails that need nothing more but that this is noted, and who was reached.

@@ -68,6 +68,16 @@ pub async fn contact_by_email(tx: &mut Tx<'_>, email_key: &str) -> Result<Option
     .await
 }
 
+/// As [`contact_by_email`], with the user locked. `None` when the address went to another account while the lock was waited for.
+pub async fn lock_by_email(tx: &mut Tx<'_>, email_key: &str) -> Result<Option<Contact>> {
+    let Some(found) = contact_by_email(tx, email_key).await? else {
+        return Ok(None);
+    };
+    super::lock(tx, found.id).await?;
+    let contact = contact_by_email(tx, email_key).await?;
+    Ok(contact.filter(|contact| contact.id == found.id))
+}
+
 /// Notes that a mail server has refused the address of a user for good, if it is still his.
 pub async fn mark_refused(
     tx: &mut Tx<'_>,
