@@ -268,10 +268,12 @@ proptest! {
 
     #[test]
     fn the_pattern_is_the_grammar(text in nearly_an_address()) {
+        // Blanks around an address are taken off before it is looked at.
+        let text = text.trim();
         let is_too_long = text.len() > Email::MAX_BYTES
             || text.rfind('@').is_some_and(|local| local > Email::MAX_LOCAL_BYTES);
-        let matches = PATTERN.is_match(&text) && !is_too_long;
-        prop_assert_eq!(matches, key(&text).is_some());
+        let matches = PATTERN.is_match(text) && !is_too_long;
+        prop_assert_eq!(matches, key(text).is_some());
     }
 }
 
