@@ -206,6 +206,29 @@ pub fn stranger(name: &str, value: &str) -> Stranger {
     }
 }
 
+/// The setting that is meant by a name whose prefix is misspelt or in another case: `VESTIBLE_PORT`, `vestibule_port`.
+pub fn meant_with_prefix(name: &str, value: &str) -> Option<&'static str> {
+    let name = name.to_ascii_uppercase();
+    let rest = without_misspelt_prefix(&name)?;
+    if let Some(setting) = catalogue().find(|setting| setting.name == rest) {
+        return (rest != "PORT" || !is_port_of_a_service(value)).then_some(setting.name);
+    }
+    match stranger(&format!("{PREFIX}{rest}"), value) {
+        Stranger::Slip(setting) | Stranger::Alias(setting) => Some(setting),
+        Stranger::Unrelated | Stranger::Unknown => None,
+    }
+}
+
+/// What follows the prefix, which has two slips at most or lacks the bar at its end.
+fn without_misspelt_prefix(name: &str) -> Option<&str> {
+    const SLIPS: usize = 2;
+    let ours = PREFIX.trim_end_matches('_');
+    match name.split_once('_') {
+        Some((start, rest)) if strsim::damerau_levenshtein(start, ours) <= SLIPS => Some(rest),
+        _ => name.strip_prefix(ours),
+    }
+}
+
 /// Whether a value is what Kubernetes and Docker call a port of a service: `tcp://10.0.0.1:8000`.
 pub fn is_port_of_a_service(value: &str) -> bool {
     ["tcp://", "udp://", "sctp://"]
@@ -293,6 +316,30 @@ mod tests {
         ] {
             assert_eq!(stranger(name, "1"), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_misspelt_prefix_leads_to_the_setting() {
+        for (name, expected) in [
+            ("VESTIBLE_PORT", Some("PORT")),
+            ("VESTIBUL_PORT", Some("PORT")),
+            ("vestibule_port", Some("PORT")),
+            ("Vestibule_Secret_Key", Some("SECRET_KEY")),
+            ("VESITBULE_LOG_LEVEL", Some("LOG_LEVEL")),
+            ("VESTIBULES_HOST", Some("HOST")),
+            ("VESTIBULEPORT", Some("PORT")),
+            ("VESTIBLE_SMTP_HOST", Some("SMTP_URL")),
+            ("VESTIBLE_DATABASE_ULR", Some("DATABASE_URL")),
+            ("VESTIBLE_NOTHING", None),
+            ("vestibule_bin", None),
+            ("FESTIVAL_PORT", None),
+            ("VEST_PORT", None),
+            ("PORT", None),
+        ] {
+            assert_eq!(meant_with_prefix(name, "1"), expected, "{name}");
+        }
+        let link = "tcp://10.0.0.1:8000";
+        assert_eq!(meant_with_prefix("VESTIBULES_PORT", link), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "SECRET_KEY",
         default: None,
-        allowed: "32 or more random characters, for example from `openssl rand -hex 32`",
+        allowed: "32 or more random characters, for example from `openssl rand -base64 32`",
         help: "Signs tokens; all keys are derived from it. Unset: created once beside the SQLite file, readable by its owner only. Required with PostgreSQL, the same for every instance.",
         secret: true,
     },
@@ -74,6 +74,10 @@ const PLACEHOLDERS: &[&str] = &[
     "insert-",
     "super-secret",
     "supersecret",
+    "insecure",
+    "do-not-use",
+    "do_not_use",
+    "donotuse",
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
 ];
 
@@ -93,7 +97,7 @@ pub enum Weakness {
     Placeholder,
     /// So many characters.
     Short(usize),
-    /// Words, repetitions, rows of keys or dates.
+    /// It does not look random, or is known.
     Guessable,
 }
 
@@ -104,7 +108,7 @@ impl fmt::Display for Weakness {
             Self::Short(1) => f.write_str("a key of 1 character (not shown)"),
             Self::Short(length) => write!(f, "a key of {length} characters (not shown)"),
             Self::Guessable => f.write_str(
-                "a key that can be guessed, made of words, repetitions, rows of characters or dates (not shown)",
+                "a key that does not look random and can be guessed: words, a phrase, a pattern, or the code or digest of one (not shown)",
             ),
         }
     }
@@ -183,6 +187,7 @@ mod tests {
                 Weakness::Guessable,
             ),
             ("correcthorsecorrecthorsecorrecthorse", Weakness::Guessable),
+            ("insecure-dev-key-do-not-use", Weakness::Placeholder),
         ] {
             assert_eq!(weakness(key), Some(expected), "{key}");
         }

@@ -180,15 +180,21 @@ impl Source {
 
     /// Tells of a name that is no setting. The environment is full of names of others: there only our prefix means us.
     fn judge(&mut self, origin: &'static str, name: &str, value: &str) {
-        let is_prefixed = name.starts_with(PREFIX);
-        if origin == ENVIRONMENT && !is_prefixed {
-            return;
-        }
-        let prefix = if is_prefixed { PREFIX } else { "" };
         let place = match origin {
             ENVIRONMENT => "the environment",
             other => other,
         };
+        let is_prefixed = name.starts_with(PREFIX);
+        let by_prefix = names::meant_with_prefix(name, value).filter(|_| !is_prefixed);
+        if let Some(meant) = by_prefix {
+            let text = format!("{name} in {place} is no setting; did you mean {PREFIX}{meant}?");
+            let unless_given = None;
+            return self.hints.push(Hint { text, unless_given });
+        }
+        if origin == ENVIRONMENT && !is_prefixed {
+            return;
+        }
+        let prefix = if is_prefixed { PREFIX } else { "" };
         let (text, unless_given) = match names::stranger(name, value) {
             Stranger::Unrelated => return,
             Stranger::Slip(meant) if is_prefixed => {

@@ -43,7 +43,7 @@ pub enum Error {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("SECRET_KEY: found in {} {weakness}; allowed: 32 or more random characters, for example from `openssl rand -hex 32`", path.display())]
+    #[error("SECRET_KEY: found in {} {weakness}; allowed: 32 or more random characters, for example from `openssl rand -base64 32`", path.display())]
     Weak { path: PathBuf, weakness: Weakness },
     #[error("SECRET_KEY: unset, and no key can be kept in {}: {source}; allowed: a writable folder, or SECRET_KEY", path.display())]
     NotKept {

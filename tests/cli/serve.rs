@@ -105,7 +105,11 @@ fn a_weak_secret_is_refused_and_not_repeated() {
         ("tooshort", "a key of 8 characters"),
         (
             "correcthorsecorrecthorsecorrecthorse",
-            "a key that can be guessed",
+            "a key that does not look random and can be guessed",
+        ),
+        (
+            "Dies ist ein sehr langer geheimer Schluessel fuer alles",
+            "a key that does not look random and can be guessed",
         ),
     ] {
         let output = run(folder.path(), &["serve"], &[("SECRET_KEY", key)]);

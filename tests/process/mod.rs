@@ -15,7 +15,7 @@ use crate::database;
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Where a database is shared no key is made.
-const SECRET_KEY: &str = "test-only-2f6c81d05b7a4e93-shared-by-all-instances";
+const SECRET_KEY: &str = "test-only-2f6c81d05b7a4e93-9d40c7e18a36f5b2";
 
 /// The program with these arguments and settings, in `folder`, on the database of this folder unless they name another.
 pub fn vestibule(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Command {

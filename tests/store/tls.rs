@@ -112,7 +112,7 @@ fn a_server_without_encryption_is_enough_only_where_none_is_asked_for() {
     for mode in ["require", "verify-ca", "verify-full"] {
         let url = format!("{url}?sslmode={mode}");
         for command in ["serve", "migrate"] {
-            let key = "test-only-2f6c81d05b7a4e93-shared-by-all-instances";
+            let key = "test-only-2f6c81d05b7a4e93-9d40c7e18a36f5b2";
             let settings = [
                 ("DATABASE_URL", url.as_str()),
                 ("SECRET_KEY", key),

@@ -67,6 +67,20 @@ fn unknown_names_are_told_and_stop_nothing() {
 }
 
 #[test]
+fn a_misspelt_prefix_is_told_and_stops_nothing() {
+    let names = [("VESTIBLE_PORT", "9000"), ("vestibule_log_level", "debug")];
+    let settings = Settings::read(&mut environment(&names)).expect("valid");
+    assert_eq!(settings.server.port, 8000);
+    assert_eq!(
+        settings.hints,
+        [
+            "VESTIBLE_PORT in the environment is no setting; did you mean VESTIBULE_PORT?",
+            "vestibule_log_level in the environment is no setting; did you mean VESTIBULE_LOG_LEVEL?",
+        ]
+    );
+}
+
+#[test]
 fn shared_names_with_values_of_others_stop_nothing() {
     let others = [
         ("HOST", "x86_64-conda-linux-gnu"),
