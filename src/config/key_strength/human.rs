@@ -207,7 +207,7 @@ fn disguised(here: &[char]) -> usize {
         } else {
             c.is_ascii_uppercase() || (at == 0 && c.is_ascii_lowercase())
         };
-        if !is_letter && !(was_letter && plain(*c) != *c) {
+        if !(is_letter || was_letter && plain(*c) != *c) {
             break;
         }
         was_letter = is_letter;
