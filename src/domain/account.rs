@@ -8,8 +8,8 @@ use super::registration::hash_new_password;
 use super::roles::keep_an_admin;
 use super::tokens::{self, TokenPair};
 use super::{
-    Actor, Error, FieldCode, FieldError, FullName, Password, Precondition, Result, Services, User,
-    Username,
+    Actor, Email, Error, FieldCode, FieldError, FullName, Password, Precondition, Result, Services,
+    User, Username,
 };
 use crate::config::Secret;
 use crate::mail::Kind;
@@ -95,6 +95,7 @@ pub async fn change_password(
         "new_password",
         &new,
         about,
+        Email::parse("email", &actor.user.email)?.key(),
     )
     .await?;
     let (id, now, by) = (actor.id(), services.now(), services.instance);

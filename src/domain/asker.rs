@@ -6,7 +6,7 @@ use aws_lc_rs::hmac;
 
 use super::devices::Place;
 use super::{Actor, Origin, Policy, Services};
-use crate::ids::UserId;
+use crate::ids::{SessionId, UserId};
 use crate::password::{Caller, Standing};
 use crate::store::known_devices::Familiar;
 
@@ -50,13 +50,16 @@ impl Way {
         }
         match self {
             Self::Stranger => 60,
-            Self::KnownDevice => 10,
-            Self::KnownPlace | Self::LiveSession => 15,
+            Self::KnownDevice | Self::KnownPlace => 10,
+            Self::LiveSession => 20,
             Self::StrangersCode => 80,
             Self::KnownDevicesCode => 20,
         }
     }
 }
+
+/// How many checks may fail in a row within one session: of what all sessions of a user have, a stolen one cannot use up more.
+const MOST_IN_SESSION: i64 = 10;
 
 /// What failures are counted by. Never raw input.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -139,6 +142,10 @@ pub(super) struct Asker {
     pub open: Subject,
     /// What is counted in silence: who has used it up is answered as if the secret were wrong.
     pub silent: Option<Subject>,
+    /// The session that they ask in.
+    session: Option<SessionId>,
+    /// As whom they ask once all that they have as a known device is used up: as a stranger, who may have something left.
+    pub otherwise: Option<Box<Self>>,
 }
 
 impl Asker {
@@ -151,29 +158,34 @@ impl Asker {
         user_id: Option<UserId>,
         key: &str,
     ) -> Self {
-        if let (Some(id), true) = (user_id, familiar.device) {
-            return Self {
-                caller: origin.known(Standing::KnownDevice, id),
-                way: if familiar.place {
-                    Way::KnownPlace
-                } else {
-                    Way::KnownDevice
-                },
-                user_id,
-                open: Subject::device(services, id, key, place),
-                silent: None,
-            };
-        }
         let mut caller = origin.stranger();
         if familiar.network {
             caller.standing = Standing::KnownNetwork;
         }
-        Self {
+        let stranger = Self {
             caller,
             way: Way::Stranger,
             user_id,
             open: Subject::identifier(services, key),
             silent: Some(user_id.map_or_else(|| Subject::nobody(services, key), Subject::user)),
+            session: None,
+            otherwise: None,
+        };
+        let (Some(id), true) = (user_id, familiar.device) else {
+            return stranger;
+        };
+        Self {
+            caller: origin.known(Standing::KnownDevice, id),
+            way: if familiar.place {
+                Way::KnownPlace
+            } else {
+                Way::KnownDevice
+            },
+            user_id,
+            open: Subject::device(services, id, key, place),
+            silent: None,
+            session: None,
+            otherwise: Some(Box::new(stranger)),
         }
     }
 
@@ -185,7 +197,24 @@ impl Asker {
             user_id: Some(actor.id()),
             open: Subject::session(actor),
             silent: None,
+            session: Some(actor.session_id()),
+            otherwise: None,
         }
+    }
+
+    /// The shares that a failure counts for: what the database calls each, and how many may fail in a row.
+    pub fn shares(&self, policy: &Policy) -> Vec<(String, i64)> {
+        let way = self.way.as_str();
+        let mut shares = vec![(way.to_owned(), self.way.most(policy))];
+        if let Some(id) = self.session {
+            let most = if policy.has_failure_bound {
+                MOST_IN_SESSION
+            } else {
+                i64::MAX
+            };
+            shares.push((format!("{way} {id}"), most));
+        }
+        shares
     }
 }
 

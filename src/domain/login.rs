@@ -10,7 +10,7 @@ use super::outbox::Notice;
 use super::password_check::{self, Checked};
 use super::scope::Granted;
 use super::tokens::{self, TokenPair};
-use super::{Email, Error, Origin, Result, Services, types};
+use super::{Email, Error, Origin, Result, Services, registration, types};
 use crate::config::Secret;
 use crate::ids::{InstanceId, SessionId, UserId};
 use crate::mail::Kind;
@@ -307,7 +307,8 @@ impl Start {
     }
 }
 
-/// Stores the password in today's form and cost. Not worth more than one try: the next login comes here again.
+/// Stores the password in today's form and cost. Not worth more than one try: the next login comes here again. So it does
+/// while registrations wait for the address: their hashes share the salt of this one.
 async fn rehash(
     services: Arc<Services>,
     caller: Caller,
@@ -315,6 +316,9 @@ async fn rehash(
     password: Secret,
     old_hash: String,
 ) {
+    if !matches!(are_any_waiting(&services, user_id).await, Ok(false)) {
+        return;
+    }
     let hashed = services
         .passwords
         .hash(&password, caller, Priority::Background)
@@ -333,4 +337,18 @@ async fn rehash(
     if let Err(error) = stored {
         tracing::debug!(user.id = %user_id, error = %error, "password not hashed anew; the next login tries again");
     }
+}
+
+/// Whether registrations wait for the address of a user.
+async fn are_any_waiting(services: &Services, user_id: UserId) -> Result<bool> {
+    let contact = {
+        let mut tx = services.db.read().await?;
+        users::contact(&mut tx, user_id).await?
+    };
+    Ok(match contact {
+        Some(contact) => !registration::waiting_hashes(services, &contact.email_key)
+            .await?
+            .is_empty(),
+        None => false,
+    })
 }

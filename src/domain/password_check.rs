@@ -1,11 +1,12 @@
 //! Checking an account's password, with its failures counted: each check takes an attempt beforehand, so that guesses made
 //! side by side count as well, and a success gives all of them back. What is counted by is for [`super::asker`] to say.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::asker::{Asker, Counted, Subject, Way};
-use super::attempts::{Attempt, NextEnd};
-use super::{Error, Result, Services};
+use super::attempts::{self, Attempt, NextEnd};
+use super::{Error, Policy, Result, Services};
 use crate::clock::Timestamp;
 use crate::config::{Limit, Secret};
 use crate::ids::UserId;
@@ -48,7 +49,8 @@ pub(super) async fn check_any(
     stored: Option<&str>,
     others: &[String],
 ) -> Result<Checked> {
-    let attempts = take_attempts(services, &asker).await?;
+    let first = asker.open.clone();
+    let (attempts, asker) = take_attempts(services, asker).await?;
     let is_silenced = attempts.taken.is_silenced;
     let mut unchecked = Unchecked {
         db: services.db.clone(),
@@ -72,7 +74,7 @@ pub(super) async fn check_any(
     if matches!(checked, Checked::OfAccount(_)) {
         services
             .db
-            .write(async move |tx| clear(tx, &asker).await)
+            .write(async move |tx| clear(tx, &asker, &first).await)
             .await?;
     }
     // Whoever waits for this check to end finds what it came to.
@@ -81,12 +83,15 @@ pub(super) async fn check_any(
 }
 
 /// Forgets the failures that stood in the way of who has now succeeded. What strangers typed elsewhere stays counted: that
-/// it suddenly is not would tell them of this login.
-async fn clear(tx: &mut Tx<'_>, asker: &Asker) -> Result<()> {
+/// it suddenly is not would tell them of this login. `first` is what they were counted by before it was used up.
+async fn clear(tx: &mut Tx<'_>, asker: &Asker, first: &Subject) -> Result<()> {
     if let Some(id) = asker.user_id {
         failed_checks::clear(tx, id).await?;
     }
     throttles::clear(tx, asker.open.as_bytes()).await?;
+    if *first != asker.open {
+        throttles::clear(tx, first.as_bytes()).await?;
+    }
     if let Some(silent) = &asker.silent {
         throttles::clear(tx, silent.as_bytes()).await?;
     }
@@ -110,9 +115,41 @@ struct Taken {
     subjects: Vec<Subject>,
     interval: Duration,
     /// Of the checks that may fail in a row.
-    of_user: Option<(UserId, Way)>,
+    shares: Option<Shares>,
     /// It had nothing left to take in silence.
     is_silenced: bool,
+}
+
+/// What a check counts for as long as it has not succeeded: shares of a user's failures in a row.
+#[derive(Debug, Clone)]
+struct Shares {
+    user_id: Option<UserId>,
+    names: Vec<String>,
+}
+
+impl Shares {
+    /// Takes one of each share; `None` when one of them has none left, and where there is no such user.
+    async fn take(tx: &mut Tx<'_>, asker: &Asker, policy: &Policy) -> Result<Option<Self>> {
+        let mut taken = Self {
+            user_id: asker.user_id,
+            names: Vec::new(),
+        };
+        for (name, most) in asker.shares(policy) {
+            if !failed_checks::take(tx, asker.user_id, &name, most).await? {
+                taken.give_back(tx).await?;
+                return Ok(None);
+            }
+            taken.names.push(name);
+        }
+        Ok(Some(taken))
+    }
+
+    async fn give_back(&self, tx: &mut Tx<'_>) -> Result<()> {
+        for name in &self.names {
+            failed_checks::give_back(tx, self.user_id, name).await?;
+        }
+        Ok(())
+    }
 }
 
 /// A check under way.
@@ -121,85 +158,107 @@ struct Attempts {
     under_way: [Attempt; 2],
 }
 
+impl Taken {
+    /// Runs the same statement whether or not there is such a user.
+    async fn give_back_shares(&mut self, tx: &mut Tx<'_>) -> Result<()> {
+        let nothing = Shares {
+            user_id: None,
+            names: vec![Way::Stranger.as_str().to_owned()],
+        };
+        self.shares.take().unwrap_or(nothing).give_back(tx).await
+    }
+}
+
 /// Why there was nothing to take: until then, or until a check under way has ended.
 struct Refused {
     free_at: Option<Timestamp>,
     next_end: NextEnd,
 }
 
-/// Takes what the check needs, waiting for checks under way while nothing is left.
-async fn take_attempts(services: &Services, asker: &Asker) -> Result<Attempts> {
+/// Takes what the check needs, waiting for checks under way while nothing is left. Gives as whom the caller asks in the end.
+///
+/// Strangers never wait for what the user has: an unknown name has nothing to wait for, and the difference would show.
+async fn take_attempts(services: &Services, mut asker: Asker) -> Result<(Attempts, Asker)> {
     loop {
         // A clock that is set meanwhile neither prolongs a lockout nor ends it.
         let now = services.steady();
-        let (attempts, asker) = (services.attempts.clone(), asker.clone());
-        let limit = services.policy.login_account_limit;
-        let most = asker.way.most(&services.policy);
+        let (attempts, asking) = (services.attempts.clone(), asker.clone());
+        let policy = services.policy.clone();
         let taken = services
             .db
-            .write(async move |tx| {
-                let refused = |free_at, subject: &Subject| Refused {
-                    free_at,
-                    next_end: attempts.next_end(subject),
-                };
-                let of_way = Subject::way(asker.user_id, asker.way);
-                let way = asker.way.as_str();
-                let is_within = failed_checks::take(tx, asker.user_id, way, most).await?;
-                if asker.user_id.is_some() && !is_within {
-                    let refused = refused(None, &of_way);
-                    if !matches!(refused.next_end, NextEnd::NoneUnderWay) {
-                        return Ok(Err(refused));
-                    }
-                }
-                let mut taken = Taken {
-                    subjects: Vec::new(),
-                    interval: Duration::ZERO,
-                    of_user: asker
-                        .user_id
-                        .filter(|_| is_within)
-                        .map(|id| (id, asker.way)),
-                    is_silenced: asker.user_id.is_some() && !is_within,
-                };
-                if let Some(limit) = limit {
-                    taken.interval = limit.interval();
-                    if let Err(free_at) = take(tx, &asker.open, limit, now).await? {
-                        failed_checks::give_back(tx, taken.of_user.map(|(id, _)| id), way).await?;
-                        return Ok(Err(refused(Some(free_at), &asker.open)));
-                    }
-                    taken.subjects.push(asker.open.clone());
-                    if let Some(silent) = &asker.silent {
-                        if try_take(tx, silent, limit, now).await? {
-                            taken.subjects.push(silent.clone());
-                        } else {
-                            // It is not checked: neither does it count as a check that failed.
-                            failed_checks::give_back(tx, taken.of_user.map(|(id, _)| id), way)
-                                .await?;
-                            taken.of_user = None;
-                            taken.is_silenced = true;
-                        }
-                    }
-                }
-                let under_way = [&asker.open, &of_way].map(|subject| attempts.begin(subject));
-                Ok::<_, Error>(Ok(Attempts { taken, under_way }))
-            })
+            .write(async move |tx| take_once(tx, &attempts, &asking, &policy, now).await)
             .await?;
         let Refused { free_at, next_end } = match taken {
-            Ok(attempts) => return Ok(attempts),
+            Ok(attempts) => return Ok((attempts, asker)),
             Err(refused) => refused,
         };
         match (next_end, free_at) {
             (NextEnd::At(end), _) => end.wait().await,
-            (NextEnd::NoneUnderWay, Some(free_at)) => {
-                let retry_after = free_at.since(now);
-                return Err(Error::AccountThrottled { retry_after });
-            }
-            (NextEnd::TooManyWait, _) | (NextEnd::NoneUnderWay, None) => {
-                return Err(Error::Overloaded {
-                    retry_after: CROWD_RETRY,
-                });
+            (NextEnd::NoneUnderWay, free_at) => match (asker.otherwise.take(), free_at) {
+                (Some(otherwise), _) => asker = *otherwise,
+                (None, Some(free_at)) => {
+                    let retry_after = free_at.since(now);
+                    return Err(Error::AccountThrottled { retry_after });
+                }
+                (None, None) => return Err(crowded()),
+            },
+            (NextEnd::TooManyWait, _) => return Err(crowded()),
+        }
+    }
+}
+
+fn crowded() -> Error {
+    Error::Overloaded {
+        retry_after: CROWD_RETRY,
+    }
+}
+
+/// Takes what the check needs if it is there.
+async fn take_once(
+    tx: &mut Tx<'_>,
+    attempts: &Arc<attempts::Attempts>,
+    asker: &Asker,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<std::result::Result<Attempts, Refused>> {
+    let refused = |free_at, subject: &Subject| Refused {
+        free_at,
+        next_end: attempts.next_end(subject),
+    };
+    let of_way = Subject::way(asker.user_id, asker.way);
+    let shares = Shares::take(tx, asker, policy).await?;
+    if shares.is_none() && asker.way != Way::Stranger {
+        let refused = refused(None, &of_way);
+        let has_none_to_wait_for = matches!(refused.next_end, NextEnd::NoneUnderWay);
+        if !has_none_to_wait_for || asker.otherwise.is_some() {
+            return Ok(Err(refused));
+        }
+    }
+    let mut taken = Taken {
+        subjects: Vec::new(),
+        interval: Duration::ZERO,
+        is_silenced: asker.user_id.is_some() && shares.is_none(),
+        shares,
+    };
+    if let Some(limit) = policy.login_account_limit {
+        taken.interval = limit.interval();
+        if let Err(free_at) = take(tx, &asker.open, limit, now).await? {
+            taken.give_back_shares(tx).await?;
+            return Ok(Err(refused(Some(free_at), &asker.open)));
+        }
+        taken.subjects.push(asker.open.clone());
+        if let Some(silent) = &asker.silent {
+            if try_take(tx, silent, limit, now).await? {
+                taken.subjects.push(silent.clone());
+            } else {
+                // It is not checked: neither does it count as a check that failed.
+                taken.give_back_shares(tx).await?;
+                taken.is_silenced = true;
             }
         }
     }
+    let under_way = [&asker.open, &of_way].map(|subject| attempts.begin(subject));
+    Ok(Ok(Attempts { taken, under_way }))
 }
 
 async fn take(
@@ -247,8 +306,8 @@ impl Drop for Unchecked {
 }
 
 async fn give_back(tx: &mut Tx<'_>, taken: &Taken) -> Result<()> {
-    if let Some((id, way)) = taken.of_user {
-        failed_checks::give_back(tx, Some(id), way.as_str()).await?;
+    if let Some(shares) = &taken.shares {
+        shares.give_back(tx).await?;
     }
     for subject in &taken.subjects {
         throttles::give_back(tx, subject.as_bytes(), taken.interval).await?;

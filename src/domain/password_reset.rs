@@ -38,9 +38,14 @@ pub async fn request(services: &Services, email: &Email, once: Option<Once<()>>)
 /// [`Error::InvalidToken`]; [`Error::Invalid`] for a password that is easy to guess: the token is not used up then.
 pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Password) -> Result<()> {
     let token = one_time::parse(token)?;
-    let (owner, about, counted) = owner(services, &token).await?;
+    let Owner {
+        id: owner,
+        email_key,
+        about,
+        counted,
+    } = owner(services, &token).await?;
     let caller = origin.known(Standing::KnownDevice, owner);
-    let hash = hash_new_password(services, caller, "new_password", &new, about).await?;
+    let hash = hash_new_password(services, caller, "new_password", &new, about, &email_key).await?;
     let now = services.now();
     let event = Event::new(services, "password.reset").from(origin);
     let is_told = services.policy.notices.password_changed;
@@ -86,11 +91,18 @@ pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Passw
     Ok(())
 }
 
-/// Whose token it is, what his new password must not be made of, and what failures are counted by; found out with the token still good.
-async fn owner(
-    services: &Services,
-    token: &OneTimeToken,
-) -> Result<(UserId, Vec<String>, Counted)> {
+/// The user whom a token is for.
+struct Owner {
+    id: UserId,
+    email_key: String,
+    /// What the new password must not be made of.
+    about: Vec<String>,
+    /// What failures are counted by.
+    counted: Counted,
+}
+
+/// Finds the user whom a token is for, while it is valid.
+async fn owner(services: &Services, token: &OneTimeToken) -> Result<Owner> {
     let now = services.now();
     let mut tx = services.db.read().await?;
     let found = one_time_tokens::find(&mut tx, &token.hash(), purpose::RESET_PASSWORD, now).await?;
@@ -102,7 +114,12 @@ async fn owner(
         .ok_or(Error::InvalidToken)?;
     let username_key = contact.username.to_ascii_lowercase();
     let counted = Counted::of(services, id, &[&contact.email_key, &username_key]);
-    Ok((id, vec![contact.email, contact.username], counted))
+    Ok(Owner {
+        id,
+        email_key: contact.email_key,
+        about: vec![contact.email, contact.username],
+        counted,
+    })
 }
 
 /// Revokes every token and code that opens the account, and the links that its user made for others. Deletes mails to a new

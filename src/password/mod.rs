@@ -130,6 +130,21 @@ impl Passwords {
         Ok(hash.to_string())
     }
 
+    /// As [`Passwords::hash`], under the salt of another stored hash where that has the configured cost.
+    pub async fn hash_at_cost_beside(
+        &self,
+        password: &Secret,
+        beside: Option<&str>,
+        caller: Caller,
+    ) -> Result<String, Error> {
+        let has_our_cost = |stored: &&str| {
+            let known = self.known(stored);
+            known.is_some_and(|hash| hash.cost == self.cost)
+        };
+        self.hash_beside(password, beside.filter(has_our_cost), caller)
+            .await
+    }
+
     /// As [`Passwords::hash`], under the salt and cost of another stored hash: [`Passwords::verify_any`] then checks a
     /// password against both with the work of one.
     pub async fn hash_beside(

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use serde_json::json;
 
 use crate::records::count;
 use crate::silent::{ADA, register, spawn};
-use crate::support::{Answer, OTHER_PASSWORD, PASSWORD, TestApp};
+use crate::support::{Answer, OTHER_PASSWORD, PASSWORD, Send, Session, TestApp};
 use crate::verification::verify;
 
 const EVE: &str = "eve@example.com";
@@ -103,6 +104,38 @@ async fn a_login_with_what_was_registered_is_answered_alike() {
             app.try_login(typed, owners).await.expect(StatusCode::OK);
         }
     }
+}
+
+/// Who has registered the address of an account does not learn that its owner chose another password.
+#[tokio::test]
+async fn a_new_password_of_the_account_does_not_show_in_a_login_with_what_was_registered() {
+    let app = spawn().await;
+    account(&app, "bob", PASSWORD).await;
+    registers(&app, "bob@example.com", "probe", OTHER_PASSWORD).await;
+    let is_answered_as_before = async |owners: &str| {
+        for typed in ["bob@example.com", "probe"] {
+            let (answer, hashes) = hashed(&app, app.try_login(typed, OTHER_PASSWORD)).await;
+            answer.expect_problem(403, "email_not_verified");
+            assert_eq!(hashes, 1, "{typed}");
+        }
+        let login = app.try_login("bob@example.com", owners).await;
+        Session::of(&login.expect(StatusCode::OK))
+    };
+    let session = is_answered_as_before(PASSWORD).await;
+    const NEW: &str = "another password of the owner";
+    let change = app.put("/users/me/password").bearer_auth(&session.access);
+    let change = change.json(&json!({ "current_password": PASSWORD, "new_password": NEW }));
+    change.answer().await.expect(StatusCode::OK);
+    is_answered_as_before(NEW).await;
+    let asked = app.post("/auth/password-reset/request");
+    let asked = asked.json(&json!({ "email": "bob@example.com" }));
+    asked.answer().await.expect(StatusCode::ACCEPTED);
+    let token = app.mail("password_reset", "bob@example.com").await.token();
+    const RESET: &str = "one more password of the owner";
+    let reset = app.post("/auth/password-reset");
+    let reset = reset.json(&json!({ "token": token, "new_password": RESET }));
+    reset.answer().await.expect(StatusCode::NO_CONTENT);
+    is_answered_as_before(RESET).await;
 }
 
 /// A name that waits does not tell its address.

@@ -12,12 +12,12 @@ use super::{
 use crate::clock::Timestamp;
 use crate::ids::UserId;
 use crate::mail::Kind;
-use crate::password::{Caller, Priority};
+use crate::password::Caller;
 use crate::store::db::Tx;
 use crate::store::roles;
 use crate::store::users::{self, NewUser};
 
-pub(super) use pending::Confirmed;
+pub(super) use pending::{Confirmed, hashes as waiting_hashes};
 
 /// What a person fills in.
 #[derive(Debug)]
@@ -175,7 +175,8 @@ impl NewAccount {
         };
         let about = [self.email.as_str(), self.username.as_str()];
         let about = about.map(str::to_owned).into();
-        hash_new_password(services, caller, "password", password, about)
+        let key = self.email.key();
+        hash_new_password(services, caller, "password", password, about, key)
             .await
             .map(Some)
     }
@@ -220,18 +221,26 @@ async fn refuse_taken(services: &Services, email: &Email, username: &Username) -
     }
 }
 
-/// Hashes a new password, provided that it is hard to guess for who knows `about`. `field` is named when it is not.
+/// Hashes a new password for the account of an address, provided that it is hard to guess for who knows `about`. `field` is
+/// named when it is not.
+///
+/// The hash shares its salt with those of registrations that wait for the address. A login with the address is still checked
+/// against all of them at once, so the password of such a registration is answered as before: whoever registered the address
+/// does not learn that its account, which may be another's, has a new password.
 pub(super) async fn hash_new_password(
     services: &Services,
     caller: Caller,
     field: &str,
     password: &Password,
     about: Vec<String>,
+    email_key: &str,
 ) -> Result<String> {
     judge(services, field, password, about, caller).await?;
-    Ok(services
-        .passwords
-        .hash(password.secret(), caller, Priority::Interactive)
+    let waiting = waiting_hashes(services, email_key).await?;
+    let beside = waiting.first().map(String::as_str);
+    let passwords = &services.passwords;
+    Ok(passwords
+        .hash_at_cost_beside(password.secret(), beside, caller)
         .await?)
 }
 

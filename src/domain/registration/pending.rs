@@ -48,6 +48,15 @@ async fn refuse_taken(services: &Services, wanted: &Registration) -> Result<()> 
     }
 }
 
+/// The password hashes of registrations that wait for this e-mail key, the newest first.
+pub(in crate::domain) async fn hashes(services: &Services, email_key: &str) -> Result<Vec<String>> {
+    if !services.policy.require_email_verification {
+        return Ok(Vec::new());
+    }
+    let mut tx = services.db.read().await?;
+    Ok(registrations::hashes_by_email(&mut tx, email_key, services.now()).await?)
+}
+
 /// A registration under way.
 struct Wanted<'a> {
     services: &'a Services,
