@@ -219,6 +219,16 @@ pub(super) struct Start {
     notice: Option<Notice>,
 }
 
+impl Proof {
+    /// As the audit log names it.
+    fn method(&self) -> &'static str {
+        match self {
+            Self::Password(_) => "password",
+            Self::Code => "email_code",
+        }
+    }
+}
+
 impl Start {
     pub fn new(
         services: &Services,
@@ -246,12 +256,13 @@ impl Start {
                 revoked_at: None,
             },
             asked_scope: scope.to_owned(),
-            proof,
             origin: origin.clone(),
             event: Event::new(services, "login.succeeded")
                 .self_service(user_id)
                 .in_session(id)
-                .from(origin),
+                .from(origin)
+                .with(serde_json::json!({ "method": proof.method() })),
+            proof,
             place: Place::of(services, origin),
             by: services.instance,
             max_sessions: services.policy.sessions_per_user,

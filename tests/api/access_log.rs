@@ -10,6 +10,7 @@ use crate::support::PASSWORD;
 /// Settings of a service that hears of clients by a proxy, which the tests are.
 const BEHIND_A_PROXY: &[(&str, &str)] = &[("BCRYPT_COST", "4"), ("TRUSTED_PROXIES", "127.0.0.1")];
 
+/// ASVS 16.2.1, 16.2.4.
 #[tokio::test]
 async fn the_access_log_tells_each_request_in_one_line() {
     let folder = tempfile::tempdir().expect("a folder");

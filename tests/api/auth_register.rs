@@ -407,6 +407,7 @@ async fn a_registration_is_json() {
         .expect_problem(413, "body_too_large");
 }
 
+/// ASVS 2.3.2, 2.4.1.
 #[tokio::test]
 async fn registrations_of_one_client_are_limited() {
     let settings = [

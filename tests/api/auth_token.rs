@@ -70,6 +70,7 @@ async fn logins_and_failed_logins_are_put_on_record() {
     assert_eq!((success.actor_id, success.target_id), (Some(id), Some(id)));
     assert_eq!(success.outcome, "success");
     assert!(success.session_id.is_some());
+    assert_eq!(success.data, json!({ "method": "password" }));
     assert_eq!(success.ip.as_deref(), Some("127.0.0.1"));
 
     app.try_login("ada", OTHER_PASSWORD).await;

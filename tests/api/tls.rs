@@ -69,7 +69,7 @@ async fn curl(folder: &Path, arguments: &[&str], url: String) -> (bool, String) 
     )
 }
 
-/// ASVS 12.1.1: TLS 1.2 and 1.3, and nothing older.
+/// ASVS 12.1.1: TLS 1.2 and 1.3, and nothing older. ASVS 12.2.1.
 #[tokio::test]
 async fn tls_speaks_both_versions_of_http_and_asks_to_be_used_for_ever() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -219,7 +219,7 @@ fn variables_of_others_stop_nothing() {
     );
 }
 
-/// What is allowed and dangerous is said before it is in force.
+/// What is allowed and dangerous is said before it is in force. ASVS 12.2.1, 12.3.1, 12.3.3.
 #[test]
 fn dangerous_settings_are_warned_of() {
     let folder = folder();

@@ -93,6 +93,7 @@ fn a_flag_is_a_setting_and_an_unknown_one_is_refused() {
     }
 }
 
+/// ASVS 11.4.4, 13.3.1.
 #[test]
 fn a_weak_secret_is_refused_and_not_repeated() {
     let folder = folder();

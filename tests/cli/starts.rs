@@ -238,6 +238,7 @@ fn expect_owner(folder: &Path, owner: u32) {
     }
 }
 
+/// ASVS 13.3.2, 16.4.2.
 #[tokio::test]
 async fn secrets_that_others_may_read_are_warned_of() {
     crate::sqlite_only!("a server keeps its own files");

@@ -25,7 +25,7 @@ async fn ask(app: &TestApp, path: &str, email: &str) -> Answer {
         .await
 }
 
-/// Once a minute and three times an hour, and nobody is told.
+/// Once a minute and three times an hour, and nobody is told. ASVS 2.3.2, 2.4.1.
 #[tokio::test]
 async fn an_address_gets_one_mail_a_minute_and_three_an_hour_of_each_kind() {
     let app = spawn(&[("RATE_LIMIT_MAIL_IP", "off")]).await;

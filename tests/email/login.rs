@@ -55,6 +55,7 @@ fn wrong(code: &str) -> String {
     format!("{:06}", (number + 1) % 1_000_000)
 }
 
+/// ASVS 6.5.1, 16.3.1.
 #[tokio::test]
 async fn a_code_logs_in_once_and_proves_the_address() {
     let app = spawn().await;
@@ -66,12 +67,15 @@ async fn a_code_logs_in_once_and_proves_the_address() {
     let me = me.answer().await.expect(StatusCode::OK);
     assert_eq!(me["email_verified"], true);
     assert_eq!(me["last_login_at"], "2027-01-15T08:00:00.000Z");
-    assert_eq!(events(&app, "login.succeeded").await.len(), 1);
+    let logins = events(&app, "login.succeeded").await;
+    assert_eq!(logins.len(), 1);
+    assert_eq!(logins[0].data, json!({ "method": "email_code" }));
     login(&app, &handle, &code)
         .await
         .expect_problem(400, "invalid_token");
 }
 
+/// ASVS 6.5.5, 6.6.3.
 #[tokio::test]
 async fn a_code_is_good_for_ten_minutes_and_five_tries() {
     let app = spawn().await;

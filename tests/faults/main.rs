@@ -19,6 +19,7 @@ mod idempotency;
 mod instances;
 mod load;
 mod outage;
+mod privileges;
 mod shared;
 mod silence;
 mod start;

@@ -95,6 +95,7 @@ async fn tls_from_the_first_byte_on() {
     assert!(is_encrypted(&server, &url).await);
 }
 
+/// ASVS 12.3.1.
 #[tokio::test]
 async fn nothing_goes_without_tls_where_it_is_required() {
     let server = server(Tls::None).await;
@@ -110,6 +111,7 @@ async fn nothing_goes_without_tls_where_it_is_required() {
     assert_eq!(server.mails().len(), 0);
 }
 
+/// ASVS 12.3.2.
 #[tokio::test]
 async fn nobody_whom_we_do_not_trust_gets_a_mail() {
     let ours = certified("IP:127.0.0.1");

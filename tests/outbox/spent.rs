@@ -57,6 +57,7 @@ async fn a_used_link_stays_used_and_its_mail_is_not_sent_again() {
     assert_eq!(live(&app, "verify_email").await, 0);
 }
 
+/// ASVS 6.5.1.
 #[tokio::test]
 async fn a_used_reset_link_stays_used() {
     let (app, server, token) = with_lost_answer().await;

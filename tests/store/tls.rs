@@ -35,6 +35,7 @@ fn expect_refused(url: &str, why: &str) {
     }
 }
 
+/// ASVS 12.3.1, 12.3.2, 12.3.4.
 #[test]
 #[ignore = "starts a PostgreSQL server"]
 fn certificates_count_as_far_as_the_mode_says() {

@@ -167,7 +167,7 @@ fn entry() -> impl Strategy<Value = Entry> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Lanes that join, leave, move and finish at any step give what the `bcrypt` crate gives.
+    /// Lanes that join, leave, move and finish at any step give what the `bcrypt` crate gives. ASVS 11.2.1.
     #[test]
     fn equal_to_the_crate(entries in vec(entry(), 1..24), limit in 1..=MAX_LANES) {
         let mut waiting = entries.into_iter().peekable();
