@@ -122,7 +122,6 @@ fn failed_login(failure: &Failure, route: &str) -> Option<&'static str> {
         | Error::PreconditionFailed
         | Error::IdempotencyKeyReused
         | Error::Invalid(_)
-        | Error::RegistrationsThrottled { .. }
         | Error::Overloaded { .. }
         | Error::Overtaken
         | Error::Unavailable(_)

@@ -159,8 +159,9 @@ impl AuthApi {
     /// account; the mail says which.
     ///
     /// A username that waits is taken, unless the password is the one that it waits with: such a request repeats that
-    /// registration or corrects its address. An address can wait for three registrations an hour by default. Each has a link
-    /// of its own, which makes what that registration chose.
+    /// registration or corrects its address. Each registration has a link of its own, which makes what that registration
+    /// chose. By default an address is sent three such links an hour. Further registrations wait without one: send the same
+    /// registration again later to get its link.
     #[oai(path = "/register", method = "post", operation_id = "registerUser")]
     async fn register(
         &self,

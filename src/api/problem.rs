@@ -279,11 +279,6 @@ fn describe(error: &Error) -> Described {
             "Too many failed attempts for this account. Try again later.",
         )
         .after(*retry_after),
-        Error::RegistrationsThrottled { retry_after } => Described::new(
-            Code::RateLimited,
-            "This address was registered too often. Look into its mailbox, or try again later.",
-        )
-        .after(*retry_after),
         Error::Overtaken => {
             Described::new(Code::Overloaded, "The service is busy. Try again later.")
                 .after(OVERTAKEN_RETRY)

@@ -68,9 +68,6 @@ pub enum Error {
     /// Too many failed password checks of one account.
     #[error("too many failed attempts")]
     AccountThrottled { retry_after: Duration },
-    /// Too many registrations that wait for the proof of one address.
-    #[error("too many registrations for one address")]
-    RegistrationsThrottled { retry_after: Duration },
     #[error("too much to do")]
     Overloaded { retry_after: Duration },
     /// Things are no more as they were when it was decided what to do. It would be decided in another way now.

@@ -190,10 +190,9 @@ async fn a_client_asks_ten_times_an_hour() {
     answer.expect_problem(429, "rate_limited");
 }
 
-/// Registering again and again fills nobody's mailbox; and each registration that is taken has its mail, so that no stranger's
-/// is the only one.
+/// Registering again and again fills no mailbox, and keeps no owner of an address from registering.
 #[tokio::test]
-async fn an_address_waits_for_three_registrations_an_hour() {
+async fn an_address_gets_the_links_of_three_registrations_an_hour() {
     let app = spawn(&[
         ("REQUIRE_EMAIL_VERIFICATION", "true"),
         ("RATE_LIMIT_REGISTER_IP", "off"),
@@ -212,13 +211,13 @@ async fn an_address_waits_for_three_registrations_an_hour() {
             answer.expect(StatusCode::ACCEPTED);
         }
         let fourth = register(email, format!("name{address}3")).await;
-        assert_eq!(fourth.header("retry-after"), "1200");
-        fourth.expect_problem(429, "rate_limited");
+        fourth.expect(StatusCode::ACCEPTED);
         // A repetition is none, and is not mailed.
         let again = register(email, format!("name{address}0")).await;
         again.expect(StatusCode::ACCEPTED);
     }
     assert_eq!(app.mails_of("verify_email", ADA).await.len(), 3);
+    // Sent again later, it gets its link.
     app.advance(Duration::from_secs(1200));
     let fourth = register(ADA, "name03".to_owned()).await;
     fourth.expect(StatusCode::ACCEPTED);

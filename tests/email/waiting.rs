@@ -7,6 +7,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::records::count;
+use crate::reset::reset;
 use crate::silent::{ADA, register, spawn};
 use crate::support::{Answer, OTHER_PASSWORD, PASSWORD, Send, Session, TestApp};
 use crate::verification::verify;
@@ -235,4 +236,62 @@ async fn the_password_of_a_waiting_registration_clears_no_failures() {
     app.try_login("bob@example.com", PASSWORD)
         .await
         .expect_problem(429, "account_throttled");
+}
+
+/// Strangers who use up the mails of an address do not keep its owner from registering. One more registration is answered as the
+/// others were, and the owner who follows a stranger's link is told that it may not be theirs, and replaces the password.
+#[tokio::test]
+async fn strangers_do_not_keep_the_owner_of_an_address_from_registering() {
+    let app = with_limits().await;
+    for number in 0..3 {
+        registers(&app, ADA, &format!("mallory{number}"), OTHER_PASSWORD).await;
+    }
+    registers(&app, ADA, "ada", PASSWORD).await;
+    for typed in [ADA, "ada"] {
+        let login = app.try_login(typed, PASSWORD).await;
+        login.expect_problem(403, "email_not_verified");
+    }
+    assert_eq!(app.mails_of("verify_email", ADA).await.len(), 3);
+    // The same registration again, once there may be one more mail, brings its own link.
+    app.advance(Duration::from_secs(1200));
+    registers(&app, ADA, "ada", PASSWORD).await;
+    assert_eq!(app.mails_of("verify_email", ADA).await.len(), 4);
+    token_for(&app, ADA, "“ada”").await;
+
+    let token = token_for(&app, ADA, "“mallory0”").await;
+    verify(&app, &token).await.expect(StatusCode::NO_CONTENT);
+    told_of_several(&app, "mallory0").await;
+}
+
+/// A registration that had no mail is remembered as one of several, even where only one of them had one.
+#[tokio::test]
+async fn a_registration_without_a_mail_counts_as_one_of_several() {
+    let app = TestApp::spawn_with(&[
+        ("REQUIRE_EMAIL_VERIFICATION", "true"),
+        ("RATE_LIMIT_ENABLED", "true"),
+        ("RATE_LIMIT_REGISTER_IP", "off"),
+        ("RATE_LIMIT_MAIL_ADDRESS", "1/1h"),
+    ])
+    .await;
+    registers(&app, ADA, "mallory", OTHER_PASSWORD).await;
+    registers(&app, ADA, "ada", PASSWORD).await;
+    let mails = app.mails_of("verify_email", ADA).await;
+    assert_eq!(mails.len(), 1);
+    verify(&app, &mails[0].token())
+        .await
+        .expect(StatusCode::NO_CONTENT);
+    told_of_several(&app, "mallory").await;
+}
+
+/// The owner of the account has a mail that names it, and a link by which their own password takes the place of the stranger's.
+async fn told_of_several(app: &TestApp, name: &str) {
+    let told = app.mail("several_registrations", ADA).await;
+    assert!(told.text.contains(name), "{}", told.text);
+    reset(app, &told.token(), PASSWORD)
+        .await
+        .expect(StatusCode::NO_CONTENT);
+    app.login(ADA).await;
+    app.try_login(ADA, OTHER_PASSWORD)
+        .await
+        .expect_oauth_error("invalid_grant");
 }

@@ -125,29 +125,24 @@ impl Allowance {
         }
     }
 
-    /// Takes one of the limit with the longest period, and of the others what they have; fails with the time until there is one
-    /// in that.
-    pub async fn take_longest(
-        &self,
-        tx: &mut Tx<'_>,
-        now: Timestamp,
-    ) -> db::Result<std::result::Result<(), Duration>> {
+    /// Takes one of the limit with the longest period, and of the others what they have; false when there is none left in that.
+    pub async fn take_longest(&self, tx: &mut Tx<'_>, now: Timestamp) -> db::Result<bool> {
         let longest = self
             .subjects
             .iter()
             .max_by_key(|(_, interval, tolerance)| *interval + *tolerance);
         let Some((longest, interval, tolerance)) = longest else {
-            return Ok(Ok(()));
+            return Ok(true);
         };
-        if let Err(free_at) = throttles::take(tx, longest, now, *interval, *tolerance).await? {
-            return Ok(Err(free_at.since(now)));
+        if !throttles::try_take(tx, longest, now, *interval, *tolerance).await? {
+            return Ok(false);
         }
         for (subject, interval, tolerance) in &self.subjects {
             if subject != longest {
                 throttles::try_take(tx, subject, now, *interval, *tolerance).await?;
             }
         }
-        Ok(Ok(()))
+        Ok(true)
     }
 
     /// Takes one; false when there is none left. What one limit refuses does not count for those behind it.

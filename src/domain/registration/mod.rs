@@ -45,7 +45,7 @@ pub enum Registered {
 /// # Errors
 /// [`Error::RegistrationDisabled`], [`Error::EmailTaken`] (where the account is made at once), [`Error::UsernameTaken`],
 /// [`Error::Invalid`] for a password that is easy to guess; where addresses have to be proved first,
-/// [`Error::RegistrationsThrottled`], and [`Error::AccountThrottled`] for a name that waits.
+/// [`Error::AccountThrottled`] for a name that waits.
 pub async fn register(
     services: &Services,
     origin: &Origin,

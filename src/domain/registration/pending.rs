@@ -141,7 +141,7 @@ impl Wanted<'_> {
     }
 
     /// # Errors
-    /// [`Error::Overtaken`] when things are no more as they were for `plan`; [`Error::RegistrationsThrottled`].
+    /// [`Error::Overtaken`] when things are no more as they were for `plan`.
     async fn store(&self, plan: Plan, once: Option<Once<Registered>>) -> Result<Registered> {
         let (services, wanted) = (self.services, self.registration.clone());
         let (now, email) = (services.now(), &wanted.email);
@@ -179,10 +179,9 @@ impl Wanted<'_> {
                     if waiting != *instead_of || met.beside != *beside {
                         return Err(Error::Overtaken);
                     }
-                    // Each has a link of its own, or is refused: a stranger's must not be the only one that its owner gets.
-                    if let Err(retry_after) = allowance.take_longest(tx, now).await? {
-                        return Err(Error::RegistrationsThrottled { retry_after });
-                    }
+                    // Each has a link of its own, while the address may be sent one. Beyond that it waits without one: the
+                    // owner of the address, who may follow a stranger's then, is told that there is another.
+                    let is_mailed = allowance.take_longest(tx, now).await?;
                     if let Some(other) = instead_of {
                         registrations::delete(tx, *other).await?;
                     }
@@ -199,7 +198,7 @@ impl Wanted<'_> {
                         expires_at,
                     };
                     registrations::insert(tx, &new).await?;
-                    true
+                    is_mailed
                 }
             };
             if is_mailed {
