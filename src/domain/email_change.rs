@@ -80,9 +80,11 @@ pub async fn confirm(services: &Services, origin: &Origin, token: &str) -> Resul
                 }
                 let is_another = contact.email_key != key;
                 if is_another {
-                    // From this moment on nobody else gets the old address, whenever the notice leaves.
+                    // From this moment on nobody else gets the old address, whenever the notice leaves. One that was never
+                    // proved is not kept from its owner, who may be another person.
                     let (id, until) = (notice.id(), until(&notice));
-                    held_emails::hold(tx, id, &contact.email_key, contact.id, until).await?;
+                    let held = contact.email_verified.then_some(contact.email_key.as_str());
+                    held_emails::hold(tx, id, held, contact.id, until).await?;
                 }
                 let notice = notice.that_can_be_undone(is_another);
                 notice.enqueue(tx).await?;
@@ -99,7 +101,7 @@ pub async fn confirm(services: &Services, origin: &Origin, token: &str) -> Resul
 /// changed the address knew the old one.
 ///
 /// # Errors
-/// [`Error::InvalidToken`].
+/// [`Error::InvalidToken`], also when the old address was never proved and has another account by now.
 pub async fn undo(services: &Services, origin: &Origin, token: &str) -> Result<()> {
     let token = one_time::parse(token)?;
     let now = services.now();
@@ -125,7 +127,12 @@ pub async fn undo(services: &Services, origin: &Origin, token: &str) -> Result<(
             }
             // Notices of later changes that have not left yet find no hold and bring no link.
             held_emails::release_since(tx, contact.id, until.unwrap_or(now)).await?;
-            put(tx, contact.id, &email, &key, now).await?;
+            put(tx, contact.id, &email, &key, now)
+                .await
+                .map_err(|error| match error {
+                    Error::EmailTaken => Error::InvalidToken,
+                    other => other,
+                })?;
             super::account_security::shut(tx, contact.id, now).await?;
             reset
                 .clone()

@@ -7,11 +7,15 @@ use crate::ids::{MailId, UserId};
 /// No user's id.
 const NO_ONE: UserId = UserId(uuid::Uuid::nil());
 
-/// Holds an address for a user. `id` is the id of the notice that brings the link to undo the change.
+/// What is stored where no address is held: no address is empty.
+const NO_ADDRESS: &str = "";
+
+/// Notes that a user's change of address can be undone, and holds the former address for them, if one is given. `id` is the id of
+/// the notice that brings the link to undo the change.
 pub async fn hold(
     tx: &mut Tx<'_>,
     id: MailId,
-    email_key: &str,
+    email_key: Option<&str>,
     user_id: UserId,
     expires_at: Timestamp,
 ) -> Result<()> {
@@ -20,7 +24,7 @@ pub async fn hold(
          ON CONFLICT (id) DO NOTHING",
         &[
             id.into(),
-            email_key.into(),
+            email_key.unwrap_or(NO_ADDRESS).into(),
             user_id.into(),
             expires_at.into(),
         ],
@@ -50,7 +54,7 @@ pub async fn is_held(
 pub const IS_HELD: &str = "SELECT 1 FROM held_emails WHERE email_key = ?1 AND expires_at > ?2 \
      AND user_id <> ?3 LIMIT 1";
 
-/// Whether the address of this notice is still held.
+/// Whether the change that this notice tells of can still be undone.
 pub async fn is_there(tx: &mut Tx<'_>, id: MailId) -> Result<bool> {
     let found = tx
         .query_opt(

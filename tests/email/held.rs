@@ -12,7 +12,7 @@ use crate::change::{change, confirm, request, undo, verified};
 use crate::database;
 use crate::overlap::until_they_wait;
 use crate::records::count;
-use crate::support::{Answer, PASSWORD, Send, Session, TestApp};
+use crate::support::{Answer, OTHER_PASSWORD, PASSWORD, Send, Session, TestApp};
 use crate::verification::verify;
 
 const A: &str = "ada@example.com";
@@ -182,6 +182,66 @@ async fn an_account_that_is_deleted_holds_nothing() {
         .await
         .expect_problem(400, "invalid_token");
     register(&app, A, "ada").await.expect(StatusCode::CREATED);
+}
+
+/// A thief who changes the address and deletes the account has no more of the address than of any other: its owner registers it,
+/// and where accounts need no proof, takes it over.
+#[tokio::test]
+async fn a_thief_who_deletes_an_account_does_not_keep_its_address() {
+    for is_proof_needed in ["true", "false"] {
+        let app = TestApp::spawn_with(&[("REQUIRE_EMAIL_VERIFICATION", is_proof_needed)]).await;
+        let thief = app.admin("ada").await;
+        app.admin("root").await;
+        change(&app, &thief, B).await;
+        let deleted = app.delete("/users/me").bearer_auth(&thief.access);
+        deleted.answer().await.expect(StatusCode::NO_CONTENT);
+        let taken = register(&app, A, "mallory").await;
+        assert!(taken.status.is_success(), "{}", taken.text);
+        if is_proof_needed == "true" {
+            app.try_login("mallory", PASSWORD)
+                .await
+                .expect_problem(403, "email_not_verified");
+            let body = json!({ "email": A, "username": "ada", "password": OTHER_PASSWORD });
+            let owners = app.post("/auth/register").json(&body).answer().await;
+            owners.expect(StatusCode::ACCEPTED);
+            let mails = app.mails_of("verify_email", A).await;
+            let owners = mails.iter().find(|mail| mail.text.contains("“ada”"));
+            let token = owners.expect("a mail of the owner's").token();
+            verify(&app, &token).await.expect(StatusCode::NO_CONTENT);
+        } else {
+            let asked = app.post("/auth/password-reset/request");
+            let asked = asked.json(&json!({ "email": A })).answer().await;
+            asked.expect(StatusCode::ACCEPTED);
+            let token = app.mail("password_reset", A).await.token();
+            crate::reset::reset(&app, &token, OTHER_PASSWORD)
+                .await
+                .expect(StatusCode::NO_CONTENT);
+        }
+        app.try_login(A, OTHER_PASSWORD)
+            .await
+            .expect(StatusCode::OK);
+        let thiefs = app.try_login("mallory", PASSWORD).await;
+        thiefs.expect_oauth_error("invalid_grant");
+    }
+}
+
+/// It may be another person's, who registers it. The change can be undone as long as it is free.
+#[tokio::test]
+async fn an_address_that_was_never_proved_is_not_held() {
+    for is_registered in [true, false] {
+        let app = TestApp::spawn().await;
+        let eve = app.user("ada").await;
+        change(&app, &eve, B).await;
+        let token = app.mail("email_changed", A).await.token();
+        if is_registered {
+            register(&app, A, "owner").await.expect(StatusCode::CREATED);
+            undo(&app, &token)
+                .await
+                .expect_problem(400, "invalid_token");
+        } else {
+            undo(&app, &token).await.expect(StatusCode::NO_CONTENT);
+        }
+    }
 }
 
 /// Without a notice there is nothing to undo.
