@@ -228,7 +228,7 @@ impl AccountApi {
             .or_problem()?;
         let current = body.0.current_password.0;
         let (services, actor) = (caller.services(), &caller.actor);
-        key.once(services, Some(actor.id()), accepted, async |once| {
+        key.once(services, actor.id(), accepted, async |once| {
             caller.context().count(Class::Login)?;
             caller.context().count(Class::Mail)?;
             Ok(email_change::request(services, actor, current, new, once).await?)

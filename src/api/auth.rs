@@ -168,7 +168,8 @@ impl AuthApi {
         ctx: Ctx,
         _open: RegistrationOpen,
         /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
-        /// answer is that of the first time. A refusal does not use the key up.
+        /// answer is that of the first time. A refusal does not use the key up. The key holds for the network that the
+        /// request comes from: one IPv4 address, or one IPv6 /64.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
         language: AcceptLanguage,
@@ -177,7 +178,7 @@ impl AuthApi {
         let locale = language.negotiate(&ctx.services);
         let registration = body.0.parse(locale).or_problem()?;
         let (services, origin) = (&ctx.services, &ctx.origin);
-        key.once(services, None, registered, async |once| {
+        key.once(services, origin, registered, async |once| {
             // Whoever mistypes a field has not registered yet.
             ctx.count(Class::Register)?;
             Ok(registration::register(services, origin, registration, once).await?)

@@ -137,13 +137,14 @@ impl EmailApi {
         &self,
         ctx: Ctx,
         /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
-        /// answer is that of the first time. A refusal does not use the key up.
+        /// answer is that of the first time. A refusal does not use the key up. The key holds for the network that the
+        /// request comes from: one IPv4 address, or one IPv6 /64.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
         body: JsonBody<MailRequest>,
     ) -> Result<MaybeReplayed<Accepted<MailRequested>>> {
         let email = body.0.parse().or_problem()?;
-        key.once(&ctx.services, None, accepted, async |once| {
+        key.once(&ctx.services, &ctx.origin, accepted, async |once| {
             ctx.count(Class::Mail)?;
             Ok(email_verification::request(&ctx.services, &email, once).await?)
         })
@@ -178,13 +179,14 @@ impl EmailApi {
         &self,
         ctx: Ctx,
         /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
-        /// answer is that of the first time. A refusal does not use the key up.
+        /// answer is that of the first time. A refusal does not use the key up. The key holds for the network that the
+        /// request comes from: one IPv4 address, or one IPv6 /64.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
         body: JsonBody<MailRequest>,
     ) -> Result<MaybeReplayed<Accepted<MailRequested>>> {
         let email = body.0.parse().or_problem()?;
-        key.once(&ctx.services, None, accepted, async |once| {
+        key.once(&ctx.services, &ctx.origin, accepted, async |once| {
             ctx.count(Class::Mail)?;
             Ok(password_reset::request(&ctx.services, &email, once).await?)
         })
@@ -284,14 +286,15 @@ impl EmailApi {
         &self,
         ctx: Ctx,
         /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
-        /// answer is that of the first time. A refusal does not use the key up.
+        /// answer is that of the first time. A refusal does not use the key up. The key holds for the network that the
+        /// request comes from: one IPv4 address, or one IPv6 /64.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
         body: JsonBody<MailRequest>,
     ) -> Result<MaybeReplayed<Accepted<LoginCodeRequested>>> {
         email_login::require_enabled(&ctx.services).or_problem()?;
         let email = body.0.parse().or_problem()?;
-        key.once(&ctx.services, None, code_requested, async |once| {
+        key.once(&ctx.services, &ctx.origin, code_requested, async |once| {
             ctx.count(Class::Mail)?;
             Ok(email_login::request(&ctx.services, &ctx.origin, &email, once).await?)
         })

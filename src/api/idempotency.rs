@@ -17,9 +17,8 @@ use zeroize::Zeroizing;
 
 use super::problem::Failure;
 use super::result::Result;
-use crate::domain::idempotency::{self, Done, Key, Once};
+use crate::domain::idempotency::{self, Asking, Done, Key, Once};
 use crate::domain::{Error, FieldCode, FieldError, Services};
-use crate::ids::UserId;
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -55,7 +54,7 @@ impl IdempotencyKey {
     pub async fn once<T, R>(
         self,
         services: &Services,
-        caller: Option<UserId>,
+        caller: impl Into<Asking>,
         answer: fn(T) -> R,
         act: impl AsyncFnOnce(Option<Once<T>>) -> std::result::Result<T, Failure>,
     ) -> Result<MaybeReplayed<R>>
@@ -66,7 +65,7 @@ impl IdempotencyKey {
         let once = self.0.map(|keyed| {
             let request = idempotency::Request {
                 operation: keyed.operation,
-                caller,
+                caller: caller.into(),
                 key: keyed.key,
                 content: keyed.content,
             };

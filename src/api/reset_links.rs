@@ -69,7 +69,7 @@ impl ResetLinksApi {
         password_reset::require_may_help(services, actor, UserId(id.0))
             .await
             .or_problem()?;
-        key.once(services, Some(actor.id()), made, async |once| {
+        key.once(services, actor.id(), made, async |once| {
             Ok(password_reset::make_link(services, actor, UserId(id.0), once).await?)
         })
         .await
@@ -99,7 +99,7 @@ impl ResetLinksApi {
         password_reset::require_may_help(services, actor, UserId(id.0))
             .await
             .or_problem()?;
-        key.once(services, Some(actor.id()), accepted, async |once| {
+        key.once(services, actor.id(), accepted, async |once| {
             Ok(password_reset::mail_link(services, actor, UserId(id.0), once).await?)
         })
         .await

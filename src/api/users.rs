@@ -200,7 +200,7 @@ impl UsersApi {
         let new = body.0.parse().or_problem()?;
         let (services, actor) = (caller.services(), &caller.actor);
         users::require_may_create(actor, &new).or_problem()?;
-        key.once(services, Some(actor.id()), created, async |once| {
+        key.once(services, actor.id(), created, async |once| {
             Ok(users::create(services, actor, new, once).await?)
         })
         .await

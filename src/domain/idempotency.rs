@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::{Error, Result, Services};
+use super::{Error, Origin, Result, Services};
 use crate::clock::Timestamp;
 use crate::config::Secret;
 use crate::ids::{Ids, UserId};
+use crate::password::ClientKey;
 use crate::store::db::Tx;
 use crate::store::idempotency;
 use crate::token::Envelope;
@@ -47,12 +48,42 @@ impl Key {
     }
 }
 
+/// Whose key it is. What one client has made up may be what another has made up, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    User(UserId),
+    /// Of who is not logged in only the network is known.
+    Network(ClientKey),
+}
+
+impl Asking {
+    /// As part of the name under which an answer is kept. No two are alike.
+    fn as_bytes(self) -> Vec<u8> {
+        match self {
+            Self::User(id) => id.0.as_bytes().to_vec(),
+            Self::Network(ClientKey(network)) => [b"n", &network.to_be_bytes()[..]].concat(),
+        }
+    }
+}
+
+impl From<UserId> for Asking {
+    fn from(id: UserId) -> Self {
+        Self::User(id)
+    }
+}
+
+impl From<&Origin> for Asking {
+    fn from(origin: &Origin) -> Self {
+        Self::Network(origin.network())
+    }
+}
+
 /// A request, as the client means it.
 pub struct Request {
     /// Keys of different operations have nothing to do with each other,
     pub operation: String,
-    /// nor have those of different users. `None` is whoever is not logged in.
-    pub caller: Option<UserId>,
+    /// nor have those of different callers.
+    pub caller: Asking,
     pub key: Key,
     /// All that is asked for. It is compared byte by byte: what is sent again is the same bytes.
     pub content: Zeroizing<Vec<u8>>,
@@ -91,10 +122,10 @@ impl<T: Clone> Once<T> {
         request: &Request,
         answer: impl Fn(T) -> Result<Vec<u8>> + Send + Sync + 'static,
     ) -> Self {
-        let caller = request.caller.as_ref().map(|id| id.0.as_bytes().as_slice());
+        let caller = request.caller.as_bytes();
         let name = [
             request.operation.as_bytes(),
-            caller.unwrap_or_default(),
+            &caller,
             request.key.reveal().as_bytes(),
         ];
         let (envelope, previous) = services.idempotency.of(&name, &request.content);

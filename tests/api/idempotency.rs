@@ -221,6 +221,20 @@ async fn keys_of_others_and_of_other_operations_are_other_keys() {
     answer.expect(StatusCode::CREATED);
 }
 
+/// A stranger elsewhere who registers the same with the same key does not get the answer of the first.
+#[tokio::test]
+async fn a_key_of_another_network_is_another_key() {
+    let app = TestApp::spawn_with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await;
+    let from = async |ip: &str| {
+        let request = registering(&app, KEY, &account("ada"));
+        request.header("x-forwarded-for", ip).answer().await
+    };
+    let first = from("192.0.2.1").await;
+    expect_replay(&from("192.0.2.1").await, &first);
+    from("192.0.2.2").await.expect_problem(409, "email_taken");
+    assert_eq!(users(&app).await, 1);
+}
+
 #[tokio::test]
 async fn an_answer_is_kept_for_a_day() {
     let app = TestApp::spawn().await;

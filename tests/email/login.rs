@@ -516,3 +516,42 @@ async fn an_account_without_a_password_loses_nothing() {
         .await
         .expect(StatusCode::NO_CONTENT);
 }
+
+/// Two strangers who have made up the same key are two callers: neither gets the handle of the other. The same network, another
+/// address of one IPv6 /64 among it, is one caller.
+#[tokio::test]
+async fn a_key_of_another_network_is_another_key() {
+    let app = TestApp::spawn_with(&[
+        ("EMAIL_LOGIN_ENABLED", "true"),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ])
+    .await;
+    app.register("ada").await;
+    for path in [
+        "/auth/email-login/request",
+        "/auth/verify-email/request",
+        "/auth/password-reset/request",
+    ] {
+        let ask = async |from: &str| {
+            let request = app.post(path).header("x-forwarded-for", from);
+            let request = request.header("idempotency-key", "1");
+            let request = request.json(&json!({ "email": ADA }));
+            let answer = request.answer().await;
+            let is_replayed = answer.headers.contains_key("idempotent-replayed");
+            let body = answer.expect(StatusCode::ACCEPTED);
+            (is_replayed, body["handle"].clone())
+        };
+        for (one, same, other) in [
+            ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
+            ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"),
+        ] {
+            let first = ask(one).await;
+            let again = ask(same).await;
+            assert_eq!((again.0, &again.1), (true, &first.1), "{path}");
+            let others = ask(other).await;
+            assert_eq!((first.0, others.0), (false, false), "{path}");
+            let has_handle = path.contains("login");
+            assert_eq!(others.1 != first.1, has_handle, "{path}");
+        }
+    }
+}
