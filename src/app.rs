@@ -103,7 +103,7 @@ pub async fn listen(settings: &Settings, clock: &SharedClock) -> Result<Listener
         BindError::Listen(source) => StartError::Listen { address, source },
         BindError::Threads(error) => StartError::Threads(error),
     })?;
-    let metrics = match server.metrics_addr {
+    let metrics = match server.metrics.address() {
         Some(address) => {
             let listener = MetricsListener::bind(address);
             Some(listener.map_err(|source| StartError::ListenForMetrics { address, source })?)

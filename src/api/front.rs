@@ -72,8 +72,8 @@ impl Front {
         server: config::Server,
     ) -> Result<Self, TextError> {
         let paths = PAGES.map(Page::path);
-        let mut files = docs::paths();
-        if server.metrics_addr.is_none() {
+        let mut files = docs::paths(server.has_docs);
+        if server.metrics == config::Metrics::WithApi {
             files.push(metrics::PATH);
         }
         Ok(Self {
@@ -114,6 +114,7 @@ impl Front {
             self.limiters.clone(),
         ));
         request.set_data(context.clone());
+        let is_last = target::ends_connection(&request);
         let mut line = AccessLine {
             method,
             route: route.map_or("-", |route| route.template.as_str()),
@@ -141,13 +142,18 @@ impl Front {
             line.explain(&failure);
             let url = &self.place.public_url;
             let mut response = failure.answer(&context.request_id, url, error_form);
-            if client.is_direct && matches!(failure, Failure::RateLimited { .. }) {
-                // Its place is for those who keep to the limits. A proxy's serves others too.
+            // The place is for those who keep to the limits. A proxy's serves others too.
+            let is_over_limit = client.is_direct && matches!(failure, Failure::RateLimited { .. });
+            if is_over_limit {
                 let headers = response.headers_mut();
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             response
         });
+        if is_last {
+            let headers = response.headers_mut();
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         self.finish(&mut response, path, &context, page.as_ref());
         line.status = Some(response.status());
         response
@@ -192,10 +198,11 @@ impl Front {
             // hyper sends the headers of the answer and leaves out its body.
             request.set_method(Method::GET);
         }
-        if let Some(response) = self.docs.answer(&request, whole_path).await {
+        if let Some(response) = self.docs.answer(&request, whole_path).await? {
             return Ok(response);
         }
         if path == metrics::PATH {
+            query::expect_none(request.uri())?;
             return metrics::answer(&self.services, &self.connections).await;
         }
         if let Some(response) = self.pages.answer(&mut request, path, context).await? {

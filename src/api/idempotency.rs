@@ -28,6 +28,7 @@ const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-repl
 pub const PATTERN: &str = r#"^([!#-~][!-~]{0,254}|"([!#-\[\]-~]|\\["\\]){1,255}")$"#;
 
 /// Both quotes, and each character behind a backslash.
+#[cfg(test)]
 const MAX_QUOTED: usize = 2 + 2 * Key::MAX_CHARS;
 
 /// Headers that an answer keeps. All others belong to one request, or are the same for every answer.
@@ -90,7 +91,8 @@ impl<'a> ApiExtractor<'a> for IdempotencyKey {
     fn param_schema_ref() -> Option<MetaSchemaRef> {
         Some(MetaSchemaRef::Inline(Box::new(MetaSchema {
             min_length: Some(1),
-            max_length: Some(MAX_QUOTED),
+            // Of the key. Quotes around it, and backslashes in it, do not count.
+            max_length: Some(Key::MAX_CHARS),
             ..MetaSchema::new("string")
         })))
     }

@@ -1,6 +1,6 @@
-//! Metrics for Prometheus, in the text format of OpenMetrics 1.0. Whoever reaches the API may read them where they have no
-//! address of their own, so none of them names an account. What a server does once a recipient is named can be seen in the mail
-//! that waits: README says who should not see it.
+//! Metrics for Prometheus, in the text format of OpenMetrics 1.0. Everyone who reaches the API may read them where they have no
+//! address of their own, so none of them names an account. The mail that waits shows what a mail server does once a recipient is
+//! named: `docs/instances.md` says who should not see it.
 
 use std::convert::Infallible;
 use std::io;
@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use poem::http::uri::Scheme;
 use poem::web::{Data, LocalAddr, RemoteAddr};
-use poem::{Addr, Endpoint, EndpointExt, Response, Route, get, handler};
+use poem::{Addr, Endpoint, EndpointExt, Request, Response, Route, get, handler};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -26,6 +26,7 @@ use tokio::task::JoinSet;
 use super::connections::{Connections, LEAVING, Place};
 use super::problem::Failure;
 use super::serve::{ACCEPT_PAUSE, BACKLOG, MAX_AGE, bind, http1_builder};
+use super::{query, target};
 use crate::domain::{Services, readiness};
 use crate::log;
 use crate::password::EngineSnapshot;
@@ -232,9 +233,14 @@ async fn serve(stream: TcpStream, peer: SocketAddr, place: Place, route: Arc<imp
 
 #[handler]
 async fn metrics(
+    request: &Request,
     Data(services): Data<&Arc<Services>>,
     Data(connections): Data<&Arc<Connections>>,
 ) -> poem::Result<Response> {
-    let answered = answer(services, connections).await;
+    let checked = target::check_headers(request).and_then(|()| query::expect_none(request.uri()));
+    let answered = match checked {
+        Ok(()) => answer(services, connections).await,
+        Err(failure) => Err(failure),
+    };
     answered.map_err(poem::Error::from)
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
-use poem::http::Method;
+use poem::http::{Method, Uri};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use poem_openapi::__private::UrlQuery;
 use poem_openapi::OpenApi;
@@ -166,6 +166,20 @@ impl Parameter {
             )],
         }
     }
+}
+
+/// Refuses a query where no parameter is allowed.
+///
+/// # Errors
+/// As operations do: each parameter is unknown.
+pub fn expect_none(uri: &Uri) -> std::result::Result<(), Failure> {
+    const NONE: Operation = Operation {
+        method: Method::GET,
+        parameters: Vec::new(),
+        ignores_unknown: false,
+        is_public: true,
+    };
+    NONE.check(&read(uri.query().unwrap_or_default())?)
 }
 
 /// A query as names and values.

@@ -6,7 +6,7 @@ use std::net::Ipv6Addr;
 use percent_encoding::percent_decode_str;
 use poem::Request;
 use poem::http::uri::{PathAndQuery, Uri};
-use poem::http::{Method, Version, header};
+use poem::http::{HeaderMap, HeaderValue, Method, Version, header};
 
 use super::problem::Failure;
 
@@ -90,7 +90,7 @@ pub const MAX_HEADERS: usize = 100;
 /// Requires what says what is asked for, and in which form, to be said once.
 ///
 /// # Errors
-/// [`Failure::Malformed`] for a body in a transfer coding besides `chunked` (RFC 9112 §6.1), and for too many fields.
+/// [`Failure::Malformed`] for a body whose end is told in two ways, and for too many fields.
 /// [`Failure::Malformed`] when the header `Host` is missing, repeated or no host (RFC 9112 §3.2), when it is another one
 /// than that of an HTTP/2 request's target (RFC 9113 §8.3.1), or when there are two media types.
 pub fn check_headers(request: &Request) -> Result<(), Failure> {
@@ -112,13 +112,7 @@ pub fn check_headers(request: &Request) -> Result<(), Failure> {
             None => return Err(malformed("The header Host is missing.")),
         },
     }
-    let codings = request.headers().get_all(header::TRANSFER_ENCODING);
-    let mut codings = codings.iter().map(|coding| coding.as_bytes().trim_ascii());
-    if !codings.all(|coding| coding.eq_ignore_ascii_case(b"chunked")) {
-        return Err(malformed(
-            "The header Transfer-Encoding can be chunked alone.",
-        ));
-    }
+    check_framing(request.headers())?;
     // HTTP/1 does not get this far.
     if request.headers().len() > MAX_HEADERS {
         return Err(malformed("There are more than 100 headers."));
@@ -128,6 +122,39 @@ pub fn check_headers(request: &Request) -> Result<(), Failure> {
         return Err(malformed("The header Content-Type is given twice."));
     }
     Ok(())
+}
+
+/// Requires the end of the body to be told in one way: programs on the way of a request must not find it in different places
+/// (RFC 9112 §6.1, §6.3).
+///
+/// # Errors
+/// [`Failure::Malformed`] for a transfer coding besides one `chunked`, and for two lengths.
+fn check_framing(headers: &HeaderMap) -> Result<(), Failure> {
+    let is_chunked = |coding: &HeaderValue| {
+        let coding = coding.as_bytes().trim_ascii();
+        coding.eq_ignore_ascii_case(b"chunked")
+    };
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => (),
+        (Some(coding), None) if is_chunked(coding) => (),
+        _ => {
+            return Err(malformed(
+                "The header Transfer-Encoding can be chunked alone, and once.",
+            ));
+        }
+    }
+    if headers.get_all(header::CONTENT_LENGTH).iter().count() > 1 {
+        return Err(malformed("The header Content-Length is given twice."));
+    }
+    Ok(())
+}
+
+/// Whether no more requests are to be taken from the connection of this one. A `Content-Length` besides `Transfer-Encoding` is
+/// passed over before it gets here, and to a program on the way what follows the body may be a part of it (RFC 9112 §6.1). Few
+/// clients send bodies in chunks.
+pub fn ends_connection(request: &Request) -> bool {
+    !has_frames(request) && request.headers().contains_key(header::TRANSFER_ENCODING)
 }
 
 /// Whether it is a host with or without a port (RFC 9110 §7.2), in characters that names of hosts have.

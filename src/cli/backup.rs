@@ -39,7 +39,7 @@ pub fn run(matches: &ArgMatches) -> Outcome {
     );
     let key = SecretKey::place(&settings.secrets, &settings.database.url);
     println!(
-        "The secret key is not in it. Keep {} too, in another place: without it all tokens are worth nothing.",
+        "The secret key is not in it. Keep a copy of {} too, apart from the backups: without it all users have to log in again.",
         key.as_deref()
             .map_or("SECRET_KEY".into(), Path::to_string_lossy)
     );

@@ -42,7 +42,9 @@ const WRONG_USE: u8 = 2;
 
 /// Runs what the command line asks for.
 pub fn run() -> ExitCode {
-    let matches = command().get_matches();
+    let matches = command()
+        .try_get_matches()
+        .unwrap_or_else(|error| refuse(&error));
     if !matches!(matches.subcommand(), None | Some(("serve", _))) {
         tell_what_is_waited_for();
     }
@@ -61,6 +63,18 @@ pub fn run() -> ExitCode {
         None => serve::run(&matches),
     };
     outcome.map_or_else(|code| ExitCode::from(code.0), |()| ExitCode::SUCCESS)
+}
+
+/// Says what is wrong with the command line, or what was asked for: help or version. Where there is no such command, says which
+/// there are.
+fn refuse(error: &clap::Error) -> ! {
+    let _ = error.print();
+    if error.kind() == clap::error::ErrorKind::InvalidSubcommand {
+        let command = command();
+        let names: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+        eprintln!("Commands: {}.", names.join(", "));
+    }
+    std::process::exit(error.exit_code())
 }
 
 /// Commands have no log, but say on standard error why they stand still.

@@ -46,6 +46,7 @@ async fn serve(matches: &ArgMatches, log: &mut Option<Log>) -> Outcome {
     };
     let cost = settings.passwords.cost;
     let secret = Secret::of(&settings);
+    let has_docs = settings.server.has_docs;
     let clock: SharedClock = Arc::new(SystemClock::new());
     let listeners = app::listen(&settings, &clock).await.map_err(explain)?;
     let building = tokio::task::spawn_blocking(move || build(settings));
@@ -69,7 +70,9 @@ async fn serve(matches: &ArgMatches, log: &mut Option<Log>) -> Outcome {
         version = env!("CARGO_PKG_VERSION"),
         "listening on {scheme}://{address}"
     );
-    tracing::info!("API documentation: {scheme}://{address}/docs");
+    if has_docs {
+        tracing::info!("API documentation: {scheme}://{address}/docs");
+    }
     if let Some(address) = bound.metrics_address() {
         tracing::info!("metrics: http://{address}/metrics");
     }
@@ -114,7 +117,7 @@ fn tell_about(app: &App) {
     }
     match &app.key {
         Found::Created(path) => tracing::info!(
-            "made a secret key in {}: keep it with the database, and to yourself",
+            "made a secret key in {}: keep it private, and keep a copy of it apart from the backups of the database",
             path.display()
         ),
         Found::Ephemeral => {
@@ -161,7 +164,7 @@ fn take_all_descriptors(server: &config::Server) -> usize {
         let _ = setrlimit(Resource::Nofile, limit);
         let has = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let has = usize::try_from(has).unwrap_or(usize::MAX);
-        let held = connections_for(max, has, cores, server.metrics_addr.is_some());
+        let held = connections_for(max, has, cores, server.metrics.address().is_some());
         if held < max {
             tracing::warn!(
                 "MAX_CONNECTIONS={max}, but the system allows {has} open files only: up to {held} connections are held"

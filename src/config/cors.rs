@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::public_suffix::is_public;
+
 /// Which origins may call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CorsOrigins {
@@ -158,10 +160,10 @@ impl AllowedOrigin {
             if domain.parse::<Ipv4Addr>().is_ok() {
                 return Err("an address has no subdomains");
             }
-            // What is no registered domain cannot be told from here; a single label never is.
-            if !domain.trim_end_matches('.').contains('.') && domain != "localhost" {
+            if is_public(&domain) {
                 return Err(
-                    "a whole top-level domain is too much: write the domain as well, as in https://*.example.com",
+                    "anyone can have a site below a top-level domain, a registry such as co.uk or a host such as github.io: \
+                     write your own domain, as in https://*.example.com",
                 );
             }
             return Ok(Self::Subdomains {
@@ -281,6 +283,7 @@ mod tests {
             ("http://127.0.0.1:5173", "http://127.0.0.1:5173"),
             ("https://*.Example.com:443", "https://*.example.com"),
             ("http://*.localhost:3000", "http://*.localhost:3000"),
+            ("https://*.ada.github.io", "https://*.ada.github.io"),
             ("capacitor://localhost", "capacitor://localhost"),
             ("ionic://localhost", "ionic://localhost"),
             ("tauri://localhost/", "tauri://localhost"),
@@ -331,6 +334,10 @@ mod tests {
             ("https://*", "whole subdomains"),
             ("https://*.com", "top-level"),
             ("https://*.com.", "top-level"),
+            ("https://*.co.uk", "registry"),
+            ("http://*.CO.UK:8080", "registry"),
+            ("https://*.github.io", "registry"),
+            ("https://*.s3.eu-west-1.amazonaws.com", "registry"),
             ("https://app.*.example.com", "whole subdomains"),
             ("https://*app.example.com", "whole subdomains"),
             ("https://*.*.example.com", "no host name"),

@@ -4,13 +4,14 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::server::http_url;
 use super::spelling::is_loopback;
-use super::{DatabaseUrl, Server};
+use super::{DatabaseUrl, Metrics, Server};
 
 /// What an operator should know of how the service is reached, and reaches its database.
 pub fn warnings(server: &Server, database: &DatabaseUrl) -> Vec<String> {
     let warnings = [
         public_url(server),
         host(server),
+        metrics(server),
         proxies(&server.trusted_proxies),
         sslmode(database),
     ];
@@ -36,7 +37,19 @@ fn host(server: &Server) -> Option<String> {
     })
 }
 
-/// A proxy is one machine or one network. Of those who trust half of all addresses everybody may choose his own.
+/// Metrics tell how much the service is used and how busy it is.
+fn metrics(server: &Server) -> Option<String> {
+    let is_open = !server.host.to_canonical().is_loopback();
+    (is_open && server.metrics == Metrics::WithApi).then(|| {
+        format!(
+            "HOST={} without METRICS_ADDR: everyone who can reach the API can read /metrics; \
+             set METRICS_ADDR to an address that only your monitoring reaches, or to off",
+            server.host
+        )
+    })
+}
+
+/// A proxy is one machine or one network. If half of all addresses are trusted, any client may claim any address.
 fn proxies(networks: &[IpNet]) -> Option<String> {
     let covers = covered_v4(networks) >= 1 << 31 || covered_v6(networks) >= 1 << 124;
     covers.then(|| {
@@ -136,11 +149,21 @@ mod tests {
             "2001:db8::1",
             "::ffff:0.0.0.0",
         ] {
-            expect_one(&[("HOST", host)], "HOST=");
+            let host = ("HOST", host);
+            let own = ("METRICS_ADDR", "127.0.0.1:9000");
+            expect_one(&[host, own], "HOST=");
             let proxy = ("TRUSTED_PROXIES", "10.0.0.0/24");
-            assert_eq!(warnings(&[("HOST", host), proxy]), [""; 0], "{host}");
-            let tls = [("TLS_CERT", "c"), ("TLS_KEY", "k"), ("HOST", host)];
-            assert_eq!(warnings(&tls), [""; 0], "{host}");
+            let tls = [("TLS_CERT", "c"), ("TLS_KEY", "k"), host];
+            for metrics in [own, ("METRICS_ADDR", "off")] {
+                assert_eq!(warnings(&[host, proxy, metrics]), [""; 0], "{host:?}");
+                assert_eq!(
+                    warnings(&[&tls[..], &[metrics]].concat()),
+                    [""; 0],
+                    "{host:?}"
+                );
+            }
+            expect_one(&[host, proxy], "can read /metrics");
+            expect_one(&tls, "can read /metrics");
         }
         for host in ["127.0.0.1", "::1", "localhost", "::ffff:127.0.0.1"] {
             assert_eq!(warnings(&[("HOST", host)]), [""; 0], "{host}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::Uri;
 use ipnet::IpNet;
 
+use super::spelling::boolean;
 use super::{CorsOrigins, Setting, Source};
 
 pub(super) const SETTINGS: &[Setting] = &[
@@ -42,7 +43,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "TRUSTED_PROXIES",
         default: None,
         allowed: "addresses or CIDR ranges such as 10.0.0.0/8, separated by commas",
-        help: "Proxies whose X-Forwarded-For is believed, read from right to left. They may hold any number of connections. Unset: no proxy.",
+        help: "Proxies whose X-Forwarded-For is believed, read from right to left. Their connections count against MAX_CONNECTIONS and make room last. Unset: no proxy.",
         secret: false,
     },
     Setting {
@@ -69,8 +70,15 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "METRICS_ADDR",
         default: None,
-        allowed: "an address and port such as 127.0.0.1:9000",
-        help: "Where alone to serve /metrics. Without it they are served with the API.",
+        allowed: "an address and port such as 127.0.0.1:9000, or off",
+        help: "Address for /metrics alone. Unset: /metrics is served with the API, to everyone who can reach it. off: nowhere.",
+        secret: false,
+    },
+    Setting {
+        name: "DOCS_ENABLED",
+        default: Some("true"),
+        allowed: "true or false",
+        help: "Whether to serve /docs, /reference and the specification (/openapi.json, /openapi-3.1.json). The pages at /problems stay.",
         secret: false,
     },
     Setting {
@@ -89,6 +97,27 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
+/// Where metrics are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metrics {
+    /// At the address of the API.
+    WithApi,
+    /// At this one alone.
+    At(SocketAddr),
+    /// Nowhere.
+    Off,
+}
+
+impl Metrics {
+    /// Their own address, if they have one.
+    pub fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::At(address) => Some(address),
+            Self::WithApi | Self::Off => None,
+        }
+    }
+}
+
 /// The server section.
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -102,7 +131,9 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     pub max_connections: usize,
     pub tls: Option<Tls>,
-    pub metrics_addr: Option<SocketAddr>,
+    pub metrics: Metrics,
+    /// Whether the documentation and the specification are served.
+    pub has_docs: bool,
     pub shutdown_timeout: Duration,
 }
 
@@ -147,8 +178,11 @@ impl Server {
             trusted_proxies,
             max_connections,
             tls,
-            metrics_addr: source.optional(&SETTINGS[8], socket_address),
-            shutdown_timeout: source.required(&SETTINGS[9], |text| {
+            metrics: source
+                .optional(&SETTINGS[8], metrics)
+                .unwrap_or(Metrics::WithApi),
+            has_docs: source.required(&SETTINGS[9], boolean),
+            shutdown_timeout: source.required(&SETTINGS[10], |text| {
                 text.parse()
                     .ok()
                     .filter(|seconds| *seconds <= 3600)
@@ -167,6 +201,13 @@ fn host(text: &str) -> Option<IpAddr> {
         .strip_prefix('[')
         .and_then(|text| text.strip_suffix(']'));
     in_brackets.unwrap_or(text).parse().ok()
+}
+
+fn metrics(text: &str) -> Option<Metrics> {
+    if text.eq_ignore_ascii_case("off") {
+        return Some(Metrics::Off);
+    }
+    socket_address(text).map(Metrics::At)
 }
 
 fn socket_address(text: &str) -> Option<SocketAddr> {
@@ -305,7 +346,7 @@ mod tests {
             assert_eq!(settings.server.host.to_string(), expected);
         }
         let settings = read(&[("METRICS_ADDR", "localhost:9000")]).expect("valid");
-        let address = settings.server.metrics_addr.expect("given");
+        let address = settings.server.metrics.address().expect("given");
         assert_eq!(address.to_string(), "127.0.0.1:9000");
     }
 
@@ -368,6 +409,9 @@ mod tests {
             ("TLS_KEY", "key.pem"),
             ("MAX_CONNECTIONS", "0"),
             ("METRICS_ADDR", "9000"),
+            ("METRICS_ADDR", "on"),
+            ("DOCS_ENABLED", "maybe"),
+            ("CORS_ORIGINS", "https://*.co.uk"),
         ] {
             assert!(read(&[(name, value)]).is_err(), "{name}={value}");
         }

@@ -52,6 +52,47 @@ async fn everything(app: &TestApp) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn documentation_that_is_off_is_not_found() {
+    let on = TestApp::spawn().await;
+    let mut paths = everything(&on).await;
+    paths.extend(["/", "/docs/", "/openapi-3.1.json"].map(str::to_owned));
+    let off = TestApp::spawn_with(&[("DOCS_ENABLED", "false")]).await;
+    // The types of problems still lead somewhere.
+    let page = off.get("/problems/not_found").answer().await;
+    assert_eq!(page.status, StatusCode::OK);
+    let kept = assets("/problems/not_found", &page.text);
+    for path in &kept {
+        assert_eq!(
+            off.get(path).answer().await.status,
+            StatusCode::OK,
+            "{path}"
+        );
+    }
+    paths.retain(|path| !kept.contains(path));
+    for path in paths {
+        let answer = off.get(&path).answer().await;
+        answer.expect_problem(404, "not_found");
+        let answer = off.post(&path).answer().await;
+        answer.expect_problem(404, "not_found");
+    }
+    assert_eq!(off.get("/healthz").answer().await.status, StatusCode::OK);
+}
+
+/// Links to pages get parameters from programs that count visits. Programs ask for the specification.
+#[tokio::test]
+async fn pages_take_any_parameter_and_the_specification_none() {
+    let app = TestApp::spawn().await;
+    for path in ["/docs", "/reference", "/problems", "/problems/not_found"] {
+        let answer = app.get(&format!("{path}?utm_source=x")).answer().await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+    }
+    for path in ["/openapi.json", "/openapi-3.1.json"] {
+        let answer = app.get(&format!("{path}?x=1")).answer().await;
+        answer.expect_invalid(&[("x", "unknown_field")]);
+    }
+}
+
+#[tokio::test]
 async fn the_root_leads_to_the_documentation() {
     let app = TestApp::spawn().await;
     let answer = app.get("/").answer().await;

@@ -1,5 +1,5 @@
 //! Messages as HTTP wants them: one `Host`, a target in any of its forms, media types and headers once, within the limits
-//! that the README names.
+//! that docs/connections.md names.
 
 use crate::raw::{self, Reply};
 use crate::support::TestApp;
@@ -146,7 +146,7 @@ async fn two_media_types_are_malformed() {
     }
 }
 
-/// README: 32 KiB, and 100 fields.
+/// docs/connections.md: 32 KiB, and 100 fields.
 #[tokio::test]
 async fn headers_up_to_the_limits_are_taken() {
     let app = TestApp::spawn().await;
@@ -188,5 +188,50 @@ async fn other_transfer_codings_are_malformed() {
         let request = format!("{head}transfer-encoding: {coding}\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n");
         let reply = raw::exchange(&app, request).await;
         assert_eq!(reply.status, Some(status), "{coding}: {reply:?}");
+    }
+}
+
+/// Programs on the way of a request could find the end of its body in another place (RFC 9112 §6.1, §6.3).
+#[tokio::test]
+async fn a_body_whose_end_is_told_twice_is_malformed_and_ends_the_connection() {
+    let app = TestApp::spawn().await;
+    let head = "POST /auth/refresh HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    // Here the length is passed over, with the same end of the connection.
+    let passed_over = [
+        "transfer-encoding: chunked\r\ncontent-length: 2\r\n",
+        "content-length: 12\r\ntransfer-encoding: chunked\r\n",
+    ];
+    let chunks = "2\r\n{}\r\n0\r\n\r\n";
+    let smuggled = "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    for (fields, body) in [
+        (
+            "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+            chunks,
+        ),
+        (
+            "transfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n",
+            chunks,
+        ),
+        (passed_over[0], chunks),
+        (passed_over[1], chunks),
+        ("content-length: 2\r\ncontent-length: 3\r\n", "{}"),
+        ("content-length: 2, 2\r\n", "{}"),
+        ("transfer-encoding:\r\n chunked\r\n", chunks),
+        ("x: y\r\n z\r\ncontent-length: 2\r\n", "{}"),
+        ("x: y\rz\r\ncontent-length: 2\r\n", "{}"),
+        ("x: y\rcontent-length: 2\r\n", "{}"),
+        ("content-length : 2\r\n", "{}"),
+    ] {
+        let reply = raw::exchange(&app, format!("{head}{fields}\r\n{body}{smuggled}")).await;
+        let status = if passed_over.contains(&fields) {
+            422
+        } else {
+            400
+        };
+        assert_eq!(reply.status, Some(status), "{fields:?}: {reply:?}");
+        assert!(
+            !reply.body.contains("HTTP/1.1"),
+            "{fields:?}: two answers: {reply:?}"
+        );
     }
 }

@@ -81,7 +81,11 @@ fn a_flag_is_a_setting_and_an_unknown_one_is_refused() {
         stderr(&output)
     );
     expect_code(&run(folder.path(), &["serve", "--prot", "1"], &[]), 2);
-    expect_code(&run(folder.path(), &["sevre"], &[]), 2);
+    for (typed, hint) in [("sevre", "similar"), ("nope", "Commands: serve, migrate, ")] {
+        let output = run(folder.path(), &[typed], &[]);
+        expect_code(&output, 2);
+        assert!(stderr(&output).contains(hint), "{}", stderr(&output));
+    }
     let help = run(folder.path(), &["serve", "--help"], &[]);
     expect_code(&help, 0);
     for setting in vestibule::config::catalogue() {

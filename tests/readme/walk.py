@@ -5,6 +5,7 @@ for what differs each time: ids, times, tokens.
     python3 walk.py README.md
 """
 
+import io
 import json
 import re
 import subprocess
@@ -49,13 +50,16 @@ def await_mail() -> None:
 class Shell:
     def __init__(self) -> None:
         command = ["timeout", "--kill-after=5", str(PATIENCE_SECONDS), "bash", "-euo", "pipefail"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.stdin = io.TextIOWrapper(self.process.stdin)
+        # A carriage return stays what it is.
+        self.stdout = io.TextIOWrapper(self.process.stdout, newline="\n")
 
     def run(self, script: str) -> str:
-        self.process.stdin.write(f"{script}\necho\necho '{END}'\n")
-        self.process.stdin.flush()
+        self.stdin.write(f"{script}\necho\necho '{END}'\n")
+        self.stdin.flush()
         lines = []
-        for line in self.process.stdout:
+        for line in self.stdout:
             if line.rstrip("\n") == END:
                 return "".join(lines)
             lines.append(line)
@@ -69,7 +73,10 @@ def main() -> None:
             print(text, end="")
             if "outbox/" in text:
                 await_mail()
-            said += answers(shell.run(text))
+            output = shell.run(text)
+            if "\r" in output:
+                sys.exit(f"README.md: this prints a carriage return:\n{text}")
+            said += answers(output)
         elif kind == "text":
             for command in re.findall(r"^\$ (.*)$", text, re.MULTILINE):
                 if not command.startswith("cargo run"):

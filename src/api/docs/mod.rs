@@ -13,7 +13,8 @@ use poem::{Request, Response};
 use poem_openapi::OpenApi;
 
 use self::file::File;
-use super::{answer, apis, code, routes, spec};
+use super::problem::Failure;
+use super::{answer, apis, code, query, routes, spec};
 
 /// Both bundles set styles from their scripts and show icons as data URLs. Neither needs `eval`, a worker, a font or
 /// anything from elsewhere.
@@ -66,11 +67,15 @@ const SPECIFICATION: &str = "/openapi.json";
 /// For tools that want OpenAPI 3.1.
 const SPECIFICATION_3_1: &str = "/openapi-3.1.json";
 
-/// What is served here, all of it by GET: paths, and one template.
-pub fn paths() -> Vec<&'static str> {
+/// What is served here, all of it by GET: paths, and one template. Problems are explained even where the documentation is off:
+/// their types lead there.
+pub fn paths(is_enabled: bool) -> Vec<&'static str> {
+    let problems = [code::PROBLEMS, PROBLEM];
+    if !is_enabled {
+        return [&problems[..], problems::STYLES].concat();
+    }
     let files = PAGES.iter().chain(ASSETS.iter());
     let files = files.map(|file| file.path.as_str());
-    let problems = [code::PROBLEMS, PROBLEM];
     let others = ["/", SPECIFICATION, SPECIFICATION_3_1];
     let all = files.chain(problems).chain(others);
     all.filter(|path| *path == "/" || !path.ends_with('/'))
@@ -101,8 +106,24 @@ impl Docs {
         }
     }
 
-    /// The answer to a GET for one of [`paths`], as it stands in the request.
-    pub async fn answer(&self, request: &Request, path: &str) -> Option<Response> {
+    /// The answer to a GET for one of [`paths`], as it stands in the request. Pages are links that people share, to which other
+    /// programs add parameters (`utm_source`), so they take any; assets have their version there. The specification is for
+    /// programs, and takes none.
+    ///
+    /// # Errors
+    /// For a parameter of the specification.
+    pub async fn answer(&self, request: &Request, path: &str) -> Result<Option<Response>, Failure> {
+        if self
+            .specifications
+            .iter()
+            .any(|file| file.path == routes::trim(path))
+        {
+            query::expect_none(request.uri())?;
+        }
+        Ok(self.file(request, path).await)
+    }
+
+    async fn file(&self, request: &Request, path: &str) -> Option<Response> {
         if path == "/" {
             return Some(redirect("/docs"));
         }

@@ -8,9 +8,13 @@ use super::{HTML, STYLE, page};
 use crate::api::code::{Code, PROBLEMS};
 use crate::api::problem::title;
 
+/// What the pages load.
+pub const STYLES: &[&str] = &["/docs/bar.css", STYLE_PATH];
+const STYLE_PATH: &str = "/docs/problems.css";
+
 /// The style of the pages.
 pub fn style() -> File {
-    File::new("/docs/problems.css", STYLE, || {
+    File::new(STYLE_PATH, STYLE, || {
         include_str!("problems.css").to_owned()
     })
 }
