@@ -59,7 +59,7 @@ has_node() {
 
 install_node() {
   local home=$PWD/target/ci/node
-  # Somebody else may have done so in the meantime.
+  # Another process may have done so in the meantime.
   ! has_node || return 0
   step "install Node.js"
   rm -rf "$home"

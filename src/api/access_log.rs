@@ -101,7 +101,7 @@ fn failed_login(failure: &Failure, route: &str) -> Option<&'static str> {
         Error::InvalidToken if is_login => Some("wrong_code"),
         Error::AccountDisabled
         | Error::EmailNotVerified
-        // Links of mails: 256 bits, which nobody guesses.
+        // Links of mails: 256 bits, which cannot be guessed.
         | Error::InvalidToken
         // The same holds for tokens; honest clients send expired ones.
         | Error::InvalidAccessToken

@@ -63,19 +63,19 @@ pub const FAILURES: Failures = &[
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct ProfileReplacement {
-    /// The name to log in with from now on.
+    /// The new name to log in with.
     username: UsernameText,
-    /// Without one, or with `null`, there is none afterwards.
+    /// If it is absent or `null`, the full name is removed.
     full_name: Option<FullNameText>,
 }
 
-/// What is to change of the profile; what is absent stays.
+/// Changes of the profile. Absent members stay as they are.
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct ProfileUpdate {
-    /// Another name to log in with.
+    /// A new name to log in with.
     username: Option<UsernameText>,
-    /// `null` removes the one there is.
+    /// `null` removes the full name.
     full_name: MaybeUndefined<FullNameText>,
 }
 
@@ -83,9 +83,9 @@ struct ProfileUpdate {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct PasswordChange {
-    /// The one to be replaced.
+    /// The current password.
     current_password: PasswordText,
-    /// Any characters but NUL. It has to be another one, and hard to guess.
+    /// Any characters but NUL. It must differ from the current one and be hard to guess.
     new_password: NewPasswordText,
 }
 
@@ -93,9 +93,9 @@ struct PasswordChange {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct EmailChange {
-    /// In force once the link in the mail to it has been followed.
+    /// It takes effect when the user follows the link that is mailed to it.
     new_email: EmailText,
-    /// The one that the user has now.
+    /// The user's current password.
     current_password: PasswordText,
 }
 
@@ -113,29 +113,29 @@ pub struct AccountApi;
 
 #[OpenApi(prefix_path = "/users/me", tag = "Tag::Account")]
 impl AccountApi {
-    /// Get the own account
+    /// Get your account
     ///
-    /// The account that the access token was made for. A session of any scope may read it.
+    /// The account of the access token. A session of any scope may read it.
     #[oai(path = "/", method = "get", operation_id = "getCurrentUser")]
     async fn get(
         &self,
         caller: Caller,
-        /// Answer 304 if the account is still what this `ETag` names.
+        /// Answer 304 if the account still has this `ETag`.
         #[oai(name = "If-None-Match")]
         if_none_match: IfNoneMatch,
     ) -> Result<Conditional<User>> {
         if_none_match.show(caller.actor.user)
     }
 
-    /// Replace the own profile
+    /// Replace your profile
     ///
-    /// Username and full name; what is not sent is removed. Needs the scope `account`, and for another username a password
-    /// given less than 10 minutes ago; see `POST /auth/reauthenticate`.
+    /// Username and full name. A full name that is not sent is removed. Needs the scope `account`. Another username needs a
+    /// step-up: a login or `POST /auth/reauthenticate` less than 10 minutes ago.
     #[oai(path = "/", method = "put", operation_id = "replaceCurrentUser")]
     async fn replace(
         &self,
         caller: Permitted<OwnAccount>,
-        /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
+        /// The `ETag` that the account must have. If it has another one, nothing changes and the answer is 412.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
         body: JsonBody<ProfileReplacement>,
@@ -149,15 +149,15 @@ impl AccountApi {
         Ok(Tagged::changed(OWN, user))
     }
 
-    /// Change the own profile
+    /// Change your profile
     ///
-    /// Username, full name or both; what is not sent stays. Needs the scope `account`, and for another username a password
-    /// given less than 10 minutes ago; see `POST /auth/reauthenticate`.
+    /// Username, full name or both. Members that are not sent stay as they are. Needs the scope `account`. Another username
+    /// needs a step-up: a login or `POST /auth/reauthenticate` less than 10 minutes ago.
     #[oai(path = "/", method = "patch", operation_id = "updateCurrentUser")]
     async fn update(
         &self,
         caller: Permitted<OwnAccount>,
-        /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
+        /// The `ETag` that the account must have. If it has another one, nothing changes and the answer is 412.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
         body: JsonBody<ProfileUpdate>,
@@ -170,15 +170,15 @@ impl AccountApi {
         Ok(Tagged::changed(OWN, user))
     }
 
-    /// Delete the own account
+    /// Delete your account
     ///
-    /// For good, with everything personal. Needs the scope `account` and a password given less than 10 minutes ago; see
-    /// `POST /auth/reauthenticate`.
+    /// Deletes the account and all personal data for good. Needs the scope `account` and a step-up: a login or
+    /// `POST /auth/reauthenticate` less than 10 minutes ago.
     #[oai(path = "/", method = "delete", operation_id = "deleteCurrentUser")]
     async fn delete(
         &self,
         caller: Permitted<OwnAccount>,
-        /// Delete nothing, and answer 412, unless the account is still what this `ETag` names.
+        /// The `ETag` that the account must have. If it has another one, nothing is deleted and the answer is 412.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
     ) -> Result<NoContent> {
@@ -188,10 +188,10 @@ impl AccountApi {
         Ok(NoContent)
     }
 
-    /// Change the own password
+    /// Change your password
     ///
-    /// The session of the access token goes on with the tokens of the answer. Its older tokens are refused from then on, and
-    /// all other sessions end. Needs the scope `account`.
+    /// The session of the access token continues with the tokens of the answer. Its earlier tokens are refused from then on,
+    /// and all other sessions end. Needs the scope `account`.
     #[oai(path = "/password", method = "put", operation_id = "changePassword")]
     async fn change_password(
         &self,
@@ -209,16 +209,17 @@ impl AccountApi {
         Ok(Json(pair.into()))
     }
 
-    /// Ask for another address
+    /// Request a new address
     ///
-    /// Mails a link to the new address, which puts it into force. Whether it belongs to another account is told to its owner
-    /// alone. The old address is told when it has been replaced, and can undo that for 7 days. Needs the scope `account`.
+    /// Mails a link to the new address. The change takes effect when the user follows the link. The answer does not reveal
+    /// whether the address belongs to another account. After the change the old address gets a notice with a link that undoes
+    /// it for 7 days. Needs the scope `account`.
     #[oai(path = "/email", method = "post", operation_id = "requestEmailChange")]
     async fn change_email(
         &self,
         caller: Permitted<OwnAccount>,
-        /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
-        /// answer is that of the first time. A refusal does not use the key up.
+        /// Names this request. A request that is repeated with the same key and body within 24 hours changes nothing and gets
+        /// the answer of the first one. An error does not use up the key.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
         body: JsonBody<EmailChange>,

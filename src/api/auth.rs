@@ -72,23 +72,23 @@ pub const OAUTH: &[&str] = &["issueToken", "revokeToken", "introspectToken"];
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct TokenRequest {
-    /// `password`, which is also meant when it is absent, or `refresh_token`.
+    /// `password` or `refresh_token`. `password` is the default.
     grant_type: Option<GrantTypeText>,
     /// Username or e-mail address; for the password grant.
     username: Option<IdentifierText>,
     /// The password of that user, for the password grant.
     password: Option<PasswordText>,
-    /// Less than everything that the user may do, separated by spaces.
+    /// Scopes to limit the login to, separated by spaces. Without it the login may do everything that the user may do.
     scope: Option<String>,
     /// The refresh token of the last answer, for the refresh grant.
     refresh_token: Option<TokenText>,
-    /// Not looked at: there are no clients to tell apart.
+    /// Ignored: the service does not distinguish clients.
     #[expect(
         dead_code,
         reason = "clients send it; there are no clients to tell apart"
     )]
     client_id: Option<String>,
-    /// Not looked at, as the client id is not.
+    /// Ignored, like the client id.
     #[expect(
         dead_code,
         reason = "clients send it; there are no clients to tell apart"
@@ -100,17 +100,17 @@ struct TokenRequest {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct RefreshRequest {
-    /// From the last answer that had one.
+    /// The one in the newest answer.
     refresh_token: TokenText,
 }
 
-/// A token to end (RFC 7009 §2.1) or to look at (RFC 7662 §2.1).
+/// A token to revoke (RFC 7009 §2.1) or to introspect (RFC 7662 §2.1).
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct TokenForm {
     /// An access token or a refresh token.
     token: TokenText,
-    /// Not needed: the kinds are told apart by their form.
+    /// Not needed: the form of a token shows its kind.
     #[expect(
         dead_code,
         reason = "clients send it; RFC 7009 §2.1 lets it be ignored"
@@ -122,7 +122,7 @@ struct TokenForm {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct ReauthenticateRequest {
-    /// The one that the user has now.
+    /// The user's current password.
     password: PasswordText,
 }
 
@@ -133,16 +133,16 @@ request_objects!(
     ReauthenticateRequest
 );
 
-/// Which of the own sessions to end.
+/// Which of the user's sessions to end.
 #[derive(Debug, Clone, Copy, Default, Enum)]
 #[oai(rename_all = "snake_case")]
 enum LogoutChoice {
-    /// The one of the token.
+    /// The session of the access token.
     #[default]
     Current,
-    /// All but that.
+    /// All other sessions of the user.
     Others,
-    /// Every one.
+    /// All sessions of the user.
     All,
 }
 
@@ -154,22 +154,21 @@ impl AuthApi {
     ///
     /// The account has the role `user` and can log in at once: 201, with `user`. This also sends a verification email.
     ///
-    /// Where the service wants addresses verified first (`REQUIRE_EMAIL_VERIFICATION`), the account exists once the link of
-    /// the mail has been followed: 202, without `user`. The answer is the same whether or not the address already has an
-    /// account; the mail says which.
+    /// With `REQUIRE_EMAIL_VERIFICATION=true` the answer is 202, without `user`. The account exists once the user has followed
+    /// the link in the mail. The answer is the same whether or not the address already has an account; the mail says which.
     ///
-    /// A username that waits is taken, unless the password is the one that it waits with: such a request repeats that
-    /// registration or corrects its address. Each registration has a link of its own, which makes what that registration
-    /// chose. By default an address is sent three such links an hour. Further registrations wait without one: send the same
-    /// registration again later to get its link.
+    /// A waiting username counts as taken. The exception is a request with the password of the waiting registration: it
+    /// repeats that registration or corrects its address. Each registration has its own link, which creates the account with
+    /// the username and password of that registration. By default an address gets three such links an hour. Further
+    /// registrations wait without one. To get its link, send the same registration again later.
     #[oai(path = "/register", method = "post", operation_id = "registerUser")]
     async fn register(
         &self,
         ctx: Ctx,
         _open: RegistrationOpen,
-        /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
-        /// answer is that of the first time. A refusal does not use the key up. The key holds for the network that the
-        /// request comes from: one IPv4 address, or one IPv6 /64.
+        /// Names this request. A request that is repeated with the same key and body within 24 hours changes nothing and gets
+        /// the answer of the first one. An error does not use up the key. The key holds for the network of the client: one IPv4
+        /// address, or one IPv6 /64.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
         language: AcceptLanguage,
@@ -179,7 +178,7 @@ impl AuthApi {
         let registration = body.0.parse(locale).or_problem()?;
         let (services, origin) = (&ctx.services, &ctx.origin);
         key.once(services, origin, registered, async |once| {
-            // Whoever mistypes a field has not registered yet.
+            // A request with an invalid field does not count as a registration.
             ctx.count(Class::Register)?;
             Ok(registration::register(services, origin, registration, once).await?)
         })
@@ -234,8 +233,8 @@ impl AuthApi {
 
     /// Replace a refresh token
     ///
-    /// Every use of a refresh token replaces it. Using one that was replaced more than 10 seconds ago ends the session. A
-    /// session has an absolute end, 30 days after the login unless configured otherwise: no refresh prolongs it further.
+    /// Every use of a refresh token replaces it. Using one that was replaced more than 10 seconds ago ends the session. By
+    /// default a session ends 30 days after the login, however often it is refreshed.
     #[oai(path = "/refresh", method = "post", operation_id = "refreshToken")]
     async fn refresh(&self, ctx: Ctx, body: JsonBody<RefreshRequest>) -> Result<Json<Token>> {
         let token = body.0.refresh_token.0;
@@ -247,8 +246,8 @@ impl AuthApi {
 
     /// Log out
     ///
-    /// Ends the session of the access token, all others, or all. Their tokens are of no use from then on. `others` and `all`
-    /// need the scope `account` and a password given less than 10 minutes ago; see `POST /auth/reauthenticate`.
+    /// Ends the session of the access token, all others, or all. Their tokens are no longer valid. `others` and `all` need the
+    /// scope `account` and a step-up: a login or `POST /auth/reauthenticate` less than 10 minutes ago.
     #[oai(path = "/logout", method = "post", operation_id = "logout")]
     async fn logout(
         &self,
@@ -270,7 +269,7 @@ impl AuthApi {
 
     /// Revoke a token (RFC 7009)
     ///
-    /// Ends the session of an access or refresh token. A token that means nothing is answered in the same way.
+    /// Ends the session of an access or refresh token. The answer is the same for a token that is not valid.
     #[oai(path = "/revoke", method = "post", operation_id = "revokeToken")]
     async fn revoke(&self, ctx: Ctx, form: FormBody<TokenForm>) -> Result<Json<Revoked>> {
         let token = form.0.token.0;
@@ -284,7 +283,7 @@ impl AuthApi {
 
     /// Introspect a token (RFC 7662)
     ///
-    /// Whether an access or refresh token is good now, and what it says. Needs the permission `tokens:introspect`.
+    /// Says whether an access or refresh token is valid, and what it contains. Needs the permission `tokens:introspect`.
     #[oai(
         path = "/introspect",
         method = "post",
@@ -304,11 +303,11 @@ impl AuthApi {
         ))
     }
 
-    /// Give the password again
+    /// Reauthenticate
     ///
-    /// Steps that cannot be undone ask for a password given less than 10 minutes ago, with 401
-    /// `insufficient_user_authentication` (RFC 9470). After this they can be taken, with the tokens of the answer: all earlier
-    /// tokens of the session are refused from then on. A session of any scope may do this.
+    /// Some operations need a step-up: the last authentication of the session, by a login or by this operation, is less than
+    /// 10 minutes ago. Otherwise they answer 401 `insufficient_user_authentication` (RFC 9470). Repeat them with the new access
+    /// token. All earlier tokens of the session are refused from then on. A session of any scope may do this.
     #[oai(
         path = "/reauthenticate",
         method = "post",

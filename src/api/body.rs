@@ -150,7 +150,7 @@ fn read_json<T: RequestObject>(bytes: &[u8]) -> std::result::Result<T, Failure> 
         .chain(compare(fields, T::schema()))
         .collect();
     if !errors.is_empty() {
-        // Whoever mends these is not to learn only then what else is wrong.
+        // One answer lists all errors, so that clients can correct them together.
         errors.extend(wrong_values(fields, T::schema()));
         errors.truncate(MAX_ERRORS);
         return Err(Error::Invalid(Invalid(errors)).into());
@@ -159,7 +159,7 @@ fn read_json<T: RequestObject>(bytes: &[u8]) -> std::result::Result<T, Failure> 
         .map_err(|_| Failure::defect("a body passed its schema and did not parse"))
 }
 
-/// More are no help to anybody, and a long answer to a short request.
+/// More do not help, and would make a long answer to a short request.
 pub const MAX_ERRORS: usize = 32;
 
 /// Everything in which `fields` is not what `schema` says: fields unknown or missing, and wrong types.

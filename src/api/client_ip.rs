@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
-/// Entries of `X-Forwarded-For` that are looked at. Chains of proxies are shorter; the rest is somebody's invention.
+/// Entries of `X-Forwarded-For` that are looked at. Chains of proxies are shorter; the rest is forged.
 const MAX_HOPS: usize = 64;
 
 /// Who sent a request, as far as the service can know.
@@ -20,7 +20,7 @@ pub struct Client {
 pub struct Unreadable;
 
 /// The client's address: the peer's, unless the peer is a trusted proxy; then the rightmost address of
-/// `X-Forwarded-For` that is no trusted proxy. Anybody may have written what stands further left, so it is not even read.
+/// `X-Forwarded-For` that is no trusted proxy. Entries further left may be forged, so they are not read.
 ///
 /// Values are bytes: one that is no text hides nothing that stands right of it. Repeated headers are one list
 /// (RFC 9110 §5.3), and empty entries are skipped (§5.6.1). Where only trusted proxies are named, the first of them is

@@ -41,7 +41,7 @@ macro_rules! codes {
 
 codes! {
     MalformedRequest = 400 "malformed_request" "Malformed request",
-        "The request cannot be read: no JSON, a value in path or query that cannot be used, a header that is missing, repeated or malformed.",
+        "The request cannot be read. The body is not JSON, a value in the path or query is invalid, or a header is missing, repeated or malformed.",
         "Read `detail` and `errors`, correct the request, and send it again. The same request fails again.";
     InvalidToken = 400 "invalid_token" "Invalid one-time token or code",
         "The one-time token or code is wrong, was used before or has expired.",
@@ -56,34 +56,34 @@ codes! {
         "The refresh token is invalid, expired or revoked.",
         "Ask the user to log in again. Store the refresh token of the newest answer, not an older one.";
     RefreshTokenReused = 401 "refresh_token_reused" "Refresh token reused",
-        "The refresh token had been replaced; its session has been ended.",
+        "The refresh token was replaced earlier. Its session has ended.",
         "Ask the user to log in again. Replace the stored refresh token after every refresh, and let one process refresh at a time. If your client did not send the token twice, another party may have a copy: advise the user to change the password.";
     InvalidCredentials = 401 "invalid_credentials" "Invalid credentials",
         "The current password is wrong.",
         "Ask the user for the password again.";
     InsufficientUserAuthentication = 401 "insufficient_user_authentication" "Insufficient user authentication",
-        "The password was given more than 10 minutes ago.",
-        "Ask the user for the password, send it to `POST /auth/reauthenticate`, and repeat the request with the access token of that answer. All earlier tokens of the session are refused from then on.";
+        "The operation needs a step-up: the last authentication of the session must be less than 10 minutes ago. A login and `POST /auth/reauthenticate` both count.",
+        "Ask the user for the password, send it to `POST /auth/reauthenticate`, and repeat the request with the access token of that answer. All earlier tokens of the session are refused from then on. A new login works as well.";
     PermissionDenied = 403 "permission_denied" "Permission denied",
         "The user lacks a permission.",
         "`detail` names the permission. Ask an administrator for a role that has it.";
     InsufficientScope = 403 "insufficient_scope" "Insufficient scope",
-        "The user may do it, but the scope of this login is too narrow.",
+        "The user has the permission, but the scope of this login does not include it.",
         "The header `WWW-Authenticate` names the scope that is missing. Log in again with it, or without any scope.";
     AccountDisabled = 403 "account_disabled" "Account disabled",
-        "The account is disabled. At a login that is told only to who knows the password.",
+        "The account is disabled. A login is answered like this only if the password is right.",
         "Ask an administrator to enable the account.";
-    EmailNotVerified = 403 "email_not_verified" "E-mail address not verified",
-        "The e-mail address has to be verified first. Told only to who knows the password.",
+    EmailNotVerified = 403 "email_not_verified" "Email address not verified",
+        "The email address must be verified first. A login is answered like this only if the password is right.",
         "Ask the user to follow the link in the verification email. `POST /auth/verify-email/request` sends another one.";
-    EmailLoginDisabled = 403 "email_login_disabled" "Login by e-mail disabled",
-        "Login by e-mail is disabled on this service.",
-        "Log in with the password. An operator enables login by e-mail with `EMAIL_LOGIN_ENABLED=true`.";
+    EmailLoginDisabled = 403 "email_login_disabled" "Login by email disabled",
+        "Login by email is disabled on this service.",
+        "Log in with the password. An operator enables login by email with `EMAIL_LOGIN_ENABLED=true`.";
     RegistrationDisabled = 403 "registration_disabled" "Registration disabled",
         "Registration is disabled on this service.",
         "Ask an administrator to create the account. An operator opens registration with `REGISTRATION_ENABLED=true`.";
     NotFound = 404 "not_found" "Not found",
-        "There is nothing under this path or id.",
+        "Nothing exists at this path or with this id.",
         "Check the path and the id. It may have been deleted.";
     MethodNotAllowed = 405 "method_not_allowed" "Method not allowed",
         "The path has no such method.",
@@ -91,8 +91,8 @@ codes! {
     RequestTimeout = 408 "request_timeout" "Request timeout",
         "The body did not arrive in time.",
         "Send the request again. The service waits 10 seconds for a body.";
-    EmailTaken = 409 "email_taken" "E-mail address taken",
-        "The e-mail address belongs to another account, or did until a few days ago and may still be taken back.",
+    EmailTaken = 409 "email_taken" "Email address taken",
+        "The email address belongs to another account, or belonged to one in the last days and can still return to it.",
         "Use another address. If the account is the user's own, log in or reset its password.";
     UsernameTaken = 409 "username_taken" "Username taken",
         "The username belongs to another account.",
@@ -101,16 +101,16 @@ codes! {
         "The change would leave the service without an active administrator.",
         "Give another active user the role `admin` first.";
     PreconditionFailed = 412 "precondition_failed" "Precondition failed",
-        "The account is no longer what `If-Match` names, or it is what `If-None-Match` excludes.",
-        "Get the account again, decide again, and repeat the change with the new `ETag`.";
+        "The `ETag` of the account is not one that `If-Match` lists, or it is one that `If-None-Match` lists.",
+        "Get the account again, check whether the change is still right, and send it with the new `ETag`.";
     BodyTooLarge = 413 "body_too_large" "Body too large",
         "The body has more than 65536 bytes.",
         "Send a smaller body.";
     UnsupportedMediaType = 415 "unsupported_media_type" "Unsupported media type",
-        "The body has another media type, character set or content coding than the ones that are accepted.",
+        "The body has a media type, character set or content coding that is not accepted.",
         "Set `Content-Type` to the media type that `detail` names. Send the body in UTF-8 and uncompressed.";
     ValidationFailed = 422 "validation_failed" "Validation failed",
-        "Fields are missing, unknown, repeated or not as they have to be; `errors` tells which.",
+        "Fields are missing, unknown, repeated or invalid. `errors` lists them.",
         "Show each `message` of `errors` beside the field that it names, and send the corrected request.";
     IdempotencyKeyReused = 422 "idempotency_key_reused" "Idempotency key reused",
         "The `Idempotency-Key` came with another request within 24 hours.",
@@ -122,13 +122,13 @@ codes! {
         "Too many failed attempts for this account.",
         "Wait for the seconds in `Retry-After`. Ask the user whether they know the password, or reset it.";
     Internal = 500 "internal" "Internal error",
-        "A defect of the service; the log has it under `request_id`.",
-        "Give the `request_id` to the operator of the service. Repeating the request may work, but need not.";
+        "The service has a defect. The log has details under `request_id`.",
+        "Give the `request_id` to the operator of the service. Repeating the request may or may not work.";
     Overloaded = 503 "overloaded" "Overloaded",
-        "There is more to do than can be done in time.",
+        "The service has more work than it can do in time.",
         "Wait for the seconds in `Retry-After`, then send the request again.";
     Unavailable = 503 "unavailable" "Unavailable",
-        "The database cannot be used at present.",
+        "The database is not available at the moment.",
         "Wait for the seconds in `Retry-After`, then send the request again. A change may have been made although its answer was lost: use an `Idempotency-Key` where the operation takes one.";
 }
 

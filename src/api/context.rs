@@ -16,7 +16,7 @@ pub struct Context {
     pub request_id: String,
     pub services: Arc<Services>,
     pub origin: Origin,
-    /// Set once somebody has been found to be logged in; for the access log.
+    /// Set once the user is known; for the access log.
     pub user_id: OnceLock<UserId>,
     /// Set with it; for the audit log.
     pub session_id: OnceLock<SessionId>,

@@ -121,7 +121,7 @@ impl Cors {
         }
         let is_any = self.origins == CorsOrigins::Any;
         if !is_any {
-            // The answer depends on who asks: caches must know, also where nobody did.
+            // The answer depends on the origin. Caches must know that, also if the request had none.
             headers.append(header::VARY, HeaderValue::from_static("Origin"));
         }
         let Some(page) = page else {

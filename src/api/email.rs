@@ -45,11 +45,11 @@ pub const FAILURES: Failures = &[
     ),
 ];
 
-/// Whom to write to.
+/// The address to write to.
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct MailRequest {
-    /// Nobody is told whether it has an account.
+    /// The answer does not reveal whether it has an account.
     email: EmailText,
 }
 
@@ -57,7 +57,7 @@ struct MailRequest {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct MailedToken {
-    /// What stands behind `token=` in the link. Good once.
+    /// The part after `token=` in the link. It works once.
     token: MailedTokenText,
 }
 
@@ -65,25 +65,25 @@ struct MailedToken {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct PasswordReset {
-    /// What stands behind `token=` in the link. Good once.
+    /// The part after `token=` in the link. It works once.
     token: MailedTokenText,
-    /// Any characters but NUL. It has to be hard to guess.
+    /// Any characters but NUL. It must be hard to guess.
     new_password: NewPasswordText,
 }
 
-/// A code from a mail, and the request that it was mailed for.
+/// A code from a mail, and the handle of its request.
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct CodeLogin {
-    /// From the answer to the request for the code.
+    /// The handle in the answer to the request for the code.
     handle: MailedTokenText,
-    /// Six digits. Good once, for 10 minutes and 5 tries.
+    /// Six digits. The code works once, for 10 minutes and 5 tries.
     code: CodeText,
 }
 
 request_objects!(MailRequest, MailedToken, PasswordReset, CodeLogin);
 
-/// That the request was taken; what becomes of it is between us and whoever reads the mail.
+/// The request was accepted. The answer does not reveal whether a mail is sent.
 #[derive(Debug, Default, Clone, Object, Serialize)]
 #[oai(read_only_all)]
 pub struct MailRequested {
@@ -99,12 +99,12 @@ enum MailRequestedStatus {
     Accepted,
 }
 
-/// That the request for a code was taken. The answer is the same for every address.
+/// The request for a code was accepted. The answer is the same for every address.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(read_only_all)]
 pub struct LoginCodeRequested {
     status: MailRequestedStatus,
-    /// Stands for this request when the code is given. The code of one request is of no use with the handle of another.
+    /// Send it with the code. The code works only with the handle of its own request.
     handle: String,
 }
 
@@ -115,7 +115,7 @@ fn code_requested(handle: OneTimeToken) -> Accepted<LoginCodeRequested> {
     })
 }
 
-/// The answer to whoever asked for a mail.
+/// The answer to a request for a mail.
 pub(super) fn accepted((): ()) -> Accepted<MailRequested> {
     Accepted(MailRequested::default())
 }
@@ -124,10 +124,10 @@ pub struct EmailApi;
 
 #[OpenApi(prefix_path = "/auth", tag = "Tag::Email")]
 impl EmailApi {
-    /// Ask for a link that proves an address
+    /// Request a verification email
     ///
-    /// Mails one to whoever has the address and has not proved it, by default once a minute and three times an hour. The answer is
-    /// always the same.
+    /// Sends a verification email if the address has an account and is not verified. By default an address gets one a minute and
+    /// three an hour. The answer is always the same.
     #[oai(
         path = "/verify-email/request",
         method = "post",
@@ -136,9 +136,9 @@ impl EmailApi {
     async fn request_verification(
         &self,
         ctx: Ctx,
-        /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
-        /// answer is that of the first time. A refusal does not use the key up. The key holds for the network that the
-        /// request comes from: one IPv4 address, or one IPv6 /64.
+        /// Names this request. A request that is repeated with the same key and body within 24 hours changes nothing and gets
+        /// the answer of the first one. An error does not use up the key. The key holds for the network of the client: one IPv4
+        /// address, or one IPv6 /64.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
         body: JsonBody<MailRequest>,
@@ -151,13 +151,13 @@ impl EmailApi {
         .await
     }
 
-    /// Prove an address
+    /// Verify an address
     ///
-    /// With the token of a mail, which is good for 24 hours. Of a registration that waits for it this makes the account, as
-    /// that registration chose. Where others wait for the address, they are forgotten, and its owner is mailed the username, and
-    /// a link to replace the password if that is not theirs.
+    /// Takes the token of a mail, which is valid for 24 hours. If a registration waits for it, this creates the account with the
+    /// username and password of that registration. Other waiting registrations of the address are deleted. In that case the
+    /// owner of the address gets a mail with the username and a link to replace the password.
     ///
-    /// Where no mail server is set, mails are files in `MAIL_OUTBOX_DIR`, by default `./outbox`: take the token from there.
+    /// While no mail server is set, mails are files in `MAIL_OUTBOX_DIR` (`./outbox`). They have the token.
     #[oai(path = "/verify-email", method = "post", operation_id = "verifyEmail")]
     async fn verify(&self, ctx: Ctx, body: JsonBody<MailedToken>) -> Result<NoContent> {
         let token = body.0.token.0;
@@ -167,9 +167,10 @@ impl EmailApi {
         Ok(NoContent)
     }
 
-    /// Ask for a link to set a new password
+    /// Request a password reset
     ///
-    /// Mails one to whoever has the address, by default once a minute and three times an hour. The answer is always the same.
+    /// Mails a link to set a new password if the address has an account. By default an address gets one a minute and three an
+    /// hour. The answer is always the same.
     #[oai(
         path = "/password-reset/request",
         method = "post",
@@ -178,9 +179,9 @@ impl EmailApi {
     async fn request_reset(
         &self,
         ctx: Ctx,
-        /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
-        /// answer is that of the first time. A refusal does not use the key up. The key holds for the network that the
-        /// request comes from: one IPv4 address, or one IPv6 /64.
+        /// Names this request. A request that is repeated with the same key and body within 24 hours changes nothing and gets
+        /// the answer of the first one. An error does not use up the key. The key holds for the network of the client: one IPv4
+        /// address, or one IPv6 /64.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
         body: JsonBody<MailRequest>,
@@ -195,9 +196,9 @@ impl EmailApi {
 
     /// Set a new password
     ///
-    /// With the token of a mail, which is good for 30 minutes, or of a link that an administrator has made. All sessions end.
+    /// Takes the token of a mail, which is valid for 30 minutes, or of a link that an administrator created. All sessions end.
     ///
-    /// Where no mail server is set, mails are files in `MAIL_OUTBOX_DIR`, by default `./outbox`: take the token from there.
+    /// While no mail server is set, mails are files in `MAIL_OUTBOX_DIR` (`./outbox`). They have the token.
     #[oai(
         path = "/password-reset",
         method = "post",
@@ -216,9 +217,10 @@ impl EmailApi {
 
     /// Confirm a new address
     ///
-    /// With the token of the mail to it, which is good for 24 hours. The old address is told, and can undo it for 7 days.
+    /// Takes the token of the mail to the new address, which is valid for 24 hours. The old address gets a notice with a link
+    /// that undoes the change for 7 days.
     ///
-    /// Where no mail server is set, mails are files in `MAIL_OUTBOX_DIR`, by default `./outbox`: take the token from there.
+    /// While no mail server is set, mails are files in `MAIL_OUTBOX_DIR` (`./outbox`). They have the token.
     #[oai(
         path = "/email-change",
         method = "post",
@@ -234,10 +236,10 @@ impl EmailApi {
 
     /// Undo a change of address
     ///
-    /// With the token of the mail to the old address, which is good for 7 days. All sessions end, the password is of no more
-    /// use, and a link to set a new one is mailed to the old address.
+    /// Takes the token of the mail to the old address, which is valid for 7 days. All sessions end, the password is removed, and
+    /// a link to set a new one is mailed to the old address.
     ///
-    /// Where no mail server is set, mails are files in `MAIL_OUTBOX_DIR`, by default `./outbox`: take the token from there.
+    /// While no mail server is set, mails are files in `MAIL_OUTBOX_DIR` (`./outbox`). They have the token.
     #[oai(
         path = "/email-change/undo",
         method = "post",
@@ -253,10 +255,10 @@ impl EmailApi {
 
     /// Secure an account
     ///
-    /// With the token of a notice, which is good for 7 days: for whoever was not the one that it tells of. All sessions end,
-    /// the password is of no more use, and a link to set a new one is mailed.
+    /// For users who did not do what a notice reports. Takes the token of the notice, which is valid for 7 days. All sessions
+    /// end, the password is removed, and a link to set a new one is mailed.
     ///
-    /// Where no mail server is set, mails are files in `MAIL_OUTBOX_DIR`, by default `./outbox`: take the token from there.
+    /// While no mail server is set, mails are files in `MAIL_OUTBOX_DIR` (`./outbox`). They have the token.
     #[oai(
         path = "/secure-account",
         method = "post",
@@ -270,13 +272,13 @@ impl EmailApi {
         Ok(NoContent)
     }
 
-    /// Ask for a code to log in with
+    /// Request a login code
     ///
-    /// Mails one to whoever has the address, by default once a minute and three times an hour. The answer always has the same
-    /// form. Keep its `handle`: the code is good with it alone, so that other requests for the same address take nothing from
-    /// this one. Devices that the user has logged in from before have a limit of their own.
+    /// Mails a code if the address has an account. By default an address gets one a minute and three an hour. The answer always
+    /// has the same form. Keep its `handle`: the code works only with that. So other requests for the same address do not affect
+    /// this one. Devices from which the user has logged in have a limit of their own.
     ///
-    /// Off unless the service is set up with `EMAIL_LOGIN_ENABLED=true`.
+    /// Needs `EMAIL_LOGIN_ENABLED=true`.
     #[oai(
         path = "/email-login/request",
         method = "post",
@@ -285,9 +287,9 @@ impl EmailApi {
     async fn request_code(
         &self,
         ctx: Ctx,
-        /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
-        /// answer is that of the first time. A refusal does not use the key up. The key holds for the network that the
-        /// request comes from: one IPv4 address, or one IPv6 /64.
+        /// Names this request. A request that is repeated with the same key and body within 24 hours changes nothing and gets
+        /// the answer of the first one. An error does not use up the key. The key holds for the network of the client: one IPv4
+        /// address, or one IPv6 /64.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
         body: JsonBody<MailRequest>,
@@ -303,14 +305,14 @@ impl EmailApi {
 
     /// Log in with a code
     ///
-    /// The one that was mailed for the request with this handle: good once, for 10 minutes and 5 tries.
+    /// Takes the code that was mailed for the request with this handle. It works once, for 10 minutes and 5 tries.
     ///
-    /// It proves the address. Where nobody had done that before, somebody else may have made the account: all other sessions
-    /// end, the password is of no more use, and a link to choose a new one is mailed.
+    /// The login verifies the address. If the address was not verified before, another person may have created the account.
+    /// Then all other sessions end, the password is removed, and a link to choose a new one is mailed.
     ///
-    /// Off unless the service is set up with `EMAIL_LOGIN_ENABLED=true`.
+    /// Needs `EMAIL_LOGIN_ENABLED=true`.
     ///
-    /// Where no mail server is set, mails are files in `MAIL_OUTBOX_DIR`, by default `./outbox`: take the code from there.
+    /// While no mail server is set, mails are files in `MAIL_OUTBOX_DIR` (`./outbox`). They have the code.
     #[oai(path = "/email-login", method = "post", operation_id = "loginWithCode")]
     async fn login(&self, ctx: Ctx, body: JsonBody<CodeLogin>) -> Result<Json<Token>> {
         email_login::require_enabled(&ctx.services).or_problem()?;

@@ -66,7 +66,7 @@ pub struct ErrorBody<'a> {
 }
 
 impl<'a> ErrorBody<'a> {
-    /// `public_url` is what the service is called from outside, or empty where nobody has said.
+    /// `public_url` is what the service is called from outside, or empty if that is not set.
     pub fn new(
         failure: &Failure,
         described: &'a Described,
@@ -183,7 +183,7 @@ impl<'a> OAuthError<'a> {
             ),
             Failure::Domain(Error::RefreshTokenReused) => (
                 INVALID_GRANT,
-                "The refresh token had been used before; its session is ended.",
+                "The refresh token was used before. Its session has ended. Log in again.",
             ),
             Failure::Domain(Error::InvalidScope) => {
                 (INVALID_SCOPE, "The account does not have this scope.")

@@ -220,7 +220,7 @@ impl<T: ApiResponse> ApiResponse for MaybeReplayed<T> {
             response.headers.push(MetaHeader {
                 name: "Idempotent-Replayed".to_owned(),
                 description: Some(
-                    "`true` when the request was carried out before: this is the answer of that time."
+                    "`true` if the request was carried out before. This is the answer of the first time."
                         .to_owned(),
                 ),
                 required: false,

@@ -22,7 +22,7 @@ pub enum Class {
     /// A password check.
     Login,
     Register,
-    /// A mail that somebody asks for.
+    /// A requested mail.
     Mail,
 }
 

@@ -16,13 +16,13 @@ use crate::domain::tokens::TokenPair;
 pub struct User {
     /// Never changes and is never given to another account.
     pub id: Uuid,
-    /// As its owner spells it; a domain with other letters than ASCII in its ASCII form.
+    /// As its owner wrote it. The domain is in ASCII.
     pub email: String,
     /// Unique without regard to case.
     pub username: String,
-    /// As people write it; `null` when the user has not said.
+    /// The user's name as people write it. `null` if there is none.
     pub full_name: Nullable<String>,
-    /// Whether the address has been shown to belong to the user.
+    /// Whether the address is verified.
     pub email_verified: bool,
     /// A disabled account cannot log in.
     pub is_active: bool,
@@ -30,11 +30,11 @@ pub struct User {
     pub roles: Vec<String>,
     /// Whether a second factor is set up.
     pub mfa_enabled: bool,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: DateTime,
     /// When it last changed.
     pub updated_at: DateTime,
-    /// When its password was last given; `null` before the first login.
+    /// When the user last logged in. `null` before the first login.
     pub last_login_at: Nullable<DateTime>,
 }
 
@@ -92,7 +92,7 @@ pub struct Token {
     pub token_type: TokenType,
     /// Seconds until the access token expires.
     pub expires_in: Seconds,
-    /// Opaque; good for one refresh.
+    /// Opaque. It works for one refresh.
     pub refresh_token: String,
     /// Seconds until the refresh token expires.
     pub refresh_expires_in: Seconds,
@@ -122,13 +122,13 @@ impl From<TokenPair> for Token {
     }
 }
 
-/// What is known of a token (RFC 7662 §2.2). Of one that is not good: that it is not active.
+/// Details of a token (RFC 7662 §2.2). Of an invalid one only `active`.
 #[derive(Debug, Default, Object, Serialize)]
 #[oai(read_only_all, skip_serializing_if_is_none)]
 pub struct Introspection {
-    /// Whether the token is good now. Everything else is there only if it is.
+    /// Whether the token is valid. The other members are present only if it is.
     active: bool,
-    /// What the token may be used for, separated by spaces, as things are now.
+    /// What the token may be used for now, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
     /// The user's name.
@@ -142,19 +142,19 @@ pub struct Introspection {
     /// When it expires: Unix time.
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<UnixTime>,
-    /// When an access token was made: Unix time.
+    /// When an access token was issued: Unix time.
     #[serde(skip_serializing_if = "Option::is_none")]
     iat: Option<UnixTime>,
-    /// From when on an access token is good: Unix time.
+    /// When an access token becomes valid: Unix time.
     #[serde(skip_serializing_if = "Option::is_none")]
     nbf: Option<UnixTime>,
     /// The user's id, as in `GET /users/{id}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     sub: Option<Uuid>,
-    /// For whom an access token was made.
+    /// The audience of an access token.
     #[serde(skip_serializing_if = "Option::is_none")]
     aud: Option<String>,
-    /// Who made an access token.
+    /// The issuer of an access token.
     #[serde(skip_serializing_if = "Option::is_none")]
     iss: Option<String>,
     /// The access token's own id.
@@ -172,7 +172,7 @@ pub enum AccessTokenType {
     Bearer,
 }
 
-/// Which of the two kinds of token it is. Only an access token opens anything.
+/// The kind of the token. Only an access token is accepted by the API.
 #[derive(Debug, Clone, Copy, Default, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]

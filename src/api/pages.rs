@@ -262,7 +262,7 @@ impl View<'_> {
 
     fn invalid_link(&self) -> Rendered {
         let text = match self.page {
-            // Nobody asks for those.
+            // These are not requested.
             Page::UndoEmailChange | Page::SecureAccount => "invalid_link.text_of_notice",
             _ => "invalid_link.text",
         };

@@ -5,7 +5,7 @@ use poem::http::{HeaderMap, Uri, header};
 
 /// The place of a service.
 pub struct Place {
-    /// Without a slash at its end; empty where nobody has said.
+    /// Without a slash at its end; empty if it is not set.
     pub public_url: String,
     /// The path in it.
     prefix: String,

@@ -1,5 +1,5 @@
 //! Conditional requests (RFC 9110 §13): the headers `If-Match` and `If-None-Match`. A change hands what they say to the
-//! domain, which compares where nobody can come between; a look is compared here. `If-Modified-Since` and
+//! domain, which compares in the unit of work of the change; a look is compared here. `If-Modified-Since` and
 //! `If-Unmodified-Since` are ignored, as RFC 9110 §13.1.3 says of resources without a date.
 
 use poem::http::{HeaderName, header};

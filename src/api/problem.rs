@@ -15,7 +15,7 @@ use crate::domain::{Error, FieldError};
 /// When to come back while the database is away.
 const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
 
-/// When to come back after somebody else was faster: at once would do.
+/// When to retry after another request was faster. An immediate retry would work, too.
 const OVERTAKEN_RETRY: Duration = Duration::from_secs(1);
 
 /// Why a request is answered with an error.
@@ -139,7 +139,7 @@ impl Failure {
         }
     }
 
-    /// The answer to send. `public_url` is what the service is called from outside, or empty where nobody has said.
+    /// The answer to send. `public_url` is what the service is called from outside, or empty if that is not set.
     pub fn answer(&self, request_id: &str, public_url: &str, form: ErrorForm) -> Response {
         let described = self.describe();
         let body = ErrorBody::new(self, &described, request_id, public_url, form);
@@ -212,7 +212,7 @@ fn describe(error: &Error) -> Described {
         ),
         Error::RefreshTokenReused => Described::new(
             Code::RefreshTokenReused,
-            "The refresh token had been used before. Its session is ended; log in again.",
+            "The refresh token was used before. Its session has ended. Log in again.",
         ),
         Error::LoginRefused => {
             Described::new(Code::InvalidCredentials, "Wrong username or password.")
@@ -235,15 +235,15 @@ fn describe(error: &Error) -> Described {
         Error::AccountDisabled => Described::new(Code::AccountDisabled, "The account is disabled."),
         Error::EmailNotVerified => Described::new(
             Code::EmailNotVerified,
-            "The e-mail address has to be verified first. The mail has a link for that; another one can be asked for.",
+            "The email address must be verified first. Follow the link in the verification email, or request another one.",
         ),
         Error::InvalidToken => Described::new(
             Code::InvalidToken,
-            "This link or code is wrong, was used before or has expired. Check what was typed, or ask for a new one.",
+            "This link or code is wrong, was used before or has expired. Check it for typing errors, or request a new one.",
         ),
         Error::EmailLoginDisabled => Described::new(
             Code::EmailLoginDisabled,
-            "Login by e-mail is off. Log in with the password.",
+            "Login by email is disabled. Log in with the password.",
         ),
         Error::RegistrationDisabled => Described::new(
             Code::RegistrationDisabled,
@@ -251,12 +251,13 @@ fn describe(error: &Error) -> Described {
         ),
         Error::InsufficientUserAuthentication => Described::new(
             Code::InsufficientUserAuthentication,
-            "This needs a password given less than 10 minutes ago. Give it again at /auth/reauthenticate first.",
+            "This needs a login or reauthentication less than 10 minutes ago. Send the password to /auth/reauthenticate first.",
         ),
         Error::NotFound => Described::new(Code::NotFound, "There is nothing here."),
-        Error::EmailTaken => {
-            Described::new(Code::EmailTaken, "This e-mail address has an account.")
-        }
+        Error::EmailTaken => Described::new(
+            Code::EmailTaken,
+            "This email address belongs to an account.",
+        ),
         Error::UsernameTaken => Described::new(Code::UsernameTaken, "This username is taken."),
         Error::LastAdmin => Described::new(
             Code::LastAdmin,
@@ -264,7 +265,7 @@ fn describe(error: &Error) -> Described {
         ),
         Error::PreconditionFailed => Described::new(
             Code::PreconditionFailed,
-            "The account is not what If-Match or If-None-Match asks for. Get it again before you change it.",
+            "The account has another ETag than If-Match or If-None-Match requires. Get the account again before you change it.",
         ),
         Error::IdempotencyKeyReused => Described::new(
             Code::IdempotencyKeyReused,
@@ -311,13 +312,13 @@ fn challenge(code: Code) -> HeaderValue {
     HeaderValue::from_static(match code {
         Code::InvalidAccessToken => r#"Bearer realm="vestibule", error="invalid_token""#,
         Code::InsufficientUserAuthentication => {
-            r#"Bearer realm="vestibule", error="insufficient_user_authentication", error_description="A password given less than 10 minutes ago is needed", max_age="600""#
+            r#"Bearer realm="vestibule", error="insufficient_user_authentication", error_description="A login or reauthentication less than 10 minutes ago is needed", max_age="600""#
         }
         _ => r#"Bearer realm="vestibule""#,
     })
 }
 
-/// Rounded up, one at least: whoever comes back then is not too early.
+/// Rounded up, at least one, so that a retry at that time is not too early.
 fn whole_seconds(duration: Duration) -> u64 {
     duration
         .as_millis()

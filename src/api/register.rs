@@ -22,9 +22,9 @@ pub struct RegisterRequest {
     email: EmailText,
     /// Letters, digits, dots, underscores and hyphens; unique without regard to case.
     username: UsernameText,
-    /// Any characters but NUL, exactly as given. It has to be hard to guess.
+    /// Any characters but NUL, taken exactly as sent. It must be hard to guess.
     password: NewPasswordText,
-    /// How the user wants to be called; may be left out.
+    /// The user's name as people write it. Optional.
     full_name: Option<FullNameText>,
 }
 
@@ -53,7 +53,7 @@ pub fn registered(registered: Registered) -> RegisterAnswer {
     }
 }
 
-/// What became of a registration.
+/// The result of a registration.
 #[derive(Debug, Object, Serialize)]
 #[oai(read_only_all, skip_serializing_if_is_none)]
 pub struct RegistrationResult {
@@ -63,7 +63,7 @@ pub struct RegistrationResult {
     user: Option<User>,
 }
 
-/// `created`: the account exists. `verification_required`: the mail says how to go on.
+/// `created`: the account exists. `verification_required`: the mail says what to do next.
 #[derive(Debug, Clone, Copy, Default, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -73,7 +73,7 @@ pub enum RegistrationStatus {
     VerificationRequired,
 }
 
-/// That anybody may register; found out before the request is looked at.
+/// Registration is open. This is checked before the rest of the request.
 pub struct RegistrationOpen;
 
 impl<'a> FromRequest<'a> for RegistrationOpen {

@@ -35,7 +35,7 @@ const REFUSALS: &[Code] = &[
 #[derive(Debug, Object, Serialize)]
 #[oai(read_only_all)]
 struct PasswordResetLink {
-    /// Hand it to the user and to nobody else: whoever has it has the account.
+    /// Give it to the user alone: it opens the account.
     url: String,
     /// When the link expires.
     expires_at: DateTime,
@@ -45,11 +45,11 @@ pub struct ResetLinksApi;
 
 #[OpenApi(prefix_path = "/users", tag = "Tag::Users")]
 impl ResetLinksApi {
-    /// Make a link to set a new password
+    /// Create a link to set a new password
     ///
-    /// For a user whom no mail reaches: the link is in the answer, works once and expires after 30 minutes. Needs the permission
-    /// `users:write`, and every permission that the user has. For the own account it needs the scope
-    /// `account` too, and a password given less than 10 minutes ago.
+    /// For a user who cannot get mail: the answer has the link. It works once and expires after 30 minutes. Needs the permission
+    /// `users:write`, and every permission that the user has. For your own account it also needs the scope `account` and a
+    /// step-up: a login or `POST /auth/reauthenticate` less than 10 minutes ago.
     #[oai(
         path = "/:id/password-reset",
         method = "post",
@@ -60,8 +60,8 @@ impl ResetLinksApi {
         caller: Permitted<UsersWrite>,
         /// The user's id.
         id: Path<Uuid>,
-        /// Names this request: when it is sent again with the same key within 24 hours, nothing is done and the answer is
-        /// that of the first time. A refusal does not use the key up.
+        /// Names this request. A request that is repeated with the same key within 24 hours changes nothing and gets the answer
+        /// of the first one. An error does not use up the key.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
     ) -> Result<MaybeReplayed<Json<PasswordResetLink>>> {
@@ -77,9 +77,9 @@ impl ResetLinksApi {
 
     /// Mail a link to set a new password
     ///
-    /// Sends the link to the user's address; the user can set a new password with it for 30 minutes. Needs the permission
-    /// `users:write`, and every permission that the user has. For the own account it needs the scope
-    /// `account` too, and a password given less than 10 minutes ago.
+    /// Sends the link to the user's address. It works once and expires after 30 minutes. Needs the permission `users:write`, and
+    /// every permission that the user has. For your own account it also needs the scope `account` and a step-up: a login or
+    /// `POST /auth/reauthenticate` less than 10 minutes ago.
     #[oai(
         path = "/:id/password-reset/mail",
         method = "post",
@@ -90,8 +90,8 @@ impl ResetLinksApi {
         caller: Permitted<UsersWrite>,
         /// The user's id.
         id: Path<Uuid>,
-        /// Names this request: when it is sent again with the same key within 24 hours, nothing is done and the answer is
-        /// that of the first time. A refusal does not use the key up.
+        /// Names this request. A request that is repeated with the same key within 24 hours changes nothing and gets the answer
+        /// of the first one. An error does not use up the key.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
     ) -> Result<MaybeReplayed<Accepted<MailRequested>>> {

@@ -22,7 +22,7 @@ use crate::domain::{ACCOUNT_SCOPE, Actor, Services, authentication, roles};
 pub const BEARER: &str = "BearerAuth";
 pub const PASSWORD: &str = "PasswordAuth";
 
-/// Somebody who is logged in.
+/// A logged-in user.
 pub struct Caller {
     pub actor: Actor,
     context: Arc<Context>,
@@ -104,7 +104,7 @@ permissions! {
     TokensIntrospect = roles::TOKENS_INTROSPECT,
 }
 
-/// Somebody who is logged in and has a permission. Found out before the rest of the request is looked at, so that nobody
+/// A logged-in user who has a permission. This is checked before the rest of the request, so that no other user
 /// else learns what it should look like.
 pub struct Permitted<P>(Caller, PhantomData<P>);
 
@@ -176,7 +176,7 @@ fn password() -> MetaSecurityScheme {
     let account = MetaOAuthScope {
         name: ACCOUNT_SCOPE,
         description: Some(
-            "Your own account and nothing else. With no scope at all: everything that you may do.",
+            "Your own account and nothing else. Without any scope: everything that you may do.",
         ),
     };
     // Others can be given to roles already; to ask for one as a scope would be of no use.

@@ -31,7 +31,7 @@ use super::tls::{Tls, TlsError};
 use crate::clock::SharedClock;
 use crate::config;
 
-/// Longest life of a connection: whoever holds one without reading, or without asking, makes room for others.
+/// Longest life of a connection. A client that holds one without reading or asking makes room for others.
 pub(super) const MAX_AGE: Duration = Duration::from_secs(600);
 
 /// Time for what is under way on a connection that is to end: more than any request may take.
@@ -173,7 +173,7 @@ impl Listener {
             () = watching => (),
             () = stop => (),
         }
-        // Clients that come now are to find nobody, not to wait.
+        // Clients that connect now are refused at once. They do not wait.
         drop(socket);
         let _ = stopping.send(true);
         let ended = self.connections.all_ended();

@@ -17,14 +17,14 @@ pub const FAILURES: Failures = &[
     ("getReadiness", &[Code::Overloaded, Code::Unavailable]),
 ];
 
-/// That the process runs.
+/// The process runs.
 #[derive(Debug, Object, Serialize)]
 #[oai(read_only_all)]
 struct Health {
     status: HealthStatus,
 }
 
-/// Always `ok`: otherwise there is no such answer.
+/// Always `ok`.
 #[derive(Debug, Clone, Copy, Default, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -33,7 +33,7 @@ enum HealthStatus {
     Ok,
 }
 
-/// That requests can be served.
+/// Requests can be served.
 #[derive(Debug, Object, Serialize)]
 #[oai(read_only_all)]
 struct Readiness {
@@ -41,7 +41,7 @@ struct Readiness {
     checks: Checks,
 }
 
-/// Always `ready`: otherwise the answer is 503.
+/// Always `ready`. If the service is not ready, the answer is 503.
 #[derive(Debug, Clone, Copy, Default, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -50,7 +50,7 @@ enum ReadinessStatus {
     Ready,
 }
 
-/// What was looked at.
+/// What was checked.
 #[derive(Debug, Default, Object, Serialize)]
 #[oai(read_only_all)]
 struct Checks {
@@ -58,17 +58,17 @@ struct Checks {
     mail: MailCheck,
 }
 
-/// What waits to be sent. However much it is, requests can be served.
+/// Mail that waits to be sent. It does not affect readiness.
 #[derive(Debug, Default, Object, Serialize)]
 #[oai(read_only_all)]
 struct MailCheck {
-    /// Age of the oldest mail that waits; `null` when none has waited for 5 seconds or more.
+    /// Age of the oldest waiting mail. `null` if none has waited for 5 seconds or more.
     oldest_waiting_seconds: Nullable<Seconds>,
-    /// Mails of the last 7 days that could not be delivered, counted up to 1000; the log tells why.
+    /// Mails of the last 7 days that could not be delivered, counted up to 1000. The log has the reasons.
     given_up: Count,
 }
 
-/// Always `ok`: the database takes writes and its schema is the one that is needed.
+/// Always `ok`: the database takes writes and has the schema that this version needs.
 #[derive(Debug, Clone, Copy, Default, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -81,9 +81,9 @@ pub struct ServiceApi;
 
 #[OpenApi(tag = "Tag::Service")]
 impl ServiceApi {
-    /// Whether the process runs
+    /// Check that the process runs
     ///
-    /// Looks at nothing else: not the place to ask whether the database can be reached.
+    /// Checks nothing else. `GET /readyz` also checks the database.
     #[oai(path = "/healthz", method = "get", operation_id = "getHealth")]
     async fn health(&self) -> Json<Health> {
         Json(Health {
@@ -91,10 +91,10 @@ impl ServiceApi {
         })
     }
 
-    /// Whether requests can be served
+    /// Check that requests can be served
     ///
-    /// Asks whether the database takes writes and has the schema that this version needs, once a second at most. Tells of the
-    /// mail that waits, too.
+    /// Checks at most once a second whether the database takes writes and has the schema that this version needs. The answer
+    /// also reports waiting mail.
     #[oai(path = "/readyz", method = "get", operation_id = "getReadiness")]
     async fn readiness(&self, ctx: Ctx) -> Result<Json<Readiness>> {
         let waiting = readiness::check(&ctx.services).await.or_problem()?;

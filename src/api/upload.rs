@@ -20,7 +20,7 @@ const MAX_DRAINED: usize = 16 * 1024 * 1024;
 /// Time in which a body has to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Time for the rest of a body that nobody wants.
+/// Time for the rest of a body that is not needed.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Requires the body to be sent as it is (RFC 9110 §8.4).
@@ -48,7 +48,7 @@ pub fn check_coding(headers: &HeaderMap) -> Result<(), Failure> {
 /// # Errors
 /// [`Failure::BodyTooLarge`] as soon as that is known, [`Failure::RequestTimeout`], [`Failure::Malformed`].
 pub async fn read(request: &mut Request) -> Result<Bytes, Failure> {
-    // Whoever is slow with it has no more right to a place than those that send nothing.
+    // A slow body holds a connection no longer than a client that sends nothing.
     let _waiting = request.extensions().get().map(Activity::wait);
     let announced = request
         .headers()
@@ -75,7 +75,7 @@ pub async fn read(request: &mut Request) -> Result<Bytes, Failure> {
     let read = tokio::time::timeout(BODY_TIMEOUT, collecting)
         .await
         .unwrap_or(Err(Failure::RequestTimeout));
-    // Whoever waits to be told to go on sends nothing after the answer.
+    // A client that waits for 100 (Continue) sends nothing after the answer.
     if matches!(read, Err(Failure::BodyTooLarge)) && !request.headers().contains_key(header::EXPECT)
     {
         tokio::spawn(drain(frames, MAX_DRAINED, BODY_TIMEOUT));

@@ -90,9 +90,9 @@ pub const FAILURES: Failures = &[
 #[derive(Debug, Object, Serialize)]
 #[oai(read_only_all)]
 struct UserPage {
-    /// As many as were asked for, fewer on the last page.
+    /// As many as requested; fewer on the last page.
     items: Vec<User>,
-    /// To be sent as `cursor` for the next page; `null` on the last.
+    /// Send it as `cursor` to get the next page. `null` on the last page.
     next_cursor: Nullable<String>,
 }
 
@@ -114,19 +114,19 @@ struct CreateUserRequest {
     email_verified: Option<bool>,
 }
 
-/// What is to change of a user; what is absent stays.
+/// Changes of a user. Absent members stay as they are.
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct UpdateUserRequest {
-    /// A new address counts as unverified unless `email_verified` comes along.
+    /// A new address counts as unverified unless `email_verified` says otherwise.
     email: Option<EmailText>,
-    /// Another name for the user to log in with.
+    /// A new name for the user to log in with.
     username: Option<UsernameText>,
     /// `null` removes the user's full name.
     full_name: MaybeUndefined<FullNameText>,
-    /// `false` ends the user's sessions and lets nobody log in.
+    /// `false` ends the user's sessions and refuses logins.
     is_active: Option<bool>,
-    /// Whether the address, the new one if there is one, is known to be the user's.
+    /// Whether the address is known to be the user's. If `email` is sent, it says so of the new address.
     email_verified: Option<bool>,
 }
 
@@ -134,7 +134,7 @@ struct UpdateUserRequest {
 #[derive(Debug, Object)]
 #[oai(write_only_all)]
 struct SetRolesRequest {
-    /// Names of roles; those not listed are taken away.
+    /// Names of roles. Roles that are not listed are removed.
     roles: Vec<String>,
 }
 
@@ -154,13 +154,13 @@ impl UsersApi {
         /// How many users a page has.
         #[oai(default)]
         limit: Query<PageLimit>,
-        /// `next_cursor` of the page before.
+        /// `next_cursor` of the previous page.
         cursor: Query<Option<CursorText>>,
-        /// Start of the e-mail address or username, in any case.
+        /// Start of the email address or username, in upper or lower case.
         q: Query<Option<String>>,
         /// Only users with this role.
         role: Query<Option<String>>,
-        /// Only users that are active, or only those that are disabled.
+        /// `true`: only active users. `false`: only disabled ones.
         is_active: Query<Option<Flag>>,
     ) -> Result<Json<UserPage>> {
         let query = UserQuery {
@@ -185,14 +185,14 @@ impl UsersApi {
 
     /// Create a user
     ///
-    /// The user can log in at once when a password is given. Otherwise a link to choose one is mailed, which is good for 72 hours.
-    /// Needs the permission `users:write`.
+    /// With a password the user can log in at once. Without one this mails a link to choose a password, which is valid for 72
+    /// hours. Needs the permission `users:write`.
     #[oai(path = "/", method = "post", operation_id = "createUser")]
     async fn create(
         &self,
         caller: Permitted<UsersWrite>,
-        /// Names this request: when it is sent again with the same key and body within 24 hours, nothing is done and the
-        /// answer is that of the first time. A refusal does not use the key up.
+        /// Names this request. A request that is repeated with the same key and body within 24 hours changes nothing and gets
+        /// the answer of the first one. An error does not use up the key.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
         body: JsonBody<CreateUserRequest>,
@@ -215,7 +215,7 @@ impl UsersApi {
         caller: Permitted<UsersRead>,
         /// The user's id.
         id: Path<Uuid>,
-        /// Answer 304 if the account is still what this `ETag` names.
+        /// Answer 304 if the account still has this `ETag`.
         #[oai(name = "If-None-Match")]
         if_none_match: IfNoneMatch,
     ) -> Result<Conditional<User>> {
@@ -227,16 +227,17 @@ impl UsersApi {
 
     /// Change a user
     ///
-    /// Needs the permission `users:write`, and every permission that the user has. For the own account it needs the scope
-    /// `account` too, and to change its username or to disable it a password given less than 10 minutes ago. Its `email` and
-    /// `email_verified` are not changed here (422, `read_only`): `POST /users/me/email` changes the own address.
+    /// Needs the permission `users:write`, and every permission that the user has. For your own account it also needs the scope
+    /// `account`; to change the username or to disable the account it needs a step-up as well: a login or
+    /// `POST /auth/reauthenticate` less than 10 minutes ago. `email` and `email_verified` of your own account cannot be changed
+    /// here (422, `read_only`): use `POST /users/me/email`.
     #[oai(path = "/:id", method = "patch", operation_id = "updateUser")]
     async fn update(
         &self,
         caller: Permitted<UsersWrite>,
         /// The user's id.
         id: Path<Uuid>,
-        /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
+        /// The `ETag` that the account must have. If it has another one, nothing changes and the answer is 412.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
         body: JsonBody<UpdateUserRequest>,
@@ -251,15 +252,15 @@ impl UsersApi {
 
     /// Delete a user
     ///
-    /// For good. Needs the permission `users:write`, and every permission that the user has. For the own account it needs the
-    /// scope `account` too, and a password given less than 10 minutes ago.
+    /// Deletes the user for good. Needs the permission `users:write`, and every permission that the user has. For your own
+    /// account it also needs the scope `account` and a step-up: a login or `POST /auth/reauthenticate` less than 10 minutes ago.
     #[oai(path = "/:id", method = "delete", operation_id = "deleteUser")]
     async fn delete(
         &self,
         caller: Permitted<UsersWrite>,
         /// The user's id.
         id: Path<Uuid>,
-        /// Delete nothing, and answer 412, unless the account is still what this `ETag` names.
+        /// The `ETag` that the account must have. If it has another one, nothing is deleted and the answer is 412.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
     ) -> Result<NoContent> {
@@ -272,14 +273,14 @@ impl UsersApi {
 
     /// Set the roles of a user
     ///
-    /// Needs the permission `roles:write`, and every permission that the user or one of the roles has.
+    /// Needs the permission `roles:write`, and every permission that the user has or that one of the roles grants.
     #[oai(path = "/:id/roles", method = "put", operation_id = "setUserRoles")]
     async fn set_roles(
         &self,
         caller: Permitted<RolesWrite>,
         /// The user's id.
         id: Path<Uuid>,
-        /// Change nothing, and answer 412, unless the account is still what this `ETag` names.
+        /// The `ETag` that the account must have. If it has another one, nothing changes and the answer is 412.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
         body: JsonBody<SetRolesRequest>,

@@ -8,14 +8,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "REGISTRATION_ENABLED",
         default: Some("true"),
         allowed: "true or false",
-        help: "Whether anybody may register. When false, administrators create the accounts.",
+        help: "Whether registration is open. When false, administrators create the accounts.",
         secret: false,
     },
     Setting {
         name: "REQUIRE_EMAIL_VERIFICATION",
         default: Some("false"),
         allowed: "true or false",
-        help: "Whether an address has to be verified before there is an account, or a login. Registering then tells nobody whether an address has one.",
+        help: "Whether an address must be verified before the account exists and can log in. Registration then does not reveal whether an address has an account.",
         secret: false,
     },
     Setting {

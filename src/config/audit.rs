@@ -8,7 +8,7 @@ pub(super) const SETTINGS: &[Setting] = &[Setting {
     name: "AUDIT_ORIGIN_DAYS",
     default: Some("90"),
     allowed: "a whole number of days from 1 to 3650",
-    help: "How long address and user agent are kept of acts done with a permission and of failures that no user stands behind. Those of a user's acts about themselves go with the account.",
+    help: "How long address and user agent are kept in events of what users do with a permission, and of failures without a known user. In events of a user's own account they are kept until the account is deleted.",
     secret: false,
 }];
 

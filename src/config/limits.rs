@@ -17,7 +17,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "RATE_LIMIT_ENABLED",
         default: Some("true"),
         allowed: "true or false",
-        help: "Whether any of the limits below is in force.",
+        help: "Whether the limits below apply.",
         secret: false,
     },
     Setting {
@@ -31,14 +31,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "RATE_LIMIT_LOGIN_IP",
         default: Some("30/1m"),
         allowed: ALLOWED,
-        help: "Password checks asked for by one client address.",
+        help: "Password checks for one client address.",
         secret: false,
     },
     Setting {
         name: "RATE_LIMIT_LOGIN_ACCOUNT",
         default: Some("10/15m"),
         allowed: ALLOWED,
-        help: "Failed password checks of one account, from any address. Each known device and each session has its own. A success clears them.",
+        help: "Failed password checks of one account, from any address. Each known device and each session has its own limit. A success clears them.",
         secret: false,
     },
     Setting {
@@ -52,14 +52,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "RATE_LIMIT_MAIL_IP",
         default: Some("10/1h"),
         allowed: ALLOWED,
-        help: "Mails asked for by one client address: verification, password reset, login code, change of address.",
+        help: "Mails requested by one client address: verification, password reset, login code, change of address.",
         secret: false,
     },
     Setting {
         name: "RATE_LIMIT_MAIL_ADDRESS",
         default: Some("1/1m,3/1h"),
         allowed: "limits such as 1/1m,3/1h, separated by commas, which all hold, or off",
-        help: "Mails of one kind to one address that anybody asks for. What is too much is not sent; nobody is told.",
+        help: "Requested mails of one kind to one address. A request above the limit is answered like any other, but no mail is sent.",
         secret: false,
     },
 ];
@@ -111,7 +111,7 @@ pub struct Limits {
 /// Enough to see that something is wrong, too little to bury a mailbox.
 const NOTICES: &str = "5/1h";
 
-/// Enough for somebody who registers and then changes the address a few times.
+/// Enough for a user who registers and then changes the address a few times.
 const STRANGERS: [&str; 2] = ["5/1h", "20/24h"];
 
 impl Limits {

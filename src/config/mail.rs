@@ -18,7 +18,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "SMTP_URL",
         default: None,
         allowed: "smtp://[user:password@]host[:port] or smtps://…, user and password percent-encoded; ?tls=required, opportunistic or none; &ca=/path.pem",
-        help: "The mail server. smtp:// encrypts with STARTTLS (port 587; tls=opportunistic on this machine, else required), smtps:// from the start (port 465). Unset: no mail is sent, but each written to MAIL_OUTBOX_DIR.",
+        help: "The mail server. smtp:// encrypts with STARTTLS (port 587; tls=opportunistic on this machine, else required), smtps:// from the start (port 465). Unset: no mail is sent; each one is written to MAIL_OUTBOX_DIR.",
         secret: true,
     },
     Setting {
@@ -46,7 +46,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "MAIL_LANGUAGE",
         default: Some("en"),
         allowed: "a language tag such as en, de or pt-BR, built in or in MAIL_TEMPLATES_DIR",
-        help: "Language for people whose own is not known.",
+        help: "Language for users whose own language is not known.",
         secret: false,
     },
     Setting {
@@ -59,14 +59,14 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "PRODUCT_COLOR",
         default: Some("#0f6b5c"),
-        allowed: "a colour such as #0f6b5c",
-        help: "Colour of buttons in mails and pages.",
+        allowed: "a color such as #0f6b5c",
+        help: "Color of buttons in mails and pages.",
         secret: false,
     },
     Setting {
         name: "PRODUCT_COLOR_DARK",
         default: Some("#5fd3bc"),
-        allowed: "a colour such as #5fd3bc",
+        allowed: "a color such as #5fd3bc",
         help: "The same where the reader's system is dark.",
         secret: false,
     },
@@ -95,28 +95,28 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "NOTIFY_PASSWORD_CHANGED",
         default: Some("true"),
         allowed: "true or false",
-        help: "Whether people are told by mail that their password was changed.",
+        help: "Whether users get a mail when their password is changed.",
         secret: false,
     },
     Setting {
         name: "NOTIFY_EMAIL_CHANGED",
         default: Some("true"),
         allowed: "true or false",
-        help: "Whether the former address is told that it was replaced, with a link to undo it: without it nobody can.",
+        help: "Whether the former address gets a notice with a link that undoes the change. Without it a change cannot be undone.",
         secret: false,
     },
     Setting {
         name: "NOTIFY_NEW_DEVICE",
         default: Some("true"),
         allowed: "true or false",
-        help: "Whether people are told by mail of a login on a device not seen before.",
+        help: "Whether users get a mail about a login on a new device.",
         secret: false,
     },
     Setting {
         name: "NOTIFY_SESSIONS_ENDED",
         default: Some("true"),
         allowed: "true or false",
-        help: "Whether people are told by mail that all their sessions were ended.",
+        help: "Whether users get a mail when all their sessions are ended.",
         secret: false,
     },
 ];
@@ -270,7 +270,7 @@ fn color(text: &str) -> Option<String> {
     fits.then(|| text.to_ascii_lowercase())
 }
 
-/// A token in the host's place would send people to anybody's server.
+/// A token in place of the host would send people to the server of a stranger.
 fn link_template(text: &str) -> Option<String> {
     let (before, after) = text.split_once(TOKEN)?;
     let (_scheme, rest) = before.split_once("://")?;

@@ -37,7 +37,7 @@ pub struct Postgres {
 pub enum Certificate {
     /// `disable`, `allow`, `prefer`, `require`: nothing.
     Any,
-    /// `verify-ca`: that somebody we trust has signed it.
+    /// `verify-ca`: a trusted authority has signed it.
     Signed,
     /// `verify-full`: also that it is for the host we called.
     SignedForHost,
@@ -176,7 +176,7 @@ fn asked_by(mode: &str, has_roots: bool) -> Option<(&'static str, Certificate)> 
     Some(match mode {
         "disable" => ("sslmode=disable", Certificate::Any),
         "allow" | "prefer" => ("sslmode=prefer", Certificate::Any),
-        // As libpq: whoever names certificates to trust wants them to count.
+        // As in libpq: named certificates are used.
         "require" if has_roots => ("sslmode=require", Certificate::Signed),
         "require" => ("sslmode=require", Certificate::Any),
         "verify-ca" => ("sslmode=require", Certificate::Signed),
@@ -189,7 +189,7 @@ fn asked_by(mode: &str, has_roots: bool) -> Option<(&'static str, Certificate)> 
 fn risk_of(library_mode: &str, certificate: Certificate, has_roots: bool) -> Option<&'static str> {
     match (library_mode, certificate) {
         (_, Certificate::SignedForHost) => None,
-        // Somebody's own authority signs for his machines alone.
+        // A private authority signs only for its own machines.
         (_, Certificate::Signed) if has_roots => None,
         (_, Certificate::Signed) => Some(
             "sslmode=verify-ca takes a certificate that any public authority has signed for any host; use sslmode=verify-full",

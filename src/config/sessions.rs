@@ -16,7 +16,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "SESSION_MAX_PER_USER",
         default: Some("100"),
         allowed: "a whole number from 1 to 10000",
-        help: "How many sessions one user may have. A login beyond that ends the session that was not used for longest.",
+        help: "How many sessions one user may have. A login beyond that ends the session that has been unused the longest.",
         secret: false,
     },
 ];

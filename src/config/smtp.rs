@@ -87,13 +87,13 @@ impl Smtp {
         Some(())
     }
 
-    /// Whether somebody between here and the server may read the password.
+    /// Whether others between here and the server can read the password.
     pub(super) fn may_reveal_password(&self) -> bool {
         self.credentials.is_some() && self.tls != SmtpTls::Required && !is_loopback(&self.host)
     }
 }
 
-/// A `%` that encodes nothing is a mistake: whoever means one has to encode it (RFC 3986 §2.1).
+/// A `%` that encodes nothing is an error: a literal one must be encoded (RFC 3986 §2.1).
 fn decoded(text: &str) -> Option<String> {
     let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
     let mut escapes = text.split('%').skip(1).map(str::as_bytes);

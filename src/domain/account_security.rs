@@ -1,4 +1,4 @@
-//! "This was not me": what whoever gets a notice can do at once.
+//! "This was not me": what the recipient of a notice can do at once.
 
 use super::audit::Event;
 use super::outbox::Mail;

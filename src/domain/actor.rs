@@ -10,7 +10,7 @@ use crate::store::db::Tx;
 use crate::store::sessions::{self, Authenticated, Lifetimes, Session};
 use crate::store::users::{self, User};
 
-/// How long after the password was given the steps that ask for it may be taken.
+/// How long after the last authentication of the session operations with step-up are allowed.
 pub const FRESH: Duration = Duration::from_secs(10 * 60);
 
 /// A user who is logged in.
@@ -103,7 +103,7 @@ impl Actor {
         self.require(scope::ACCOUNT)
     }
 
-    /// Fails unless they have every one of these permissions: nobody grants what they lack, or rules over users who have
+    /// Fails unless they have every one of these permissions: users cannot grant what they lack, or change users who have
     /// more.
     pub fn require_all(&self, permissions: &[String]) -> Result<()> {
         permissions
@@ -111,8 +111,8 @@ impl Actor {
             .try_for_each(|permission| self.require(permission))
     }
 
-    /// Fails when the password was given too long ago (RFC 9470). A moment to come, beyond what clocks differ by, was written
-    /// before the clock was set back: how long ago it is cannot be told.
+    /// Fails if the last authentication of the session, by a login or reauthentication, is too long ago (RFC 9470). A time in
+    /// the future, beyond the leeway for clocks, was written before the clock was set back. Its age is unknown, so it fails.
     pub fn require_fresh(&self, now: Timestamp) -> Result<()> {
         let authenticated_at = self.session.authenticated_at;
         if now.since(authenticated_at) < FRESH && authenticated_at <= now.plus(LEEWAY) {

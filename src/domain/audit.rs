@@ -62,7 +62,7 @@ impl Event {
         }
     }
 
-    /// Done with a permission. Where it came from is kept for a time of its own, whoever of the two is deleted.
+    /// Done with a permission. Its origin is kept for a time of its own, even if one of the two accounts is deleted.
     pub fn with_permission(self) -> Self {
         Self {
             needed_permission: true,

@@ -9,7 +9,7 @@ use super::types::fold;
 use super::{FieldCode, FieldError};
 
 /// An atom: no controls, no space, none of the specials `"(),.:;<>@[\]` (RFC 5322 §3.2.3), and no `?`: some programs decode
-/// `=?x?q?eve?=` within an address, which RFC 2047 §5 forbids, and deliver to somebody else.
+/// `=?x?q?eve?=` within an address, which RFC 2047 §5 forbids, and deliver to another person.
 macro_rules! atom {
     () => {
         r"[^\x00-\x20\x22\x28\x29\x2c\x2e\x3a\x3b\x3c\x3e-\x40\x5b-\x5d\x7f]{1,64}"
@@ -122,7 +122,7 @@ impl Email {
 /// Zero-width non-joiner and joiner. Persian, Hindi and other scripts are written with them.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
-/// The local part of a key. Nobody sees joiners: two addresses that differ in them alone are not two people's.
+/// The local part of a key. Joiners are invisible: two addresses that differ only in them belong to one person.
 fn without_joiners(folded: &str) -> String {
     folded.replace(JOINERS, "")
 }

@@ -16,7 +16,7 @@ use crate::store::db::Tx;
 use crate::store::users::{self, Changes};
 use crate::store::{held_emails, login_codes, one_time_tokens};
 
-/// Mails a link to the new address. Whether that belongs to somebody else is told to nobody but him.
+/// Mails a link to the new address. Only the owner of that address learns whether it belongs to another account.
 ///
 /// # Errors
 /// [`Error::InsufficientScope`], [`Error::WrongPassword`], [`Error::AccountThrottled`], [`Error::Invalid`] for the address
@@ -54,7 +54,7 @@ pub async fn request(
 /// Puts the new address into force, and tells the old one.
 ///
 /// # Errors
-/// [`Error::InvalidToken`]; [`Error::EmailTaken`] when somebody else has it by now.
+/// [`Error::InvalidToken`]; [`Error::EmailTaken`] if another account has it by now.
 pub async fn confirm(services: &Services, origin: &Origin, token: &str) -> Result<()> {
     let token = one_time::parse(token)?;
     let now = services.now();
@@ -80,8 +80,8 @@ pub async fn confirm(services: &Services, origin: &Origin, token: &str) -> Resul
                 }
                 let is_another = contact.email_key != key;
                 if is_another {
-                    // From this moment on nobody else gets the old address, whenever the notice leaves. One that was never
-                    // proved is not kept from its owner, who may be another person.
+                    // From this moment on no other account can get the old address, whenever the notice is sent. An address
+                    // that was never verified is not held: its owner may be another person.
                     let (id, until) = (notice.id(), until(&notice));
                     let held = contact.email_verified.then_some(contact.email_key.as_str());
                     held_emails::hold(tx, id, held, contact.id, until).await?;

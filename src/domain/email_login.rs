@@ -1,4 +1,4 @@
-//! Login without a password, by a code that is mailed. Off unless the operator wants it: whoever reads the mail is in.
+//! Login without a password, by a code that is mailed. Off by default, because reading the mail is enough to log in.
 
 use std::time::Duration;
 
@@ -47,8 +47,8 @@ pub fn require_enabled(services: &Services) -> Result<()> {
 /// What handles are derived for: they are made of the id of the mail, as the code is.
 const HANDLE: &str = "login_code";
 
-/// Mails a code to whoever has this address, and gives the handle that the code is good with. Nobody learns whether there is
-/// such a person: the handle is made before anybody looks.
+/// Mails a code to the user with this address, and returns the handle that the code works with. The answer does not reveal
+/// whether there is such a user: the handle is made before the look-up.
 ///
 /// # Errors
 /// [`Error::EmailLoginDisabled`].

@@ -7,7 +7,7 @@ use super::{Email, Error, Origin, Result, Services, one_time, purpose, registrat
 use crate::mail::Kind;
 use crate::store::users::{self, Changes};
 
-/// Mails a link to whoever has this address without having proved it. Nobody learns whether there is such a person.
+/// Sends a verification email if the address has an account and is not verified. The answer does not reveal whether it has.
 pub async fn request(services: &Services, email: &Email, once: Option<Once<()>>) -> Result<()> {
     outbox::request(services, Kind::VerifyEmail, email, once).await
 }
@@ -15,7 +15,7 @@ pub async fn request(services: &Services, email: &Email, once: Option<Once<()>>)
 /// Takes the proof. Of a registration it makes the account.
 ///
 /// # Errors
-/// [`Error::InvalidToken`]; [`Error::UsernameTaken`] when somebody else took the name of a registration meanwhile;
+/// [`Error::InvalidToken`]; [`Error::UsernameTaken`] if another user took the name of a registration in the meantime;
 /// [`Error::EmailTaken`] while a former account may still take the address back.
 pub async fn verify(services: &Services, origin: &Origin, token: &str) -> Result<()> {
     let token = one_time::parse(token)?;

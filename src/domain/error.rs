@@ -21,10 +21,10 @@ pub enum Error {
     /// A refresh token that had been replaced was used: its session is ended.
     #[error("the refresh token had been used before")]
     RefreshTokenReused,
-    /// Login: no such account, or not its password. Which of the two is nobody's business.
+    /// Login: no such account, or not its password. The answer does not say which.
     #[error("wrong username or password")]
     LoginRefused,
-    /// Of somebody who is logged in.
+    /// Of a logged-in user.
     #[error("wrong current password")]
     WrongPassword,
     #[error("unknown scope, or one that the account does not have")]
@@ -37,9 +37,9 @@ pub enum Error {
     #[error("the account is disabled")]
     AccountDisabled,
     /// The password is right.
-    #[error("the e-mail address has to be verified first")]
+    #[error("the email address must be verified first")]
     EmailNotVerified,
-    /// A token or code from a mail: wrong, used or expired. Which of these is nobody's business.
+    /// A token or code from a mail: wrong, used or expired. The answer does not say which.
     #[error("the one-time token is not valid")]
     InvalidToken,
     #[error("login by e-mail is disabled")]
@@ -47,7 +47,7 @@ pub enum Error {
     #[error("registration is disabled")]
     RegistrationDisabled,
     /// The step asks for a younger proof of who is there (RFC 9470).
-    #[error("the password has to be given again")]
+    #[error("the last authentication of the session is too long ago")]
     InsufficientUserAuthentication,
     #[error("not found")]
     NotFound,
@@ -57,7 +57,7 @@ pub enum Error {
     UsernameTaken,
     #[error("no active administrator would be left")]
     LastAdmin,
-    /// It has changed since whoever asks has seen it.
+    /// It has changed since the client saw it.
     #[error("the account is not in the revision that is asked for")]
     PreconditionFailed,
     /// What comes with it is not what came with it before.
@@ -71,7 +71,7 @@ pub enum Error {
     #[error("too much to do")]
     Overloaded { retry_after: Duration },
     /// Things are no more as they were when it was decided what to do. It would be decided in another way now.
-    #[error("somebody else was faster")]
+    #[error("another request was faster")]
     Overtaken,
     /// The database cannot be used now.
     #[error("unavailable: {0}")]

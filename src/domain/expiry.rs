@@ -21,7 +21,7 @@ const KEEP_GIVEN_UP: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long a login code is kept that has expired: longer than its mail is tried, or a retry would make it anew.
 const KEEP_CODE: Duration = Duration::from_secs(2 * 24 * 3600);
 
-/// How long a device is remembered from which nobody logs in any more.
+/// How long a device is remembered after its last login.
 const KEEP_DEVICE: Duration = Duration::from_secs(400 * 24 * 3600);
 
 /// Sessions looked at by one statement.

@@ -5,7 +5,7 @@
 //! The answer is stored by the unit of work that makes the change, and the key is taken before anything else in it. So both
 //! are there or neither is, and of two at one moment the second waits for the first, fails, and finds its answer.
 //!
-//! A refusal is not kept: it has changed nothing, and whoever mends his request may keep the key.
+//! A refusal is not kept: it has changed nothing, and a client that corrects the request may keep the key.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::token::Envelope;
 /// How long an answer is kept.
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// When to come back if somebody else had the key and now nobody has: at once would do.
+/// When to retry after another request had the key and failed. An immediate retry would work, too.
 const LOST_RETRY: Duration = Duration::from_secs(1);
 
 /// A key that a client has made up: 1 to 255 visible ASCII characters. A good one is random, a UUID for example: without it

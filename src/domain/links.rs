@@ -37,7 +37,7 @@ pub struct Links {
     own: LinkTemplates,
 }
 
-/// Where the service is for whoever has said nothing else.
+/// The address of the service if `PUBLIC_URL` is unset.
 const DEFAULT_URL: &str = "http://127.0.0.1:8000";
 
 impl Links {

@@ -1,5 +1,5 @@
 //! What the service does, one file a capability. Knows no HTTP and no database engine: functions take the
-//! [`Services`], the [`Actor`] where somebody must be logged in, and parsed types; they answer with [`Error`].
+//! [`Services`], the [`Actor`] where a login is needed, and parsed types; they answer with [`Error`].
 
 mod actor;
 mod asker;
@@ -98,11 +98,11 @@ pub struct Services {
 #[derive(Debug, Clone)]
 pub struct Policy {
     pub registration_enabled: bool,
-    /// Nobody logs in, or has an account by registering, before his address is proved.
+    /// Users cannot log in, or get an account by registering, before their address is verified.
     pub require_email_verification: bool,
     pub email_login_enabled: bool,
     pub notices: Notices,
-    /// Mails to one address that somebody asks for; none when they are not counted.
+    /// Requested mails to one address; `None` if they are not counted.
     pub mail_address_limits: Vec<Limit>,
     /// Notices of logins from new devices to one user; `None` does not count them.
     pub notice_limit: Option<Limit>,
@@ -127,7 +127,7 @@ impl Services {
         self.clock.now()
     }
 
-    /// The time now by a clock that nobody sets while the service runs: for limits that are stored.
+    /// The time now by a clock that is not set while the service runs: for limits that are stored.
     pub fn steady(&self) -> Timestamp {
         self.clock.steady()
     }

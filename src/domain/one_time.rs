@@ -17,10 +17,10 @@ pub(super) fn parse(text: &str) -> Result<OneTimeToken> {
     OneTimeToken::parse(text).ok_or(Error::InvalidToken)
 }
 
-/// Whoever has the token that a page was opened with.
+/// The owner of the token that a page was opened with.
 pub struct Holder {
     pub username: String,
-    /// Whether it is a password in place of another that he would choose.
+    /// Whether the user would replace a password, not choose the first one.
     pub has_password: bool,
 }
 
@@ -82,10 +82,10 @@ pub(super) async fn owner(tx: &mut Tx<'_>, token: &OneTime) -> Result<Contact> {
         .ok_or(Error::InvalidToken)
 }
 
-/// As [`owner`], of a token that was mailed to the address that he has now, or not mailed at all.
+/// As [`owner`], of a token that was mailed to the user's current address, or not mailed at all.
 ///
 /// # Errors
-/// [`Error::InvalidToken`] when his address is another by now.
+/// [`Error::InvalidToken`] if the user has another address by now.
 pub(super) async fn owner_at_address(tx: &mut Tx<'_>, token: &OneTime) -> Result<Contact> {
     let contact = owner(tx, token).await?;
     match &token.email {

@@ -1,4 +1,4 @@
-//! A new password for who has forgotten the old one, or never had one: by a link to his address, or by one that an
+//! A new password for a user who forgot the old one or never had one: by a link to their address, or by one that an
 //! administrator hands over.
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::store::users::{self, Changes};
 use crate::store::{login_codes, mails, roles};
 use crate::token::OneTimeToken;
 
-/// Mails a link to whoever has this address. Nobody learns whether there is such a person.
+/// Mails a link to the user with this address. The answer does not reveal whether there is one.
 pub async fn request(services: &Services, email: &Email, once: Option<Once<()>>) -> Result<()> {
     outbox::request(services, Kind::PasswordReset, email, once).await
 }
@@ -54,7 +54,7 @@ pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Passw
     services
         .db
         .write(async move |tx| {
-            // Whoever changes the user's permissions has the user locked, too.
+            // Changes of the user's permissions lock the user, too.
             users::lock(tx, owner).await?;
             let used = one_time::consume(tx, &token, purpose::RESET_PASSWORD, now).await?;
             let contact = one_time::owner_at_address(tx, &used).await?;
@@ -75,7 +75,7 @@ pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Passw
             let ended = sessions::revoke(tx, id, Which::All, now).await?;
             forget_ways_in(tx, id).await?;
             forget_notices(tx, id).await?;
-            // Whoever guessed at the old password is no reason to keep its owner out with the new one.
+            // Failures with the old password must not keep the owner out with the new one.
             password_check::forget(tx, id, &counted).await?;
             if let Some(notice) = &notice {
                 notice.enqueue(tx, &contact.email, now).await?;
@@ -237,7 +237,7 @@ async fn by_administrator<T: Clone + Send + Sync + 'static>(
 ) -> Result<T> {
     actor.require(USERS_WRITE)?;
     let (actor, now) = (actor.clone(), services.now());
-    // Whoever finds an administrator's screen unlocked is not to take the account over.
+    // An unlocked screen of an administrator must not be enough to take over the account.
     if actor.id() == id {
         actor.require_account()?;
         actor.require_fresh(now)?;

@@ -1,4 +1,4 @@
-//! Changes that are made only while the account is still what whoever asks has seen, so that no change of another is
+//! Changes that are made only if the account is still as the client saw it, so that no change of another is
 //! undone unseen. Which revisions a request names, and how, is not known here.
 
 use aws_lc_rs::digest;

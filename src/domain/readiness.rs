@@ -1,5 +1,5 @@
 //! Whether requests can be served now: the database answers, has the schema that is needed, and takes writes. However many
-//! ask, it is looked at once a second at most, and nobody waits longer than that.
+//! ask, it is checked at most once a second, and no caller waits longer than that.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,7 +19,7 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How long a caller waits for the database. What takes longer than this is not ready.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The lease that is written to see whether that can be done. Nobody holds it.
+/// The lease that is written to see whether that can be done. No instance holds it.
 const HEARTBEAT: &str = "heartbeat";
 
 /// What waits to be sent.

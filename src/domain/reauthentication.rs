@@ -54,7 +54,7 @@ pub(super) async fn leave_tokens_behind(
     Ok((session, permissions))
 }
 
-/// Checks the password of somebody who is logged in; a wrong one is put on record.
+/// Checks the password of a logged-in user. A wrong one is recorded.
 pub(super) async fn check_current_password(
     services: &Services,
     actor: &Actor,

@@ -148,7 +148,7 @@ pub fn limit_exceeded(services: &Services, origin: &Origin, limit: &'static str)
     });
 }
 
-/// Notes an error if it is one that has to be on record: somebody asked for what they may not do, or asked too often.
+/// Notes an error if it is one that has to be on record: a user lacked a permission, or a client asked too often.
 /// `operation` is what was asked for.
 pub fn refused(
     services: &Services,

@@ -88,7 +88,7 @@ pub async fn has_admin(services: &Services) -> Result<bool> {
 /// Roles that one user may be given.
 pub const MAX_ROLES: usize = 64;
 
-/// Fails when there are more than anybody needs.
+/// Fails if there are more than a user can need.
 pub(super) fn check_count(names: &[String]) -> Result<()> {
     if names.len() <= MAX_ROLES {
         Ok(())
@@ -119,7 +119,7 @@ pub(super) async fn require_grantable(
 /// after the other, so that they cannot each rely on the administrator whom the other takes away.
 ///
 /// # Errors
-/// [`Error::LastAdmin`]; [`Error::NotFound`] when `change` found nobody to change.
+/// [`Error::LastAdmin`]; [`Error::NotFound`] if `change` found no user to change.
 pub(super) async fn keep_an_admin(
     tx: &mut Tx<'_>,
     user_id: UserId,

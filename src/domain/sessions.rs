@@ -39,7 +39,7 @@ pub async fn logout(services: &Services, actor: &Actor, scope: LogoutScope) -> R
     services
         .db
         .write(async move |tx| {
-            // An actor who has been shut out meanwhile shuts nobody out.
+            // An actor whose session has ended in the meantime ends no sessions.
             let actor = actor.renewed(tx, now).await?;
             let ended = sessions::revoke(tx, user_id, which, now).await?;
             let event = event

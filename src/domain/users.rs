@@ -107,7 +107,7 @@ pub fn require_may_create(actor: &Actor, new: &NewUser) -> Result<()> {
     Ok(())
 }
 
-/// Makes an account for somebody, once where there is a key.
+/// Creates an account for a user; only once if there is a key.
 ///
 /// # Errors
 /// [`Error::EmailTaken`], [`Error::UsernameTaken`], [`Error::PermissionDenied`] for roles that the actor may not grant.
@@ -158,7 +158,7 @@ pub struct Update {
     pub email_verified: Option<bool>,
 }
 
-/// Changes a user. Disabling one ends his sessions; a new address counts as unverified unless said otherwise.
+/// Changes a user. Disabling one ends their sessions; a new address counts as unverified unless said otherwise.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::PermissionDenied`] when the user has a permission that the actor lacks,
@@ -340,7 +340,7 @@ pub async fn delete(
         .await
 }
 
-/// Fails unless the actor has every permission that this user has by his roles: with less he could take over an account
+/// Fails unless the actor has every permission that this user has by their roles: with less the actor could take over an account
 /// that may do more.
 pub(super) async fn require_authority(
     tx: &mut Tx<'_>,
@@ -350,7 +350,7 @@ pub(super) async fn require_authority(
     actor.require_all(&roles::permissions_of(tx, user_id).await?)
 }
 
-/// Makes an administrator without being one: for whoever holds the database.
+/// Creates an administrator without being one: for the operator, who has the database.
 ///
 /// # Errors
 /// [`Error::EmailTaken`], [`Error::UsernameTaken`], [`Error::Invalid`] for a password that is easy to guess.

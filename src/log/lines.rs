@@ -154,7 +154,7 @@ impl<W: Write> Write for Batches<W> {
     }
 }
 
-/// Standard output without a lock and a buffer: whoever else prints does not wait for the log.
+/// Standard output without a lock and a buffer: other code that prints does not wait for the log.
 pub fn standard_output() -> Box<dyn Write + Send> {
     #[cfg(unix)]
     {

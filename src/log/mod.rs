@@ -113,7 +113,7 @@ pub fn fatal(reason: impl Display) {
             text.extend(line.try_iter().flatten());
         }
     }
-    // Beside, because nobody may read it.
+    // Separate, because standard output may not be read.
     let (end, ended) = mpsc::channel::<()>();
     let _ = std::thread::Builder::new().spawn(move || {
         let _ = io::stderr().write_all(&text);

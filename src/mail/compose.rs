@@ -197,7 +197,7 @@ fn moment(letter: &Letter) -> SystemTime {
     SystemTime::UNIX_EPOCH + since
 }
 
-/// Mail programs make links of names such as `example.com`. Whoever enters a stranger's address chooses the name with which
+/// Mail programs make links of names such as `example.com`. A person who enters a stranger's address chooses the name with which
 /// we greet that stranger; it must not be able to lead anywhere.
 fn harmless(kind: Kind, values: &Values) -> Values {
     let mut values = values.clone();

@@ -21,7 +21,7 @@ impl Folder {
         Self(path.to_owned())
     }
 
-    /// Writes `message` under the name of `letter`; whoever watches the folder sees it whole or not at all.
+    /// Writes `message` under the name of `letter`. A reader of the folder sees the whole file or none.
     pub async fn write(&self, letter: &Letter, message: Vec<u8>) -> Result<Sent, SendError> {
         let kind = letter.kind.as_str();
         let name = format!("{}-{kind}-{}.eml", letter.at.compact(), letter.id);

@@ -7,14 +7,14 @@ use super::Values;
 pub enum Kind {
     /// Confirm your address. Needs `link`, `valid_for`.
     VerifyEmail,
-    /// Somebody wanted to register or to use this address, which has an account. Needs nothing, and has no link.
+    /// A registration or change of address named this address, which has an account. Needs nothing, and has no link.
     AccountExists,
     /// Choose a new password. Needs `link`, `valid_for`.
     PasswordReset,
-    /// Everybody was logged out and the password is gone, as you wanted: choose a new one; `email` is your address again. Needs
+    /// All sessions ended and the password was removed, as the user asked: choose a new one; `email` is your address again. Needs
     /// `link`, `valid_for`.
     AccountSecured,
-    /// You have proved the address of an account that somebody else may have made: its password is gone. Needs `link`,
+    /// The user verified the address of an account that another person may have created: its password is removed. Needs `link`,
     /// `valid_for`.
     PasswordRemoved,
     /// Your address is proved; it was registered more than once: is the username yours? If not, choose another password. Needs

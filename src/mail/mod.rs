@@ -84,7 +84,7 @@ pub enum SendError {
 }
 
 impl SendError {
-    /// The same without `address`: servers like to repeat it, in one form or another, and it is nobody's business who reads a log.
+    /// The same without `address`: servers often repeat it, and readers of the log must not see it.
     pub fn without(self, address: &str) -> Self {
         let local = address.rsplit_once('@').map_or(address, |(local, _)| local);
         let hide = |message: String| hidden(&hidden(&message, address), local);
@@ -189,7 +189,7 @@ impl Mailer {
     pub async fn ask(&self, id: Uuid, kind: Option<Kind>) -> Result<(), SendError> {
         if let Some(kind) = kind {
             let letter = self.sample(id, kind);
-            // What it says is nobody's to read.
+            // Its text is not logged.
             let composed = self.composer.compose(&letter, false);
             drop(composed.map(|message| message.formatted()));
         }

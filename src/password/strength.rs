@@ -19,7 +19,7 @@ const WINDOW: usize = 24;
 /// grows with both.
 const SUBSTITUTION_BUDGET: usize = 32 * WINDOW * WINDOW;
 
-/// Why `password` is too easy to guess for somebody who knows `about` (the account's e-mail and username), or
+/// Why `password` is too easy to guess for a person who knows `about` (the account's e-mail and username), or
 /// `None` when it is not. Takes up to some milliseconds; ends early once the answer is not wanted.
 pub fn weakness(password: &str, about: &[&str], is_wanted: &dyn Fn() -> bool) -> Option<String> {
     let mut inputs: Vec<&str> = about.to_vec();

@@ -53,7 +53,7 @@ pub async fn insert(tx: &mut Tx<'_>, event: &NewEvent<'_>) -> Result<()> {
 }
 
 /// Removes address and user agent from what an account did about itself: ids alone stay. What it did to others, and what
-/// nobody stands behind, keeps them until `until`: nobody takes the traces of such acts away by deleting an account.
+/// nobody stands behind, keeps them until `until`: deleting an account does not remove the traces of such acts.
 pub async fn forget(tx: &mut Tx<'_>, user_id: UserId, until: Timestamp) -> Result<()> {
     // One statement an index; an OR over both columns would read the whole table.
     tx.execute(

@@ -24,7 +24,7 @@ pub async fn take(
     Ok(changed == 1)
 }
 
-/// Writes the lease `name`, whoever has it, as one that has ended. It is nobody's job: the write itself is what counts.
+/// Writes the lease `name` as one that has ended, whether or not it is held. It protects no job: the write is a test.
 pub async fn beat(tx: &mut Tx<'_>, name: &str, holder: InstanceId, now: Timestamp) -> Result<()> {
     tx.execute(
         "INSERT INTO leases (name, holder, expires_at) VALUES (?1, ?2, ?3) \

@@ -12,7 +12,7 @@ pub struct NewCode<'a> {
     pub handle: &'a [u8],
     /// A MAC.
     pub code: &'a [u8],
-    /// Nobody where the address has no account.
+    /// `None` if the address has no account.
     pub user_id: Option<UserId>,
     /// Whether it was asked for from a device of the user.
     pub is_known: bool,

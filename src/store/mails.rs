@@ -11,12 +11,12 @@ pub struct NewMail<'a> {
     pub kind: &'a str,
     pub user_id: Option<UserId>,
     pub recipient: &'a str,
-    /// What it tells of, in the words of whoever writes it.
+    /// Its content, in the form of its writer.
     pub facts: &'a str,
     pub at: Timestamp,
 }
 
-/// A mail that somebody has taken to send it.
+/// A mail that an instance has claimed to send.
 #[derive(Debug, Clone)]
 pub struct Mail {
     pub id: MailId,
@@ -84,7 +84,7 @@ pub async fn claim(tx: &mut Tx<'_>, now: Timestamp, lease_end: Timestamp) -> Res
     .await
 }
 
-/// The statement of [`claim`]. That the mail is due is said twice: whoever waited for another's claim looks again.
+/// The statement of [`claim`]. That the mail is due is said twice: an instance that waited for another claim checks again.
 pub const CLAIM: &str = "UPDATE mails SET due_at = ?2, attempts = attempts + 1 WHERE due_at <= ?1 AND id = \
      (SELECT id FROM mails WHERE due_at <= ?1 ORDER BY due_at LIMIT 1) \
      RETURNING id, kind, user_id, recipient, facts, created_at, attempts";
@@ -111,7 +111,7 @@ pub async fn is_held(tx: &mut Tx<'_>, id: MailId, lease_end: Timestamp) -> Resul
     Ok(found.is_some())
 }
 
-/// Moves the end of a lease from `old` to `new`; false when somebody else has the mail by now, or nobody.
+/// Moves the end of a lease from `old` to `new`; false if the lease is no longer the caller's.
 pub async fn renew(tx: &mut Tx<'_>, id: MailId, old: Timestamp, new: Timestamp) -> Result<bool> {
     let changed = tx
         .execute(

@@ -38,7 +38,7 @@ pub async fn permissions(tx: &mut Tx<'_>, role: &str) -> Result<Option<Vec<Strin
     .await
 }
 
-/// Gives a user a role; nothing happens when he has it.
+/// Gives a user a role. Nothing happens if the user already has it.
 pub async fn grant(tx: &mut Tx<'_>, user_id: UserId, role: &str) -> Result<()> {
     tx.execute(
         "INSERT INTO user_roles (user_id, role_name) VALUES (?1, ?2) ON CONFLICT (user_id, role_name) DO NOTHING",
@@ -48,7 +48,7 @@ pub async fn grant(tx: &mut Tx<'_>, user_id: UserId, role: &str) -> Result<()> {
     Ok(())
 }
 
-/// Takes a role from a user; false when he did not have it.
+/// Removes a role from a user. False if the user did not have it.
 pub async fn withdraw(tx: &mut Tx<'_>, user_id: UserId, role: &str) -> Result<bool> {
     let changed = tx
         .execute(

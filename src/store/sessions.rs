@@ -66,7 +66,7 @@ impl Lifetimes {
     }
 }
 
-/// A live session with its user and what he may do.
+/// A live session with its user and the user's permissions.
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     pub session: Session,
@@ -291,7 +291,7 @@ pub async fn revoke(tx: &mut Tx<'_>, user_id: UserId, which: Which, now: Timesta
     }
 }
 
-/// When a session is of no more use to anybody.
+/// When a session is no longer needed.
 #[derive(Debug, Clone, Copy)]
 pub struct Spent {
     /// Expired before this moment.

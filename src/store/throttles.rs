@@ -104,7 +104,7 @@ pub async fn clear_all(tx: &mut Tx<'_>, prefix: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Deletes up to `limit` rows that no longer hold anybody back and says how many.
+/// Deletes up to `limit` rows that no longer limit anything and returns their number.
 pub async fn delete_full(tx: &mut Tx<'_>, now: Timestamp, limit: i64) -> Result<u64> {
     tx.execute(DELETE_FULL, &[now.into(), limit.into()]).await
 }

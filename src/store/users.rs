@@ -38,7 +38,7 @@ pub struct NewUser<'a> {
     pub full_name: Option<&'a str>,
     pub password_hash: Option<&'a str>,
     pub email_verified: bool,
-    /// Language of his mails, when it is known.
+    /// The language of the user's mails, if known.
     pub locale: Option<&'a str>,
     pub at: Timestamp,
 }
@@ -209,7 +209,7 @@ pub async fn credentials(tx: &mut Tx<'_>, id: UserId) -> Result<Option<Credentia
     .await
 }
 
-/// Takes the password away: nobody logs in with one until a new one is set.
+/// Removes the password. No login with a password works until a new one is set.
 pub async fn clear_password(tx: &mut Tx<'_>, id: UserId, at: Timestamp) -> Result<()> {
     tx.execute(
         "UPDATE users SET password_hash = NULL, updated_at = ?2 WHERE id = ?1",
@@ -313,7 +313,7 @@ pub async fn update(
     Ok(changed == 1)
 }
 
-/// Touches the row of a user, so that two units of work that both look at him and then change him run one after the other
+/// Touches the row of a user, so that two units of work that both read and then change the user run one after the other
 /// on every engine.
 pub async fn lock(tx: &mut Tx<'_>, id: UserId) -> Result<()> {
     tx.execute(

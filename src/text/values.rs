@@ -22,7 +22,7 @@ pub struct Values {
     pub email: Option<String>,
 }
 
-/// Neither link nor code: whoever has them is let in.
+/// Neither link nor code: each of them grants access.
 impl fmt::Debug for Values {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Values")
@@ -36,7 +36,7 @@ impl fmt::Debug for Values {
 
 impl Values {
     /// These without control characters and without those that turn the direction of writing (Unicode TR 36 §2.7): a value is
-    /// somebody's input, and must neither end a line nor show as something else.
+    /// a user's input, and must neither end a line nor show as something else.
     pub(super) fn clean(&self) -> Self {
         let clean = |text: &Option<String>| {
             let text = text.as_deref()?;

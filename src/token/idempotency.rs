@@ -73,7 +73,7 @@ impl Maker {
 }
 
 impl Envelope {
-    /// Finds it. Nobody without our key can tell of which request it is.
+    /// Finds it. Without our key the request cannot be recognized.
     pub fn id(&self) -> &[u8] {
         &self.id
     }

@@ -1,7 +1,7 @@
-//! Tokens that are good once (links) and codes that are typed (six digits). Stored as hashes; nobody gets them out again.
+//! Tokens that work once (links) and codes that are typed (six digits). Only their hashes are stored.
 //!
 //! Those that are mailed are made of the mail's id and a key of ours: a mail that is tried again carries the same one, and
-//! none waits in the database until it is sent. To whoever lacks the key they are 256 random bits.
+//! none waits in the database until it is sent. Without the key they look like 256 random bits.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;

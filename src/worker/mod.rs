@@ -1,4 +1,4 @@
-//! Background jobs, one file each. They hold nobody up, and what fails is tried again at the next turn.
+//! Background jobs, one file each. No request waits for them, and a failed one is retried at the next turn.
 
 mod audit;
 pub mod backup;

@@ -72,7 +72,7 @@ pub async fn run(services: Arc<Services>) {
                 if sending.is_empty() {
                     let breath = u64::from_le_bytes(services.ids.bytes()) % BREATH_MS;
                     tokio::time::sleep(Duration::from_millis(breath)).await;
-                    // Whoever has called meanwhile is heard, too.
+                    // A call in the meantime counts, too.
                     let _ = services.outbox.woken().now_or_never();
                 }
             }

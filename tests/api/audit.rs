@@ -93,7 +93,7 @@ async fn an_administrator_takes_no_traces_away_by_leaving() {
 
 /// The own account among the users is no way round it; nor is another administrator's help.
 #[tokio::test]
-async fn what_is_done_with_a_permission_is_kept_whoever_deletes_the_account() {
+async fn origin_of_permission_use_survives_account_deletion() {
     let app = TestApp::spawn_with(&[("AUDIT_ORIGIN_DAYS", "5")]).await;
     let other = app.admin("other").await;
     for by_other in [false, true] {

@@ -248,7 +248,7 @@ async fn of_any_other_token_introspection_says_that_it_is_not_active() {
     assert_eq!(introspect(&app, &asker, &replaced.access).await, inactive);
 }
 
-/// RFC 7662 §2.1: whoever may not ask learns nothing.
+/// RFC 7662 §2.1: a caller without the permission learns nothing.
 #[tokio::test]
 async fn introspection_needs_its_permission() {
     let app = TestApp::spawn().await;

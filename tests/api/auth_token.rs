@@ -224,7 +224,7 @@ async fn a_refused_login_tells_nothing_of_the_account() {
 
 /// DESIGN §6: nor by the time that it takes, of which the hashes are all. ASVS 6.3.8.
 #[tokio::test]
-async fn a_refused_login_costs_one_hash_whoever_it_is() {
+async fn every_refused_login_costs_one_hash() {
     let app = TestApp::spawn().await;
     for name in ["ada", "empty", "disabled"] {
         app.register(name).await;

@@ -143,7 +143,7 @@ async fn a_body_that_does_not_say_how_long_it_is_is_held_to_the_same_cap() {
 }
 
 #[tokio::test]
-async fn whoever_asks_before_sending_too_much_is_told_at_once() {
+async fn expect_continue_with_too_large_body_is_refused_at_once() {
     let app = TestApp::spawn().await;
     let request = "POST /auth/register HTTP/1.1\r\nhost: x\r\nconnection: close\r\nexpect: 100-continue\r\n\
         content-type: application/json\r\ncontent-length: 70000\r\n\r\n";

@@ -53,7 +53,7 @@ async fn a_session_survives_a_clock_that_is_set_back() {
     assert!(!app.is_alive(&session).await);
     let session = Session::of(&app.refresh(&session.refresh).await.expect(StatusCode::OK));
     assert!(app.is_alive(&session).await);
-    // When the password was given cannot be told any more.
+    // The age of the last authentication is unknown now.
     let delete = |session: &Session| app.delete("/users/me").bearer_auth(&session.access);
     let refused = delete(&session).answer().await;
     refused.expect_problem(401, "insufficient_user_authentication");

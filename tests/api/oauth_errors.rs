@@ -1,5 +1,5 @@
-//! Errors of the OAuth 2.0 endpoints with another status than 400: whoever reads `application/json` alone gets them as that,
-//! with the members that RFC 6749 §5.2 names; whoever reads problem details gets those.
+//! Errors of the OAuth 2.0 endpoints with another status than 400: a client that accepts `application/json` alone gets them as that,
+//! with the members that RFC 6749 §5.2 names; a client that accepts problem details gets those.
 
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;

@@ -95,7 +95,7 @@ async fn clients_that_hang_up_leave_no_work_behind() {
     assert!(end.hashes_done < 10, "{end:?}");
 }
 
-/// A check that came to no verdict is no failed one: whoever hangs up locks nobody out.
+/// A check without a result does not count as failed: a client that disconnects locks out no owner.
 #[tokio::test]
 async fn clients_that_hang_up_spend_no_attempts() {
     let app = TestApp::spawn_with(&[

@@ -282,7 +282,7 @@ async fn disabling_ends_all_sessions_of_the_user() {
     assert!(app.is_alive(&app.login("ada").await).await);
 }
 
-/// DESIGN §5: a disabled user is out at once, whoever disabled him and however.
+/// DESIGN §5: a disabled user is out at once, by every way of disabling.
 #[tokio::test]
 async fn a_session_of_a_disabled_user_is_of_no_use() {
     let app = TestApp::spawn().await;

@@ -73,7 +73,7 @@ async fn each_step_that_needs_a_fresh_proof_asks_for_it_and_takes_it() {
         assert_eq!(
             refused.header("www-authenticate"),
             "Bearer realm=\"vestibule\", error=\"insufficient_user_authentication\", \
-             error_description=\"A password given less than 10 minutes ago is needed\", max_age=\"600\"",
+             error_description=\"A login or reauthentication less than 10 minutes ago is needed\", max_age=\"600\"",
             "{method} {path}"
         );
         refused.expect_problem(401, "insufficient_user_authentication");

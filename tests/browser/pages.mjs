@@ -35,7 +35,7 @@ const confirm = async (person, view) =>
   visit(await person.link("verify_email"), view, (page) => press(page, "Confirm address", "Address confirmed"));
 
 const isOver = (link, view) => visit(link, view, async (page) =>
-  assert.equal(await heading(page), "This link does not work any more"));
+  assert.equal(await heading(page), "This link no longer works"));
 
 for (const [how, javaScriptEnabled] of [["with scripts", true], ["without", false]]) {
   const view = { javaScriptEnabled };
@@ -108,13 +108,13 @@ for (const [how, javaScriptEnabled] of [["with scripts", true], ["without", fals
     await isOver(undo, view);
   });
 
-  test(`an account is secured by whoever did not change its password, ${how}`, async () => {
+  test(`an account is secured by the link of a notice, ${how}`, async () => {
     const person = await Person.registered(name("secure"));
     await confirm(person, view);
     await person.login();
     await person.changePassword(NEW_PASSWORD);
     const link = await person.link("password_changed");
-    await visit(link, view, (page) => press(page, "Log everybody out", "Your account is secured"));
+    await visit(link, view, (page) => press(page, "Log out all devices", "Your account is secured"));
     assert.equal(await person.isLoggedIn(), false);
     await person.link("account_secured");
     await isOver(link, view);
@@ -153,7 +153,7 @@ test("the keyboard is enough", async () => {
   });
 });
 
-test("whoever reads German gets German", async () => {
+test("a German reader gets German pages", async () => {
   const person = await Person.registered("anna", "de-AT,de;q=0.9,en;q=0.5");
   const view = { locale: "de-AT" };
   await visit(await person.link("verify_email"), view, async (page) => {

@@ -18,7 +18,7 @@ pub struct Entry {
     was: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     is: Option<String>,
-    /// For whoever reads it: why, and what clients do about it.
+    /// The reason, and what clients do about it.
     reason: String,
     /// The version that breaks it.
     since: String,

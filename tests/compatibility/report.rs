@@ -1,4 +1,4 @@
-//! What there is to say of the changes, for the log and for whoever has to do something about them.
+//! What there is to say of the changes, for the log and for the developer who has to act.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -40,7 +40,7 @@ async fn me(app: &TestApp, session: &Session) -> Value {
     me.answer().await.expect(StatusCode::OK)
 }
 
-/// Somebody whose address is proved.
+/// A user with a verified address.
 pub async fn verified(app: &TestApp, name: &str) -> Session {
     let session = app.user(name).await;
     let to = format!("{name}@example.com");
@@ -169,7 +169,7 @@ async fn the_old_address_takes_the_account_back() {
         .await
         .expect(StatusCode::NO_CONTENT);
     event(&app, "email.change_undone").await;
-    // Whoever changed the address knew the password.
+    // The person who changed the address knew the password.
     assert!(!app.is_alive(&session).await);
     app.try_login("ada", PASSWORD)
         .await
@@ -198,7 +198,7 @@ async fn it_can_be_undone_for_a_week() {
         .expect_problem(400, "invalid_token");
 }
 
-/// Nobody gets hold of the old address to keep its owner out.
+/// No stranger can take the old address to keep its owner out.
 #[tokio::test]
 async fn the_old_address_is_kept_for_its_owner_as_long_as_he_may_take_it_back() {
     let app = TestApp::spawn().await;

@@ -1,4 +1,4 @@
-//! How often somebody may ask for a mail.
+//! How often a mail may be requested.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn ask(app: &TestApp, path: &str, email: &str) -> Answer {
         .await
 }
 
-/// Once a minute and three times an hour, and nobody is told. ASVS 2.3.2, 2.4.1.
+/// One a minute and three an hour, and the answer does not reveal it. ASVS 2.3.2, 2.4.1.
 #[tokio::test]
 async fn an_address_gets_one_mail_a_minute_and_three_an_hour_of_each_kind() {
     let app = spawn(&[("RATE_LIMIT_MAIL_IP", "off")]).await;
@@ -93,7 +93,7 @@ async fn changes_to_one_address_are_counted_for_each_who_wants_it() {
     assert_eq!((named("eve"), named("ada")), (1, 1));
 }
 
-/// However many accounts somebody has.
+/// The limit holds across all accounts of one person.
 #[tokio::test]
 async fn many_accounts_cannot_fill_a_strangers_mailbox() {
     let app = spawn(&[

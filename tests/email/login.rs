@@ -263,7 +263,7 @@ async fn of_many_at_one_moment_one_logs_in() {
     assert_eq!(good, 1);
 }
 
-/// Nobody learns here whether an address has an account: neither by what is answered, nor by how often.
+/// Answers do not reveal whether an address has an account: neither by what is answered, nor by how often.
 #[tokio::test]
 async fn an_unknown_address_is_answered_as_a_known_one() {
     let app = spawn().await;
@@ -420,7 +420,7 @@ async fn many_wrong_codes_are_a_few_events() {
     );
 }
 
-/// A changed password shuts out whoever reads the mailbox by an old code.
+/// A changed password invalidates outstanding login codes.
 #[tokio::test]
 async fn a_changed_password_takes_the_code_back() {
     let app = spawn().await;
@@ -438,9 +438,9 @@ async fn a_changed_password_takes_the_code_back() {
         .expect_problem(400, "invalid_token");
 }
 
-/// Somebody may have made the account of another's address, and waits for its owner to use it.
+/// A stranger may have created the account with another person's address, and waits for its owner to use it.
 #[tokio::test]
-async fn who_proves_an_address_first_shuts_out_whoever_registered_it() {
+async fn login_code_for_unverified_address_ends_other_sessions() {
     let app = spawn().await;
     let stranger = app.user("ada").await;
     let handle = handle_of(&app, ADA).await;
@@ -466,7 +466,7 @@ async fn who_proves_an_address_first_shuts_out_whoever_registered_it() {
     app.login("ada").await;
 }
 
-/// Somebody who registered another's address has wanted a new one for the account: with the link for that he would have it
+/// A stranger who registered another's address has requested a new one for the account: with the link for that they would have it
 /// back. Of two such links one was sent before the owner came, and the other waits.
 #[tokio::test]
 async fn who_proves_an_address_first_keeps_it() {

@@ -1,4 +1,4 @@
-//! Notices: what is told, to whom, and what whoever was not the one can do.
+//! Notices: which mails users get, and what they can do if it was not them.
 
 use std::time::Duration;
 
@@ -167,7 +167,7 @@ async fn each_notice_can_be_switched_off() {
 }
 
 #[tokio::test]
-async fn whoever_it_was_not_shuts_everybody_out_and_chooses_a_new_password() {
+async fn secure_account_ends_all_sessions_and_mails_a_reset_link() {
     let app = TestApp::spawn().await;
     let session = app.user("ada").await;
     login_from(&app, "Safari").await;
@@ -254,7 +254,7 @@ async fn a_changed_password_leaves_the_links_of_notices() {
     app.try_login("ada", OTHER_PASSWORD)
         .await
         .expect_oauth_error("invalid_grant");
-    // The one that told of the new password is of no more use: everybody is out.
+    // The link of the notice about the new password is no longer valid: all sessions have ended.
     secure(&app, &other)
         .await
         .expect_problem(400, "invalid_token");

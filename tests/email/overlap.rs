@@ -1,4 +1,4 @@
-//! Requests of whoever made the account of another's address, at the moment at which its owner comes: what had not been done
+//! Requests of the stranger who created the account of another's address, at the moment when its owner logs in: what had not been done
 //! before is not done any more.
 
 use std::time::Duration;
@@ -145,7 +145,7 @@ pub async fn until_they_wait(app: &TestApp, number: i64) {
 /// On PostgreSQL both have begun, and the owner is the first to be let go on; on SQLite one comes after the other by itself, and
 /// the owner is first as well.
 #[tokio::test]
-async fn whoever_is_shut_out_does_nothing_more() {
+async fn requests_of_ended_sessions_change_nothing() {
     for owner in [
         Owner::LogsInByCode,
         Owner::ResetsThePassword,

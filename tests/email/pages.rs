@@ -72,7 +72,7 @@ async fn opening_a_link_changes_nothing_and_the_button_does() {
         open(&app, "/verify-email", &token).await,
         press(&app, "/verify-email", &[("token", &token)]).await,
     ] {
-        expect_page(&answer, 400, "This link does not work any more");
+        expect_page(&answer, 400, "This link no longer works");
     }
 }
 
@@ -178,7 +178,7 @@ async fn nonsense_is_answered_with_a_page() {
             "?token=<script>alert(1)</script>",
         ] {
             let page = app.get(&format!("{path}{query}")).answer().await;
-            expect_page(&page, 400, "This link does not work any more");
+            expect_page(&page, 400, "This link no longer works");
             assert!(!page.text.contains("alert(1)"));
         }
         for body in [
@@ -223,7 +223,7 @@ async fn pages_speak_the_readers_language_in_the_applications_colours() {
     assert!(page.text.contains("#123456") && page.text.contains("#abcdef"));
 }
 
-/// Whoever never had a password does not get a new one.
+/// A user who never had a password gets other words.
 #[tokio::test]
 async fn a_first_password_is_no_new_one() {
     let app = TestApp::spawn().await;
@@ -243,22 +243,22 @@ async fn a_first_password_is_no_new_one() {
     expect_page(&done, 200, "Your password is set");
 }
 
-/// Nobody asks for a notice, so nobody can ask for another one.
+/// Notices are not requested, so the page cannot suggest requesting another one.
 #[tokio::test]
-async fn whoever_comes_too_late_with_a_notice_is_told_what_to_do() {
+async fn expired_notice_page_explains_what_to_do() {
     let app = TestApp::spawn().await;
     for (path, text) in [
         (
             "/secure-account",
-            "ask for a new password on the login page",
+            "request a new password on the login page",
         ),
         (
             "/undo-email-change",
-            "ask for a new password on the login page",
+            "request a new password on the login page",
         ),
         (
             "/reset-password",
-            "Ask for a new one where you asked for this one",
+            "Request a new one where you requested this one",
         ),
     ] {
         expect_page(&open(&app, path, "nothing").await, 400, text);

@@ -38,7 +38,7 @@ async fn who_registers_twice_alike_has_two_links_to_one_account() {
 
 /// A second try with the same name and password waits as long as a first one.
 #[tokio::test]
-async fn whoever_repeats_a_registration_has_another_day() {
+async fn repeated_registration_extends_its_deadline() {
     let app = spawn().await;
     register(&app, ADA, "ada", PASSWORD)
         .await

@@ -47,7 +47,7 @@ async fn a_new_password_ends_all_sessions_and_is_told() {
     app.mail("password_changed", ADA).await;
     let event = event(&app, "password.reset").await;
     assert_eq!(event.data["sessions_ended"], 1);
-    // Whoever reads the mailbox has proved the address as well.
+    // A reset by a mailed link also verifies the address.
     let session = app.try_login("ada", OTHER_PASSWORD).await;
     let session = Session::of(&session.expect(StatusCode::OK));
     let me = app.get("/users/me").bearer_auth(&session.access);
@@ -116,7 +116,7 @@ async fn of_many_at_one_moment_one_sets_the_password() {
         .expect(StatusCode::OK);
 }
 
-/// An unknown address is answered as a known one, and nobody gets a mail.
+/// An unknown address is answered like a known one, and no mail is sent.
 #[tokio::test]
 async fn an_unknown_or_disabled_account_gets_no_mail_and_the_same_answer() {
     let app = TestApp::spawn().await;
@@ -215,7 +215,7 @@ async fn an_administrator_makes_a_link_or_has_it_mailed() {
         .expect(StatusCode::NO_CONTENT);
     let session = app.try_login("ada", OTHER_PASSWORD).await;
     let session = Session::of(&session.expect(StatusCode::OK));
-    // Nobody has read a mail.
+    // No mail was read.
     let me = app.get("/users/me").bearer_auth(&session.access);
     let me = me.answer().await.expect(StatusCode::OK);
     assert_eq!(me["email_verified"], false);
@@ -261,7 +261,7 @@ async fn a_link_is_made_by_who_may_and_for_who_may_less() {
     .await
     .expect_problem(404, "not_found");
 
-    // Somebody with users:write alone takes no administrator's account over.
+    // A user with users:write alone cannot take over an administrator's account.
     let helper = user_who_may(&app, "helper", &["users:write"]).await;
     let me = app.get("/users/me").bearer_auth(&admin.access);
     let root = id_of(&me.answer().await.expect(StatusCode::OK));
@@ -271,7 +271,7 @@ async fn a_link_is_made_by_who_may_and_for_who_may_less() {
     make(&app, &helper, &root, "/mail")
         .await
         .expect_problem(403, "permission_denied");
-    // Nor one's own, long after the password was given.
+    // Nor for their own account, long after the last authentication.
     app.advance(Duration::from_secs(600));
     make(&app, &admin, &root, "")
         .await

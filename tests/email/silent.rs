@@ -1,4 +1,4 @@
-//! Registration where addresses have to be proved first: nobody learns whether an address has an account.
+//! Registration where addresses have to be proved first: no answer reveals whether an address has an account.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub async fn register(app: &TestApp, email: &str, username: &str, password: &str
         .await
 }
 
-/// Somebody whose address is proved.
+/// A user with a verified address.
 async fn registered(app: &TestApp, name: &str) {
     let email = format!("{name}@example.com");
     register(app, &email, name, PASSWORD)
@@ -89,7 +89,7 @@ async fn an_address_that_has_an_account_is_treated_as_one_that_has_none() {
     assert_eq!(seen[0][4].0, StatusCode::CONFLICT);
     let told = app.mail("account_exists", ADA).await;
     assert!(told.links().is_empty());
-    // And he still logs in with his own password alone.
+    // And the owner still logs in with their own password alone.
     app.login("ada").await;
 }
 
@@ -198,7 +198,7 @@ async fn a_name_that_was_taken_meanwhile_is_told() {
         .expect_problem(409, "username_taken");
 }
 
-/// Somebody who was made by an administrator proves his address before he logs in.
+/// A user created by an administrator verifies the address before the first login.
 #[tokio::test]
 async fn an_account_without_proof_does_not_log_in() {
     let app = spawn().await;

@@ -41,7 +41,7 @@ async fn token_for(app: &TestApp, email: &str, name: &str) -> String {
     named.next().expect("a mail for this name").token()
 }
 
-/// Somebody whose address is proved.
+/// A user with a verified address.
 async fn account(app: &TestApp, name: &str, password: &str) {
     let email = format!("{name}@example.com");
     registers(app, &email, name, password).await;
@@ -158,7 +158,7 @@ async fn a_waiting_name_is_taken_at_its_own_address_as_at_any_other() {
     assert!(app.mails_of("several_registrations", ADA).await.is_empty());
 }
 
-/// What the owner chose is what they get, whoever else registers the address, before or after.
+/// Owners get what they chose, whether others register the address before or after them.
 #[tokio::test]
 async fn a_strangers_registration_changes_nothing_of_the_owners() {
     for is_first in [true, false] {

@@ -54,7 +54,7 @@ async fn starttls_with_a_certificate_that_we_trust() {
     assert!(is_encrypted(&server, &url).await);
 }
 
-/// Somebody on the way adds to the answer what is to be taken for the server's, inside TLS.
+/// An attacker on the way appends to the answer, so that it is taken for the server's answer inside TLS.
 #[tokio::test]
 async fn what_is_sent_before_tls_is_not_read_inside_it() {
     let certified = certified("IP:127.0.0.1");

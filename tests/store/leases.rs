@@ -1,4 +1,4 @@
-//! A mail is for whoever holds it: nobody else, not even an earlier holder, has a say in what becomes of it.
+//! Only the current holder of a mail decides about it. An earlier holder does not.
 
 use std::time::Duration;
 

@@ -104,7 +104,7 @@ fn a_migration_that_fails_tells_why() {
     assert!(Db::pending(&url).expect("looks").len() > 3);
 }
 
-/// The history of the first versions has the name that the library gives to everybody's.
+/// The history of the first versions has the default name of the library.
 #[test]
 fn a_history_under_its_former_name_is_taken_over_once() {
     for _ in 0..5 {

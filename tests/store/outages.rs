@@ -70,7 +70,7 @@ async fn a_full_disk_loses_nothing_that_was_acknowledged() {
         }
     }
     assert!(refused > 0, "the disk was not full");
-    // Somebody makes room.
+    // Space becomes free.
     database
         .pragma("PRAGMA max_page_count = 1000000")
         .await

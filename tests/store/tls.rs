@@ -51,7 +51,7 @@ fn certificates_count_as_far_as_the_mode_says() {
     for (url, parameters) in [
         (&by_name, format!("sslmode=verify-full&sslrootcert={ca}")),
         (&by_address, format!("sslmode=verify-ca&sslrootcert={ca}")),
-        // As libpq: whoever names certificates to trust wants them to count.
+        // As in libpq: named certificates are used.
         (&by_address, format!("sslmode=require&sslrootcert={ca}")),
         (&by_address, "sslmode=require".to_owned()),
         (&by_address, "sslmode=prefer".to_owned()),

@@ -32,7 +32,7 @@ type Make = Box<dyn Fn() -> String + Send + Sync>;
 struct Content {
     make: Make,
     kept: OnceLock<Kept>,
-    /// For clients that take no compressed answer; there are few, so that nobody else pays for them.
+    /// For clients that take no compressed answer; they are few, so the others do not pay for them.
     plain: OnceLock<Bytes>,
 }
 

@@ -64,12 +64,12 @@ pub fn oauth_told() -> [(&'static str, &'static str, Failure); 4] {
     [
         (
             "invalid_request",
-            "A parameter is missing, comes twice or cannot be read.",
+            "A parameter is missing, repeated or malformed.",
             request("invalid_request", "A required parameter is missing."),
         ),
         (
             "invalid_grant",
-            "Wrong username or password, or a refresh token that is of no use.",
+            "Wrong username or password, or a refresh token that is not valid.",
             Error::LoginRefused.into(),
         ),
         (

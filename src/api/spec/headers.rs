@@ -13,7 +13,7 @@ pub const ENTITY_TAG: &str = "\"XrY7u-Ae7tCTyyK7j1rNww\"";
 pub fn components() -> Value {
     json!({
         "X-Request-Id": {
-            "description": "Names the request in the log; the client's own, when it sent a sane one.",
+            "description": "The id of the request, as in the log. It is the client's own if the client sent a valid one.",
             "required": true,
             "schema": reference("schemas", "RequestId"),
             "example": "5f2c9a7be41d0386-1a",
@@ -31,58 +31,58 @@ pub fn components() -> Value {
             "example": "\"ip\";r=298;t=1, \"login-ip\";r=29;t=2",
         },
         "Accept": {
-            "description": "The media type that the body has to have.",
+            "description": "The media type that the body must have.",
             "schema": { "type": "string" },
             "example": "application/json",
         },
         "Accept-Encoding": {
-            "description": "`identity`: the body has to come uncompressed. There when it did not.",
+            "description": "`identity`: the body must not be compressed. Present if it was.",
             "schema": { "type": "string" },
             "example": "identity",
         },
         "Accept-Patch": {
-            "description": "The media types that a `PATCH` may have (RFC 5789 §3.1).",
+            "description": "The media types that `PATCH` accepts (RFC 5789 §3.1).",
             "schema": { "type": "string" },
             "example": "application/json, application/merge-patch+json",
         },
         "Retry-After": {
-            "description": "Seconds after which to try again.",
+            "description": "Seconds to wait before a retry.",
             "required": true,
             "schema": { "type": "integer", "format": "int32", "minimum": 1, "maximum": 31_622_400 },
             "example": 5,
         },
         "WWW-Authenticate": {
             "description": "A challenge (RFC 6750 §3), with `error=\"invalid_token\"` when an access token was sent, and with \
-                `error=\"insufficient_user_authentication\"` and `max_age` where the password has to be given again (RFC 9470 §3).",
+                `error=\"insufficient_user_authentication\"` and `max_age` where a step-up is needed (RFC 9470 §3).",
             "required": true,
             "schema": { "type": "string" },
             "example": "Bearer realm=\"vestibule\", error=\"invalid_token\"",
         },
         "WWW-Authenticate-Scope": {
-            "description": "A challenge (RFC 6750 §3.1) that names the scope to log in with, with `insufficient_scope`.",
+            "description": "A challenge (RFC 6750 §3.1) with `insufficient_scope` and the scope that is needed.",
             "schema": { "type": "string" },
             "example": "Bearer realm=\"vestibule\", error=\"insufficient_scope\", scope=\"users:read\"",
         },
         "ETag": {
-            "description": "Names what is shown of the account (RFC 9110 §8.8.3): it changes with every change of that, and with \
-                nothing else.",
+            "description": "The version of the account in the answer (RFC 9110 §8.8.3). It changes if and only if the account \
+                changes.",
             "required": true,
             "schema": { "type": "string" },
             "example": ENTITY_TAG,
         },
         "Idempotent-Replayed": {
-            "description": "`true` when the request was carried out before: this is the answer of that time.",
+            "description": "`true` if the request was carried out before. This is the answer of the first time.",
             "schema": { "type": "boolean" },
             "example": true,
         },
         "Content-Location": {
-            "description": "Path of what the body shows.",
+            "description": "Path of the account in the body.",
             "required": true,
             "schema": { "type": "string", "format": "uri-reference" },
             "example": "/users/01981d2c-7b5e-7c3a-9f10-5a2b6c8d4e1f",
         },
         "Location": {
-            "description": "Path of what was created.",
+            "description": "Path of the created account.",
             "required": true,
             "schema": { "type": "string", "format": "uri-reference" },
             "example": "/users/01981d2c-7b5e-7c3a-9f10-5a2b6c8d4e1f",

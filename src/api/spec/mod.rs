@@ -39,13 +39,13 @@ const FAILURES: [Failures; 6] = [
 pub enum Tag {
     /// Registration, login and tokens.
     Auth,
-    /// What goes by mail: proof of addresses, forgotten passwords, login codes.
+    /// Mail: verification of addresses, password resets, login codes.
     Email,
-    /// The account of whoever is logged in.
+    /// The account of the logged-in user.
     Account,
-    /// Users in the hands of administrators.
+    /// Administration of users.
     Users,
-    /// Whether the service runs.
+    /// Health and readiness.
     Service,
 }
 
@@ -54,12 +54,12 @@ const TAG_ORDER: [&str; 5] = ["auth", "email", "account", "users", "service"];
 
 const DESCRIPTION: &str = "User accounts and authentication: register, log in, refresh, manage users.\n\n\
     Log in with `POST /auth/token` and send the access token as `Authorization: Bearer`. When it has expired, \
-    `POST /auth/refresh` gives a new pair; each refresh token is good for one refresh.\n\n\
-    What somebody asks to be mailed is answered with 202 whether or not there is such an account. A token or code of a mail \
-    is good once.\n\n\
+    `POST /auth/refresh` gives a new pair; each refresh token works once.\n\n\
+    A request for a mail is answered 202 whether or not the address has an account. Each token or code in a mail works \
+    once.\n\n\
     Errors are problem details (RFC 9457) with a stable `code`. The OAuth 2.0 endpoints answer 400 as RFC 6749 §5.2 says; \
-    their other errors are problem details that carry `error` and `error_description` too, and have the media type \
-    `application/json` for whoever accepts that and not `application/problem+json`.";
+    their other errors are problem details with `error` and `error_description` added. Their media type is \
+    `application/json` for clients that accept that and not `application/problem+json`.";
 
 /// The specification, as OpenAPI 3.0, in pretty JSON with a line break at its end.
 pub fn document() -> String {
@@ -96,8 +96,8 @@ fn specification(public_url: Option<&str>) -> (Value, Order) {
     let declared = service.spec();
     let mut document: Value = serde_json::from_str(&declared).unwrap_or_default();
     document["openapi"] = "3.0.3".into();
-    document["info"]["contact"] = json!({ "name": "Whoever runs this service" });
-    // No licence is granted; linters want an address that says what that means.
+    document["info"]["contact"] = json!({ "name": "The operator of this service" });
+    // No license is granted; linters require a URL that says what that means.
     document["info"]["license"] = json!({ "name": "All rights reserved", "url": "https://choosealicense.com/no-permission/" });
     document["servers"] = servers();
     if let Some(tags) = document["tags"].as_array_mut() {

@@ -1,4 +1,4 @@
-//! What is said of each operation besides the documentation of its handler.
+//! Texts of each operation that the documentation of its handler does not have.
 
 use crate::domain::{ACCOUNT_SCOPE, roles};
 
@@ -56,133 +56,133 @@ impl Told {
 const OPERATIONS: &[Told] = &[
     told(
         "registerUser",
-        "Who registers.",
+        "The account to create.",
         "The account exists; `status` is `created`.",
     )
     .or_accepted(
-        "The address has to be verified first; `status` is `verification_required`, and the mail says how to go on.",
+        "The address must be verified first; `status` is `verification_required`, and the mail says what to do next.",
     ),
     told(
         "issueToken",
         "One of the two grants.",
-        "A session has begun, or goes on.",
+        "Tokens of a new session, or of the refreshed one.",
     ),
     told(
         "refreshToken",
         "The refresh token to replace.",
-        "A new pair; the refresh token that was sent is of no more use.",
+        "A new pair. The refresh token that was sent is no longer valid.",
     ),
-    told("logout", "", "The sessions are ended."),
+    told("logout", "", "The sessions have ended."),
     told(
         "revokeToken",
-        "The token to end.",
+        "The token to revoke.",
         "The token is no longer valid.",
     ),
     told(
         "introspectToken",
-        "The token to look at.",
-        "What the token is, or that it is none.",
+        "The token to introspect.",
+        "Details of the token, or that it is not active.",
     )
     .to(roles::TOKENS_INTROSPECT),
     told(
         "reauthenticate",
         "The password of the user.",
-        "A pair whose access token opens the steps that cannot be undone.",
+        "A new pair. Its access token is accepted where a step-up is needed.",
     ),
     told(
         "requestEmailVerification",
-        "Whose address is to be proved.",
-        "The request was taken.",
+        "The address to verify.",
+        "The request was accepted.",
     ),
     told(
         "verifyEmail",
         "The token of the mail.",
-        "The address is proved.",
+        "The address is verified.",
     ),
     told(
         "requestPasswordReset",
-        "Who needs a new password.",
-        "The request was taken.",
+        "The address of the account.",
+        "The request was accepted.",
     ),
     told(
         "resetPassword",
         "The token of the mail and the new password.",
-        "The new password is in force, and all sessions are ended.",
+        "The new password is set, and all sessions have ended.",
     ),
     told(
         "confirmEmailChange",
         "The token of the mail to the new address.",
-        "The new address is in force.",
+        "The account has the new address.",
     ),
     told(
         "undoEmailChange",
         "The token of the mail to the old address.",
-        "The old address is back; all sessions are ended.",
+        "The account has the old address again, and all sessions have ended.",
     ),
     told(
         "secureAccount",
         "The token of the notice.",
-        "All sessions are ended, and the password is of no more use.",
+        "All sessions have ended, and the password is removed.",
     ),
     told(
         "requestLoginCode",
-        "Who wants to log in.",
-        "The request was taken. The handle is what the code of the mail goes with.",
+        "The address of the account.",
+        "The request was accepted. The code of the mail works only with this handle.",
     ),
     told(
         "loginWithCode",
         "The handle of the request, and the code of its mail.",
-        "A session has begun.",
+        "Tokens of a new session.",
     ),
-    told("getCurrentUser", "", "The own account."),
+    told("getCurrentUser", "", "Your account."),
     told(
         "replaceCurrentUser",
-        "The profile as it is to be.",
+        "The new profile.",
         "The account with its new profile.",
     )
     .to(ACCOUNT_SCOPE),
     told(
         "updateCurrentUser",
-        "The parts of the profile that are to change.",
-        "The account with what has changed of its profile.",
+        "The parts of the profile to change.",
+        "The account with the changed profile.",
     )
     .to(ACCOUNT_SCOPE),
     told(
         "deleteCurrentUser",
         "",
-        "The account is gone, and its sessions with it.",
+        "The account and its sessions are deleted.",
     )
     .to(ACCOUNT_SCOPE),
     told(
         "changePassword",
-        "Both passwords.",
-        "The new password is in force: a new pair of tokens for this session.",
+        "The current password and the new one.",
+        "The new password is set. New tokens for this session.",
     )
     .to(ACCOUNT_SCOPE),
     told(
         "requestEmailChange",
         "The new address and the password.",
-        "The request was taken: the new address is in force once its owner has followed the link in the mail.",
+        "The request was accepted. The change takes effect when the user follows the link in the mail.",
     )
     .to(ACCOUNT_SCOPE),
     told("listUsers", "", "One page of users.").to(roles::USERS_READ),
     told(
         "createUser",
-        "Who is to be created.",
+        "The user to create.",
         "The user has been created.",
     )
     .to(roles::USERS_WRITE),
     told("getUser", "", "The user with this id.").to(roles::USERS_READ),
     told(
         "updateUser",
-        "The parts of the user that are to change.",
-        "The user as changed.",
+        "The parts of the user to change.",
+        "The changed user.",
     )
     .to(roles::USERS_WRITE),
-    told("deleteUser", "", "The user is gone.").to(roles::USERS_WRITE),
+    told("deleteUser", "", "The user is deleted.").to(roles::USERS_WRITE),
     told(
         "setUserRoles",
-        "The roles that the user is to have.",
+        "All roles of the user.",
         "The user with these roles.",
     )
     .to(roles::ROLES_WRITE),

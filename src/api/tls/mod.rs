@@ -114,7 +114,7 @@ impl Tls {
         TlsAcceptor::from(config.clone())
     }
 
-    /// Reads the files again because somebody asked for it.
+    /// Reads the files again on request.
     pub async fn reload(self: &Arc<Self>) {
         self.beside(|tls, watched| {
             watched.problem = None;

@@ -7,7 +7,7 @@ use x509_cert::der::Decode;
 
 use crate::clock::Timestamp;
 
-/// How long before its end a certificate is warned of. Whoever renews by machine does so 30 days before.
+/// How long before its end a certificate is warned of. Automatic renewal happens 30 days before.
 const WARN_BEFORE: Duration = Duration::from_secs(14 * 86_400);
 
 /// When a certificate and those that signed it are all good.

@@ -23,7 +23,7 @@ fn verb(step: Step) -> &'static str {
 pub struct Bar(ProgressBar);
 
 impl Bar {
-    /// `None` where nobody would see it move.
+    /// `None` if standard error is not a terminal.
     pub fn on_terminal() -> Option<Self> {
         std::io::stderr()
             .is_terminal()
@@ -93,7 +93,7 @@ impl<W: Write> Lines<W> {
         let total = self
             .total
             .map_or(String::new(), |total| format!(" of {total}"));
-        // A copy does not end because nobody hears of it.
+        // A copy continues even if its progress cannot be written.
         let _ = writeln!(
             self.out,
             "{} {}: {}{total} rows",

@@ -133,7 +133,7 @@ impl Dialler {
         Ok(AsyncSmtpConnection::connect_with_transport(stream, &self.name).await?)
     }
 
-    /// A connection to the first of the host's addresses that has somebody listening.
+    /// A connection to the first of the host's addresses that accepts a connection.
     async fn stream(&self) -> io::Result<TcpStream> {
         let mut failure = io::Error::new(ErrorKind::NotFound, "the host has no address");
         for address in lookup_host((self.host.as_str(), self.port)).await? {
@@ -186,7 +186,7 @@ fn tls(settings: &Smtp) -> Result<TlsParameters, MailError> {
             });
     }
     let builder = match settings.tls {
-        // Where it might go without TLS as well, whose certificate it is protects nobody (RFC 7435).
+        // With opportunistic TLS, checking the certificate protects nothing (RFC 7435).
         SmtpTls::Opportunistic => builder
             .certificate_store(CertificateStore::None)
             .dangerous_accept_invalid_certs(true)

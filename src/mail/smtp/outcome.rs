@@ -125,7 +125,7 @@ fn cause(error: &(dyn StdError + 'static)) -> String {
     }
 }
 
-/// What TLS found wrong, in words for whoever runs the service.
+/// What TLS found wrong, in words for the operator.
 fn of_tls(error: &(dyn StdError + 'static)) -> Option<String> {
     let inner = error
         .downcast_ref::<io::Error>()

@@ -25,7 +25,7 @@ pub enum Claimed {
     Fresh,
     /// A copy of the same source was interrupted.
     Interrupted,
-    /// Somebody's rows are in this table.
+    /// This table has rows.
     NotEmpty(&'static str),
     /// A copy of another source was interrupted.
     Other { source_url: String },
@@ -47,7 +47,7 @@ pub async fn is_set(tx: &mut Tx<'_>) -> Result<bool> {
     Ok(row.await?.is_some())
 }
 
-/// Takes the database for a copy, from whoever may be copying the same source into it.
+/// Claims the database for a copy, also from an earlier copy of the same source.
 pub async fn claim(tx: &mut Tx<'_>, claim: &Claim) -> Result<Claimed> {
     let interrupted = tx
         .query_opt(

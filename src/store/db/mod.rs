@@ -194,8 +194,8 @@ impl Db {
     }
 }
 
-/// Writes a consistent copy of the database to `file`, whoever else has it open or writes to it, and checks the copy.
-/// Everything acknowledged before it began is in it. Nobody is held up.
+/// Writes a consistent copy of the database to `file`, even if others have it open or write to it, and checks the copy.
+/// Everything acknowledged before it began is in it. Nothing waits for it.
 ///
 /// # Errors
 /// [`BackupError::Exists`] when there is such a file; [`BackupError::Unsound`] when the database is damaged. No file is

@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::ids::UserId;
 use crate::store::db::{Result, Row, Tx};
 
-/// What whoever writes to a user needs to know of him.
+/// What is needed to send a mail to a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
     pub id: UserId,
@@ -78,7 +78,7 @@ pub async fn lock_by_email(tx: &mut Tx<'_>, email_key: &str) -> Result<Option<Co
     Ok(contact.filter(|contact| contact.id == found.id))
 }
 
-/// Notes that a mail server has refused the address of a user for good, if it is still his.
+/// Notes that a mail server has refused the address of a user for good, if the user still has it.
 pub async fn mark_refused(
     tx: &mut Tx<'_>,
     id: UserId,

@@ -26,7 +26,7 @@ from vestibule_client.types import UNSET
 TRIES = 4
 """A request is sent this often at most."""
 LONGEST_WAIT = 60.0
-"""Whoever is told to come back later than this hears of it instead of waiting. In seconds."""
+"""A longer `Retry-After` is reported to the caller instead of waited for. In seconds."""
 FIRST_WAIT = 0.2
 """The wait after a broken connection, doubled each time. In seconds."""
 REFRESH_GRACE = 10.0
@@ -141,7 +141,7 @@ class _Session:
         return self.tokens.access
 
     def is_renewed(self, dead: str, attempts: int) -> bool:
-        """Whether somebody else has renewed the token, or tried to, since a call with ``dead`` saw so many ``attempts``."""
+        """Whether another call has renewed the token, or tried to, since a call with ``dead`` saw so many ``attempts``."""
         return self.tokens is None or self.tokens.access != dead or self.attempts != attempts
 
     def refresh_request(self, cause: httpx.Request) -> httpx.Request:

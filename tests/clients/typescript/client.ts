@@ -32,7 +32,7 @@ export interface Options {
 
 /** A request is sent this often at most. */
 const TRIES = 4;
-/** Whoever is told to come back later than this hears of it instead of waiting. In milliseconds. */
+/** A longer `Retry-After` is reported to the caller instead of waited for. In milliseconds. */
 const LONGEST_WAIT = 60_000;
 /** The wait after a broken connection, doubled each time. In milliseconds. */
 const FIRST_WAIT = 200;

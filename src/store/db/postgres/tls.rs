@@ -64,7 +64,7 @@ fn roots(url: &Postgres) -> Result<RootCertStore> {
 /// Checks a server's certificate as far as the mode asks for.
 #[derive(Debug)]
 struct Verifier {
-    /// Checks that it is signed by somebody we trust, and for the host; `None`: it may be any.
+    /// Checks that a trusted authority signed it, and for the host; `None`: it may be any.
     signed: Option<Arc<WebPkiServerVerifier>>,
     for_host: bool,
     provider: Arc<CryptoProvider>,

@@ -13,7 +13,7 @@ use crate::store::db::{BackupError, Copied, Error};
 type Result<T> = std::result::Result<T, BackupError>;
 
 /// Writes a copy of the database to `file`, which must not exist yet. What had been committed when it began is in it.
-/// It holds up nobody who writes.
+/// Writers do not wait for it.
 pub fn backup(location: &Location, file: &Path) -> Result<Copied> {
     if let Some(database) = location.file().filter(|database| !database.exists()) {
         return Err(BackupError::Missing(database.to_owned()));
@@ -45,7 +45,7 @@ pub fn copy(source: &Connection, path: &Path, draft: &Draft) -> Result<Connectio
         let access = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let copy = Connection::open_with_flags(draft.path(), access)?;
         schema::distrust(&copy)?;
-        // It is flushed once, at the end; until then it is nobody's database.
+        // It is flushed once, at the end; until then it is not used as a database.
         copy.pragma_update(None, "synchronous", "off")?;
         Ok(copy)
     };

@@ -95,7 +95,7 @@ impl Location {
         lock().map(Some).map_err(|error| self.explain_io(&error))
     }
 
-    /// Waits for whoever has locked the file, and says so.
+    /// Waits until the file is no longer locked, and logs that.
     fn wait_for(&self, file: &File) -> io::Result<()> {
         match file.try_lock() {
             Ok(()) => Ok(()),

@@ -90,7 +90,7 @@ struct Former {
 }
 
 impl Former {
-    /// Fails when there is one and it is not to be replaced, or somebody has it open.
+    /// Fails when there is one and it is not to be replaced, or another process has it open.
     fn find(location: &Location, place: &Path, replace: bool) -> Result<Option<Self>> {
         let part = |suffix: &&str| with_suffix(place, suffix);
         let Some(found) = PARTS.iter().map(part).find(|part| part.exists()) else {
