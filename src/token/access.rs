@@ -32,7 +32,7 @@ pub struct Claims {
     pub iat: i64,
     pub nbf: i64,
     pub exp: i64,
-    /// When the user last gave the password.
+    /// When the session last authenticated: by its login or by a reauthentication.
     pub auth_time: i64,
     /// Scope in force when it was made, separated by spaces.
     pub scope: String,

@@ -278,7 +278,7 @@ async fn of_a_deleted_account_no_personal_data_is_kept() {
 
 /// ASVS 7.5.3, 10.3.4.
 #[tokio::test]
-async fn deletion_needs_a_password_given_less_than_ten_minutes_ago() {
+async fn deletion_needs_a_login_or_reauthentication_less_than_ten_minutes_ago() {
     let app = TestApp::spawn().await;
     let session = app.user("ada").await;
     app.advance(Duration::from_secs(600));
