@@ -51,6 +51,7 @@ async fn everything(app: &TestApp) -> Vec<String> {
     files
 }
 
+/// ASVS 13.4.5.
 #[tokio::test]
 async fn documentation_that_is_off_is_not_found() {
     let on = TestApp::spawn().await;
