@@ -311,7 +311,10 @@ impl Start {
         let event = self.event.clone();
         let event = match ended {
             0 => event,
-            ended => event.with(serde_json::json!({ "sessions_ended": ended })),
+            ended => event.with(serde_json::json!({
+                "method": self.proof.method(),
+                "sessions_ended": ended,
+            })),
         };
         event.record(tx).await?;
         Ok(Some((session, permissions)))
