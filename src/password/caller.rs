@@ -22,6 +22,13 @@ pub enum Standing {
     Stranger,
 }
 
+impl Standing {
+    /// Whether the caller has shown something that an attacker lacks, so that failures say nothing about their network.
+    pub fn is_shown(self) -> bool {
+        matches!(self, Self::LiveSession | Self::KnownDevice)
+    }
+}
+
 /// Who asks for a password to be hashed, checked or judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {

@@ -231,11 +231,7 @@ impl Passwords {
                 found = Some((place, verdict));
             }
         }
-        let is_known = matches!(
-            caller.standing,
-            Standing::LiveSession | Standing::KnownDevice
-        );
-        if found.is_some() || !is_known {
+        if found.is_some() || !caller.standing.is_shown() {
             self.engine.record(caller.network, found.is_some());
         }
         Ok(found)

@@ -17,34 +17,39 @@ pub(super) enum Class {
     Fresh,
     /// A stranger of an unremarkable network within a larger one that failed often.
     Neighbor,
+    /// A stranger of a network that was refused lately, and did not come back when told.
+    Refused,
     /// A stranger of a network that failed lately.
     Suspect,
 }
 
 impl Class {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::LiveSession,
         Self::KnownDevice,
         Self::KnownNetwork,
         Self::Returning,
         Self::Fresh,
         Self::Neighbor,
+        Self::Refused,
         Self::Suspect,
     ];
 
-    /// The class's part of the engine when all classes have jobs waiting, out of the sum of all weights (27). Known
-    /// callers keep more than half. Suspects keep something, because people share networks with bots.
+    /// The class's part of the engine when all classes have jobs waiting, out of the sum of all weights (157). Known
+    /// callers keep more than half. Strangers who were never here come before all that is known of a flood, whose networks
+    /// keep something because people share them with bots.
     pub fn weight(self) -> u64 {
         match self {
-            Self::LiveSession | Self::KnownDevice => 6,
-            Self::KnownNetwork | Self::Returning | Self::Fresh => 4,
-            Self::Neighbor => 2,
-            Self::Suspect => 1,
+            Self::LiveSession | Self::KnownDevice => 48,
+            Self::KnownNetwork | Self::Fresh => 24,
+            Self::Returning => 8,
+            Self::Neighbor => 3,
+            Self::Refused | Self::Suspect => 1,
         }
     }
 
     /// A multiple of every weight.
-    pub const COMMON: u64 = 12;
+    pub const COMMON: u64 = 48;
 
     pub fn of(standing: Standing, suspicion: Suspicion, has_returned: bool) -> Self {
         match (standing, suspicion) {
@@ -53,6 +58,7 @@ impl Class {
             (Standing::KnownNetwork, _) => Self::KnownNetwork,
             (Standing::Stranger, Suspicion::Network) => Self::Suspect,
             (Standing::Stranger, _) if has_returned => Self::Returning,
+            (Standing::Stranger, Suspicion::Refused) => Self::Refused,
             (Standing::Stranger, Suspicion::Surroundings) => Self::Neighbor,
             (Standing::Stranger, Suspicion::None) => Self::Fresh,
         }
@@ -82,8 +88,6 @@ impl Path {
             path.keys[path.depth] = prefix;
             path.depth += 1;
         }
-        // The network itself, in whatever bits its key has more than the prefix.
-        path.keys[path.depth - 1] = caller.network.0;
         path
     }
 

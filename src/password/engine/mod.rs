@@ -11,6 +11,7 @@ mod job;
 mod pace;
 mod prefixes;
 mod queue;
+mod refusals;
 mod reputation;
 mod shared;
 mod stats;

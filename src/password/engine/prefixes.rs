@@ -7,7 +7,7 @@ use crate::password::caller::ClientKey;
 const IPV6_PREFIXES: [u32; 4] = [32, 48, 56, 64];
 const IPV4_PREFIXES: [u32; 3] = [96 + 16, 96 + 24, 128];
 
-/// The prefixes of a network, the widest first.
+/// The prefixes of a network, the widest first. The last one is the network itself, in whatever bits its key has.
 pub(super) fn prefixes(network: ClientKey) -> impl DoubleEndedIterator<Item = (u32, u128)> {
     let is_ipv4 = network.0 >> 32 == 0xffff;
     let lengths: &[u32] = if is_ipv4 {
@@ -15,7 +15,8 @@ pub(super) fn prefixes(network: ClientKey) -> impl DoubleEndedIterator<Item = (u
     } else {
         &IPV6_PREFIXES
     };
-    lengths
-        .iter()
-        .map(move |length| (*length, network.0 & (u128::MAX << (128 - length))))
+    lengths.iter().map(move |length| match length {
+        64 | 128 => (*length, network.0),
+        _ => (*length, network.0 & (u128::MAX << (128 - length))),
+    })
 }

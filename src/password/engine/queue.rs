@@ -256,23 +256,22 @@ mod tests {
     #[test]
     fn classes_share_by_weight_and_leave_nothing_unused() {
         let mut queue = Queue::default();
-        fill(&mut queue, Class::KnownDevice, 20);
-        fill(&mut queue, Class::Fresh, 200);
-        fill(&mut queue, Class::Suspect, 200);
-        let first = served(&mut queue, 22);
+        fill(&mut queue, Class::KnownDevice, 96);
+        fill(&mut queue, Class::Fresh, 400);
+        fill(&mut queue, Class::Suspect, 400);
+        let first = served(&mut queue, 146);
         let of = |class: Class, served: &[u64]| {
             served
                 .iter()
                 .filter(|found| **found == class as u64)
                 .count()
         };
-        assert_eq!(of(Class::KnownDevice, &first), 12);
-        assert_eq!(of(Class::Fresh, &first), 8);
+        assert_eq!(of(Class::KnownDevice, &first), 96);
+        assert_eq!(of(Class::Fresh, &first), 48);
         assert_eq!(of(Class::Suspect, &first), 2);
-        served(&mut queue, 30);
         let later = served(&mut queue, 100);
-        assert_eq!(of(Class::Fresh, &later), 80);
-        assert_eq!(of(Class::Suspect, &later), 20);
+        assert_eq!(of(Class::Fresh, &later), 96);
+        assert_eq!(of(Class::Suspect, &later), 4);
     }
 
     #[test]
@@ -286,7 +285,7 @@ mod tests {
             .iter()
             .filter(|class| **class == Class::Fresh as u64)
             .count();
-        assert!((39..=41).contains(&strangers), "{strangers}");
+        assert!((33..=34).contains(&strangers), "{strangers}");
     }
 
     #[test]
@@ -294,10 +293,10 @@ mod tests {
         let mut queue = Queue::default();
         fill(&mut queue, Class::Fresh, 100);
         assert_eq!(queue.work_before(Class::Fresh, 16), 1_600);
-        // One job of 16 steps, while strangers get four parts of ten.
-        assert_eq!(queue.work_before(Class::KnownDevice, 16), 10);
+        // One job of 16 steps, while strangers get a third.
+        assert_eq!(queue.work_before(Class::KnownDevice, 16), 8);
         fill(&mut queue, Class::KnownDevice, 5);
-        assert_eq!(queue.work_before(Class::KnownDevice, 16), 80 + 64);
+        assert_eq!(queue.work_before(Class::KnownDevice, 16), 80 + 48);
         assert_eq!(queue.work_before(Class::Fresh, 16), 1_600 + 80);
     }
 }

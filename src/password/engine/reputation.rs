@@ -1,9 +1,9 @@
-//! What networks of strangers have come to lately: failed and successful checks by prefix, and who was refused for
-//! overload. Bounded, and forgotten with time. Decides about turns alone, never about access.
+//! What networks of strangers have come to lately: failed, successful and refused checks by prefix, and who was told to
+//! come back. Bounded, and forgotten with time. Decides about turns alone, never about access.
 
 use super::prefixes::prefixes;
+use super::refusals::Refusals;
 use crate::password::caller::ClientKey;
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ pub(super) enum Suspicion {
     None,
     /// A larger network around it failed often.
     Surroundings,
+    /// It was refused for overload. A flood's networks come again; few people's do so without having waited as told.
+    Refused,
     /// It failed itself, or the network right around it did so repeatedly.
     Network,
 }
@@ -24,14 +26,20 @@ const HALF_LIFE: Duration = Duration::from_secs(15 * 60);
 /// What one check counts, so that it is remembered for two to three half-lives.
 const POINTS: u8 = 4;
 
+/// What one refusal counts, so that it is remembered for one to two half-lives.
+const REFUSAL: u8 = 2;
+
+/// Refusals that tell as much of a larger network as one failure: people are refused too.
+const REFUSALS_PER_FAILURE: u8 = 4;
+
 /// Prefixes in one set. The one that tells least makes room for a new one.
 const WAYS: usize = 4;
 
 /// 131,072 prefixes of 8 bytes in all: 40,000 networks that failed. Memory that was never written is not resident.
 const SETS: usize = 1 << 15;
 
-/// Failures beyond the successes that a prefix of this length is forgiven. The network itself is forgiven none, or else
-/// each network of a botnet would have a second try.
+/// How many parts of a prefix of this length may have failed, beyond those that succeeded. The network itself is forgiven
+/// nothing, or else each network of a botnet would have a second try.
 fn allowance(length: u32) -> u8 {
     match length {
         120 | 56 => 1,
@@ -41,45 +49,88 @@ fn allowance(length: u32) -> u8 {
     }
 }
 
-/// The points of failures and successes of one prefix.
+/// The points of one prefix: of a network's own checks, and above it of the parts that had some.
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
-    /// Tells the prefix from others in its set; 0 for none.
+    /// Tells the prefix from others in its set, with 24 bits; 0 for none.
     tag: u32,
     failed: u8,
     succeeded: u8,
+    refused: u8,
     /// The half-life in which it was last counted, since the start.
     period: u16,
 }
 
 impl Entry {
     fn unpack(packed: u64) -> Self {
-        let [a, b, c, d, failed, succeeded, e, f] = packed.to_le_bytes();
+        let [a, b, c, refused, failed, succeeded, e, f] = packed.to_le_bytes();
         Self {
-            tag: u32::from_le_bytes([a, b, c, d]),
+            tag: u32::from_le_bytes([a, b, c, 0]),
             failed,
             succeeded,
+            refused,
             period: u16::from_le_bytes([e, f]),
         }
     }
 
     fn pack(self) -> u64 {
-        let [a, b, c, d] = self.tag.to_le_bytes();
+        let [a, b, c, _] = self.tag.to_le_bytes();
         let [e, f] = self.period.to_le_bytes();
-        u64::from_le_bytes([a, b, c, d, self.failed, self.succeeded, e, f])
+        u64::from_le_bytes([a, b, c, self.refused, self.failed, self.succeeded, e, f])
     }
 
     fn faded(mut self, period: u16) -> Self {
         let halvings = u32::from(period.saturating_sub(self.period)).min(7);
         self.failed >>= halvings;
         self.succeeded >>= halvings;
+        self.refused >>= halvings;
         self.period = period;
         self
     }
 
-    /// Failures beyond the successes.
-    fn excess(self) -> u8 {
-        self.failed.saturating_sub(self.succeeded)
+    fn is_tainted(self, length: u32) -> bool {
+        // Refusals are no sign of guesses: they taint wide surroundings alone, which decide among equals.
+        let refused = if is_wide(length) {
+            self.refused / REFUSAL * (POINTS / REFUSALS_PER_FAILURE)
+        } else {
+            0
+        };
+        let failed = self.failed.saturating_add(refused);
+        failed.saturating_sub(self.succeeded) > allowance(length) * POINTS
+    }
+
+    /// How much is lost with it.
+    fn told(self) -> u16 {
+        u16::from(self.failed) + u16::from(self.succeeded) + u16::from(self.refused)
+    }
+
+    fn counter(&mut self, outcome: Outcome) -> &mut u8 {
+        match outcome {
+            Outcome::Right => &mut self.succeeded,
+            Outcome::Wrong => &mut self.failed,
+            Outcome::Refused => &mut self.refused,
+        }
+    }
+}
+
+/// A prefix that many people share.
+fn is_wide(length: u32) -> bool {
+    matches!(length, 32 | 48 | 112)
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Outcome {
+    Right,
+    Wrong,
+    Refused,
+}
+
+impl Outcome {
+    fn points(self) -> u8 {
+        match self {
+            Self::Right | Self::Wrong => POINTS,
+            Self::Refused => REFUSAL,
+        }
     }
 }
 
@@ -104,17 +155,30 @@ impl Reputation {
 
     /// Counts a check that a caller in `network` has had.
     pub fn record(&mut self, network: ClientKey, is_right: bool, now: Instant) {
-        for (length, prefix) in prefixes(network) {
-            self.change(length, prefix, now, |entry| {
-                if !is_right {
-                    entry.failed = entry.failed.saturating_add(POINTS);
-                    return;
+        let outcome = if is_right {
+            Outcome::Right
+        } else {
+            Outcome::Wrong
+        };
+        self.count(network, outcome, now);
+    }
+
+    /// Counts an outcome for the network, and for each larger one if it is the first of its kind in that part of it. So a
+    /// network that fails often speaks only for itself.
+    fn count(&mut self, network: ClientKey, outcome: Outcome, now: Instant) {
+        for (length, prefix) in prefixes(network).rev() {
+            let is_first = self.change(length, prefix, now, |entry| {
+                let counter = entry.counter(outcome);
+                let is_first = *counter == 0;
+                *counter = counter.saturating_add(outcome.points());
+                if matches!(outcome, Outcome::Right) && matches!(length, 64 | 128) {
+                    (entry.failed, entry.refused) = (0, 0);
                 }
-                entry.succeeded = entry.succeeded.saturating_add(POINTS);
-                if length == 64 || length == 128 {
-                    entry.failed = 0;
-                }
+                is_first
             });
+            if !is_first {
+                break;
+            }
         }
     }
 
@@ -125,20 +189,34 @@ impl Reputation {
             let (set, tag) = self.place(length, prefix);
             let entries = self.sets[set].map(Entry::unpack);
             let known = entries.into_iter().find(|entry| entry.tag == tag);
-            let excess = known.map_or(0, |entry| entry.faded(period).excess());
-            if excess > allowance(length) * POINTS {
-                suspicion = match length {
-                    32 | 48 | 112 => Suspicion::Surroundings,
-                    _ => Suspicion::Network,
+            let Some(entry) = known.map(|entry| entry.faded(period)) else {
+                continue;
+            };
+            if entry.is_tainted(length) {
+                suspicion = if is_wide(length) {
+                    Suspicion::Surroundings
+                } else {
+                    Suspicion::Network
                 };
+            } else if matches!(length, 64 | 128)
+                && entry.refused > 0
+                && suspicion != Suspicion::Network
+            {
+                suspicion = Suspicion::Refused;
             }
         }
         suspicion
     }
 
-    /// Notes that a stranger was refused for overload.
+    /// Notes that a stranger was refused for overload, and may come back.
     pub fn refuse(&mut self, network: ClientKey, now: Instant) {
         self.refusals.add(network, now);
+        self.count(network, Outcome::Refused, now);
+    }
+
+    /// Notes that a stranger who waited has gone.
+    pub fn leave(&mut self, network: ClientKey, now: Instant) {
+        self.count(network, Outcome::Refused, now);
     }
 
     /// Whether a stranger was refused a while ago and has waited as told. Good for one job that is let in.
@@ -151,7 +229,13 @@ impl Reputation {
         self.refusals.forget(network);
     }
 
-    fn change(&mut self, length: u32, prefix: u128, now: Instant, count: impl Fn(&mut Entry)) {
+    fn change(
+        &mut self,
+        length: u32,
+        prefix: u128,
+        now: Instant,
+        count: impl Fn(&mut Entry) -> bool,
+    ) -> bool {
         let period = self.period(now);
         let (set, tag) = self.place(length, prefix);
         let mut entries = self.sets[set].map(|entry| Entry::unpack(entry).faded(period));
@@ -159,9 +243,9 @@ impl Reputation {
         let order = |entry: &&mut Entry| match entry.tag {
             own if own == tag => (0, 0),
             0 => (1, 0),
-            _ => (2, u16::from(entry.failed) + u16::from(entry.succeeded)),
+            _ => (2, entry.told()),
         };
-        if let Some(entry) = entries.iter_mut().min_by_key(order) {
+        let changed = entries.iter_mut().min_by_key(order).map(|entry| {
             if entry.tag != tag {
                 *entry = Entry {
                     tag,
@@ -169,80 +253,22 @@ impl Reputation {
                     ..Entry::default()
                 };
             }
-            count(entry);
-        }
+            count(entry)
+        });
         self.sets[set] = entries.map(Entry::pack);
+        changed.unwrap_or(false)
     }
 
     /// The set that a prefix belongs to, and its tag there.
     fn place(&self, length: u32, prefix: u128) -> (usize, u32) {
         let hash = self.hasher.hash_one((length, prefix));
         let set = (hash as usize) % SETS;
-        (set, ((hash >> 32) as u32).max(1))
+        (set, ((hash >> 40) as u32).max(1))
     }
 
     fn period(&self, now: Instant) -> u16 {
         let periods = now.saturating_duration_since(self.start).as_secs() / HALF_LIFE.as_secs();
         u16::try_from(periods).unwrap_or(u16::MAX)
-    }
-}
-
-/// A refused stranger is asked to come back in a second or later.
-const LEAST_WAIT: Duration = Duration::from_millis(800);
-
-/// A stranger who comes later than this is new again. Longer, and networks that a flood picks at random would often count
-/// as returned.
-const RETURN_WITHIN: Duration = Duration::from_secs(10);
-
-/// Refusals in one generation. Under a larger flood the older ones are forgotten sooner.
-const MAX_REFUSALS: usize = 8_192;
-
-/// Strangers who were refused lately, and when for the first time.
-struct Refusals {
-    young: HashMap<ClientKey, Instant>,
-    old: HashMap<ClientKey, Instant>,
-    since: Instant,
-}
-
-impl Refusals {
-    fn new(now: Instant) -> Self {
-        Self {
-            young: HashMap::new(),
-            old: HashMap::new(),
-            since: now,
-        }
-    }
-
-    fn add(&mut self, network: ClientKey, now: Instant) {
-        let age = now.saturating_duration_since(self.since);
-        if age >= RETURN_WITHIN || self.young.len() >= MAX_REFUSALS {
-            self.old = std::mem::take(&mut self.young);
-            if age >= RETURN_WITHIN * 2 {
-                self.old.clear();
-            }
-            self.since = now;
-        }
-        let is_recent = |refused: &Instant| now.saturating_duration_since(*refused) < RETURN_WITHIN;
-        if !self.old.get(&network).is_some_and(is_recent) {
-            self.old.remove(&network);
-            let refused = self.young.entry(network).or_insert(now);
-            if !is_recent(refused) {
-                *refused = now;
-            }
-        }
-    }
-
-    fn has_waited(&self, network: ClientKey, now: Instant) -> bool {
-        let refused = self.young.get(&network).or_else(|| self.old.get(&network));
-        refused.is_some_and(|refused| {
-            let waited = now.saturating_duration_since(*refused);
-            (LEAST_WAIT..RETURN_WITHIN).contains(&waited)
-        })
-    }
-
-    fn forget(&mut self, network: ClientKey) {
-        self.young.remove(&network);
-        self.old.remove(&network);
     }
 }
 
@@ -265,14 +291,21 @@ mod tests {
             Suspicion::Network
         );
         assert_eq!(reputation.suspicion(v4(192, 0, 2, 2), now), Suspicion::None);
-        for host in 2..3 {
-            reputation.record(v4(192, 0, 2, host), false, now);
+        // It speaks for itself alone, however often it fails.
+        for _ in 0..30 {
+            reputation.record(v4(192, 0, 2, 1), false, now);
         }
+        assert_eq!(reputation.suspicion(v4(192, 0, 2, 2), now), Suspicion::None);
+        reputation.record(v4(192, 0, 2, 2), false, now);
         assert_eq!(
             reputation.suspicion(v4(192, 0, 2, 99), now),
             Suspicion::Network
         );
-        for part in 3..5 {
+        for part in 3..6 {
+            assert_eq!(
+                reputation.suspicion(v4(192, 0, 77, 1), now),
+                Suspicion::None
+            );
             reputation.record(v4(192, 0, part, 1), false, now);
         }
         assert_eq!(
@@ -320,6 +353,29 @@ mod tests {
     }
 
     #[test]
+    fn refused_networks_are_told_from_those_never_seen_until_they_succeed() {
+        let now = Instant::now();
+        let mut reputation = Reputation::new(now);
+        let network = v4(192, 0, 2, 1);
+        reputation.refuse(network, now);
+        assert_eq!(reputation.suspicion(network, now), Suspicion::Refused);
+        assert_eq!(reputation.suspicion(v4(192, 0, 2, 2), now), Suspicion::None);
+        assert_eq!(
+            reputation.suspicion(network, now + HALF_LIFE * 2),
+            Suspicion::None
+        );
+        reputation.record(network, true, now);
+        assert_eq!(reputation.suspicion(network, now), Suspicion::None);
+        for part in 0..16 {
+            reputation.refuse(v4(198, 51, part, 1), now);
+        }
+        assert_eq!(
+            reputation.suspicion(v4(198, 51, 77, 1), now),
+            Suspicion::Surroundings
+        );
+    }
+
+    #[test]
     fn a_stranger_who_waits_as_told_has_returned_once() {
         let now = Instant::now();
         let mut reputation = Reputation::new(now);
@@ -332,16 +388,5 @@ mod tests {
         assert!(!reputation.has_returned(network, after(61_000)));
         reputation.let_in(network);
         assert!(!reputation.has_returned(network, after(1_000)));
-    }
-
-    #[test]
-    fn refusals_are_bounded() {
-        let now = Instant::now();
-        let mut reputation = Reputation::new(now);
-        for n in 0..100_000 {
-            reputation.refuse(ClientKey(n), now);
-        }
-        let refusals = &reputation.refusals;
-        assert!(refusals.young.len() + refusals.old.len() <= 2 * MAX_REFUSALS);
     }
 }

@@ -291,6 +291,9 @@ impl Shared {
             Kind::Call => &mut state.calls,
         };
         let withdrawn = queue.withdraw(place.ticket, &place.slot);
+        if let Some(task) = withdrawn.as_ref().filter(|task| task.marks_its_network()) {
+            state.reputation.leave(task.caller.network, Instant::now());
+        }
         self.publish(&state);
         drop(state);
         if withdrawn.is_some() {

@@ -53,6 +53,11 @@ pub(super) trait Call: Send {
 }
 
 impl Task {
+    /// Whether its end says something about the network of its caller.
+    pub fn marks_its_network(&self) -> bool {
+        self.priority == Priority::Interactive && !self.caller.standing.is_shown()
+    }
+
     /// Answers with the digest.
     pub fn finish(self) {
         if let Work::Hash(hash) = self.work {

@@ -5,6 +5,7 @@ mod calls;
 mod flood;
 mod padding;
 
+use super::reputation::Suspicion;
 use super::shared::Load;
 use super::{Digest, Engine, EngineError, EngineSettings, Job, Priority};
 use crate::password::caller::{Caller, ClientKey};
@@ -130,6 +131,13 @@ fn taken(engine: &Engine) -> Vec<u128> {
     state.hooks.taken.iter().map(|client| client.0).collect()
 }
 
+fn suspicion(engine: &Engine, client: u128) -> Suspicion {
+    let state = engine.shared.lock();
+    state
+        .reputation
+        .suspicion(ClientKey(client), Instant::now())
+}
+
 fn loads(engine: &Engine) -> Vec<usize> {
     let state = engine.shared.lock();
     state.loads.iter().map(|load| load.busy()).collect()
@@ -175,6 +183,7 @@ fn a_job_dropped_in_the_queue_is_gone_at_once() {
     assert_eq!(engine.snapshot().queued, 1);
     assert_eq!(engine.snapshot().background_queued, 0);
     assert_eq!(engine.snapshot().cancelled, 2);
+    assert_eq!(suspicion(&engine, 1), Suspicion::Refused);
     assert_eq!(engine.shared.lock().queue.work(), 16);
     drop(second);
     assert_eq!(engine.shared.lock().queue.work(), 0);
@@ -197,6 +206,9 @@ fn a_job_dropped_in_its_lane_leaves_it() {
     eventually("the lane is left", || engine.snapshot().lanes_busy == 0);
     assert_eq!(engine.snapshot().cancelled, 2);
     assert_eq!(engine.snapshot().hashes_done, 1);
+    eventually("a caller who hung up counts as one who failed", || {
+        suspicion(&engine, 2) == Suspicion::Network
+    });
 }
 
 #[test]

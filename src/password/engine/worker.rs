@@ -196,6 +196,10 @@ impl Worker {
             self.lanes.leave(lane);
             if task.steps_left > 0 {
                 counters.cancelled.fetch_add(1, Relaxed);
+                if task.marks_its_network() {
+                    // It has cost as much as a failure. Or else guesses would be free for a flood that hangs up.
+                    self.shared.record(task.caller.network, false);
+                }
             } else {
                 counters.done.fetch_add(1, Relaxed);
                 if let Some(started) = task.started {
