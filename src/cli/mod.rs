@@ -12,6 +12,7 @@ mod openapi;
 mod restore;
 mod send_test_mail;
 mod serve;
+mod signals;
 
 use std::fmt::Display;
 use std::path::Path;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use clap::ArgMatches;
 
 use super::exposed_files::Secret;
+use super::signals::{self, Hangup};
 use super::{Exit, Outcome, build, explain, first_of, runtime, source};
-use crate::api::Tls;
 #[cfg(target_os = "linux")]
 use crate::api::{LEAVING, MetricsListener};
 use crate::app::{self, App};
@@ -29,8 +29,8 @@ pub fn run(matches: &ArgMatches) -> Outcome {
 
 async fn serve(matches: &ArgMatches, log: &mut Option<Log>) -> Outcome {
     // From the first moment: no signal ends the first process of a container that does not listen to it.
-    let mut stop = std::pin::pin!(stop_signal()?);
-    // Without this SIGHUP would end the process.
+    let mut stop = std::pin::pin!(signals::stop()?);
+    signals::ignore_others()?;
     let hangup = Hangup::listen()?;
     let mut settings = settings_or_tell(matches)?;
     *log = Some(Log::start(&settings.logging));
@@ -192,68 +192,6 @@ fn connections_for(max: usize, descriptors: usize, cores: usize, has_metrics: bo
     };
     let besides = BESIDES + PER_CORE * cores + LEAVING + metrics;
     max.min(descriptors.saturating_sub(besides).max(FEWEST))
-}
-
-/// SIGHUP: asks for files to be read again.
-struct Hangup(#[cfg(unix)] tokio::signal::unix::Signal);
-
-impl Hangup {
-    #[cfg(unix)]
-    fn listen() -> Result<Self, Exit> {
-        use tokio::signal::unix::{SignalKind, signal};
-        signal(SignalKind::hangup())
-            .map(Self)
-            .map_err(|error| Exit::failed(format!("cannot listen for SIGHUP: {error}")))
-    }
-
-    #[cfg(not(unix))]
-    fn listen() -> Result<Self, Exit> {
-        Ok(Self())
-    }
-
-    /// Reads the certificate again each time. Never ends.
-    async fn reload(self, tls: Option<Arc<Tls>>) {
-        #[cfg(unix)]
-        {
-            let Self(mut hangups) = self;
-            while hangups.recv().await.is_some() {
-                match &tls {
-                    Some(tls) => tls.reload().await,
-                    None => tracing::info!(
-                        "SIGHUP reads TLS_CERT and TLS_KEY again, which are unset; other settings are read at the start"
-                    ),
-                }
-            }
-        }
-        #[cfg(not(unix))]
-        let _ = tls;
-    }
-}
-
-/// Done when the process is asked to stop (SIGTERM, or Ctrl-C).
-fn stop_signal() -> Result<impl Future<Output = ()>, Exit> {
-    #[cfg(unix)]
-    let (mut terminate, mut interrupt) = {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| {
-            signal(kind)
-                .map_err(|error| Exit::failed(format!("cannot listen for signals: {error}")))
-        };
-        (
-            listen(SignalKind::terminate())?,
-            listen(SignalKind::interrupt())?,
-        )
-    };
-    Ok(async move {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = terminate.recv() => (),
-            _ = interrupt.recv() => (),
-        }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
-        tracing::info!("stopping");
-    })
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -67,6 +67,22 @@ fn an_address_that_is_taken_stops_the_start_with_one_line() {
 }
 
 #[test]
+fn signals_of_log_rotators_are_ignored_and_sigquit_stops_in_order() {
+    let folder = folder();
+    let service = Service::start(folder.path(), &[QUICK]);
+    for signal in ["-USR1", "-USR2", "-ALRM"] {
+        service.signal(signal);
+    }
+    service.signal("-QUIT");
+    let (status, log) = service.wait();
+    assert!(status.success(), "{status}: {log}");
+    assert!(
+        log.contains("every request under way was finished"),
+        "{log}"
+    );
+}
+
+#[test]
 fn a_flag_is_a_setting_and_an_unknown_one_is_refused() {
     let folder = folder();
     let output = run(
