@@ -150,10 +150,23 @@ impl Location {
 
     /// A connection that may write; creates the file where there is none. Another application's is left as it is.
     pub fn open_writer(&self) -> Result<Connection> {
+        self.open_writer_with(|_| Ok(()))
+    }
+
+    /// The same for a start, which waits longer for another program's lock and says so.
+    pub fn open_writer_patiently(&self) -> Result<Connection> {
+        self.open_writer_with(|connection| connection.busy_handler(Some(wait_and_say_so)))
+    }
+
+    fn open_writer_with(
+        &self,
+        set_up: impl Fn(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<Connection> {
         let access = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let open = || -> Result<Connection> {
             let connection = Connection::open_with_flags(&self.path, self.flags(access))?;
             configure(&connection)?;
+            set_up(&connection)?;
             schema::inspect(&connection)?;
             connection.pragma_update(None, "journal_mode", "wal")?;
             connection.pragma_update(None, "synchronous", "full")?;
@@ -213,6 +226,23 @@ impl Location {
                 connection.pragma_update(None, "query_only", true)
             })
     }
+}
+
+/// Waits a little for the lock of another program, the `turns`th time. False when that was long enough.
+fn wait_and_say_so(turns: i32) -> bool {
+    const TURN: Duration = Duration::from_millis(50);
+    /// After a second.
+    const SAY_SO: i32 = 20;
+    /// A minute.
+    const LAST: i32 = 1200;
+    if turns == SAY_SO {
+        tracing::warn!(
+            target: WAITING,
+            "waiting for the database file, which another program has locked"
+        );
+    }
+    std::thread::sleep(TURN);
+    turns < LAST
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {

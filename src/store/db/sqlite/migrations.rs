@@ -8,7 +8,7 @@ use super::history::{self, missing};
 /// Runs what is missing. A memory database lives as long as a connection to it, so there the opener migrates.
 pub fn migrate(location: &Location) -> Result<Migrated> {
     let _lock = location.lock()?;
-    let mut connection = location.open_writer()?;
+    let mut connection = location.open_writer_patiently()?;
     let migrated = run(&mut connection)?;
     Ok(Migrated {
         has_unfinished_copy: connection.query_row(HAS_UNFINISHED_COPY, [], |row| row.get(0))?,
