@@ -1,6 +1,5 @@
 //! Reading a certificate and its key, and saying what is wrong with them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use tokio_rustls::rustls::{self, ServerConfig};
 
 use super::validity::Validity;
 use crate::config;
+use crate::files;
 
 /// A certificate or key that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,9 @@ pub enum TlsError {
     )]
     OutOfOrder { certificate: PathBuf, key: PathBuf },
 }
+
+/// The TLS library says of all of these only that it cannot read them.
+const UNUSABLE_KEY: &str = "a private key that is damaged, or that TLS cannot use: RSA has to have 2048 to 8192 bits, and a curve to be P-256, P-384, P-521 or Ed25519";
 
 /// A certificate with its key, ready to be used.
 pub struct Pair {
@@ -91,6 +94,7 @@ impl Pair {
                 }
             }
             rustls::Error::InvalidCertificate(_) => certificate.refuse(&error),
+            rustls::Error::General(_) => key.refuse(UNUSABLE_KEY),
             error => key.refuse(error),
         })?;
         Ok(Self {
@@ -135,25 +139,22 @@ impl<'a> Pem<'a> {
             key: None,
             is_encrypted: false,
         };
-        let metadata = fs::metadata(path).map_err(|error| pem.refuse(error))?;
-        // To read a pipe would wait for its other end.
-        if !metadata.is_file() {
-            return Err(pem.refuse("not a file"));
+        let bytes = files::read(path).map_err(|error| pem.refuse(error))?;
+        let has = |words: &[u8]| bytes.windows(words.len()).any(|window| window == words);
+        pem.is_encrypted = has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED");
+        let certificates = CertificateDer::pem_slice_iter(&bytes);
+        if pem.is_encrypted {
+            // The bytes of the key would be taken for one that is broken.
+            pem.certificates = certificates.map_while(Result::ok).collect();
+            return Ok(pem);
         }
-        let bytes = zeroize::Zeroizing::new(fs::read(path).map_err(|error| pem.refuse(error))?);
-        pem.certificates = CertificateDer::pem_slice_iter(&bytes)
+        pem.certificates = certificates
             .collect::<Result<_, _>>()
             .map_err(|error| pem.refuse(error))?;
         pem.key = PrivateKeyDer::pem_slice_iter(&bytes)
             .next()
             .transpose()
             .map_err(|error| pem.refuse(error))?;
-        let has = |words: &[u8]| bytes.windows(words.len()).any(|window| window == words);
-        pem.is_encrypted = has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED");
-        if pem.is_encrypted {
-            // Its bytes would be taken for a key that is broken.
-            pem.key = None;
-        }
         Ok(pem)
     }
 
