@@ -25,7 +25,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-use crate::app::{App, StartError};
+use crate::app::{App, Groundwork, StartError};
 use crate::clock::SystemClock;
 use crate::config::{self, Problem, Settings, Source};
 use crate::ids::SystemRandom;
@@ -162,12 +162,14 @@ fn first_of(problems: &[Problem]) -> Exit {
 }
 
 fn build(settings: Settings) -> Result<App, Exit> {
-    App::build(
-        settings,
-        Arc::new(SystemClock::new()),
-        Arc::new(SystemRandom),
-    )
-    .map_err(explain)
+    Groundwork::lay(settings)
+        .and_then(build_on)
+        .map_err(explain)
+}
+
+fn build_on(groundwork: Groundwork) -> Result<App, StartError> {
+    let clock = Arc::new(SystemClock::new());
+    App::build_on(groundwork, clock, Arc::new(SystemRandom))
 }
 
 fn explain(error: StartError) -> Exit {
@@ -176,6 +178,7 @@ fn explain(error: StartError) -> Exit {
         | StartError::Backups { .. }
         | StartError::Texts(_)
         | StartError::Mail(_)
+        | StartError::SameAddress { .. }
         | StartError::Tls(_)) => Exit::wrong_use(error),
         error => Exit::failed(error),
     }

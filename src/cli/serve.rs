@@ -5,11 +5,11 @@ use std::sync::Arc;
 use clap::ArgMatches;
 
 use super::exposed_files::Secret;
-use super::{Exit, Outcome, build, explain, first_of, runtime, source};
+use super::{Exit, Outcome, build_on, explain, first_of, runtime, source};
 use crate::api::Tls;
 #[cfg(target_os = "linux")]
 use crate::api::{LEAVING, MetricsListener};
-use crate::app::{self, App};
+use crate::app::{self, App, Groundwork, StartError};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, LogFormat, Settings};
 use crate::domain::{Services, roles};
@@ -48,12 +48,17 @@ async fn serve(matches: &ArgMatches, log: &mut Option<Log>) -> Outcome {
     let secret = Secret::of(&settings);
     let has_docs = settings.server.has_docs;
     let clock: SharedClock = Arc::new(SystemClock::new());
-    let listeners = app::listen(&settings, &clock).await.map_err(explain)?;
-    let building = tokio::task::spawn_blocking(move || build(settings));
-    let app = tokio::select! {
-        built = building => {
-            built.map_err(|error| Exit::failed(format!("the start was cut off: {error}")))??
-        }
+    let bindings = app::bind(&settings, &clock).await.map_err(explain)?;
+    let starting = async {
+        let groundwork = beside(move || Groundwork::lay(settings)).await?;
+        // Whoever comes while the database is away is refused. Of two services that start at one moment with one address, one
+        // ends here, and has made nothing.
+        let listeners = bindings.listen().map_err(explain)?;
+        let app = beside(move || build_on(groundwork)).await?;
+        Ok::<_, Exit>((app, listeners))
+    };
+    let (app, listeners) = tokio::select! {
+        started = starting => started?,
         () = &mut stop => {
             tracing::info!("stopped before the start was done");
             return Ok(());
@@ -64,7 +69,7 @@ async fn serve(matches: &ArgMatches, log: &mut Option<Log>) -> Outcome {
         tracing::warn!("{warning}");
     }
     let services = app.services.clone();
-    let bound = app.bind_to(listeners).map_err(explain)?;
+    let bound = app.serve_at(listeners).map_err(explain)?;
     let address = bound.address;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -90,6 +95,15 @@ async fn serve(matches: &ArgMatches, log: &mut Option<Log>) -> Outcome {
         tracing::warn!("stopped; requests still under way were cut off");
     }
     Ok(())
+}
+
+/// Does a part of the start that blocks, so that signals are heard meanwhile.
+async fn beside<T: Send + 'static>(
+    part: impl FnOnce() -> Result<T, StartError> + Send + 'static,
+) -> Result<T, Exit> {
+    let done = tokio::task::spawn_blocking(part).await;
+    let done = done.map_err(|error| Exit::failed(format!("the start was cut off: {error}")))?;
+    done.map_err(explain)
 }
 
 /// The settings, or the first problem: in the form of the log where that much can be read.

@@ -1,12 +1,13 @@
 //! Starting the service: with bad settings, with none, and what its log must not hold.
 
 use std::fs;
+use std::process::Stdio;
 
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
 use crate::postgres;
-use crate::process::{Service, run, stderr, stdout};
+use crate::process::{Service, run, stderr, stdout, vestibule};
 use crate::{PASSWORD, QUICK, SECRET, expect_code, folder, log_in, mode};
 
 #[test]
@@ -62,6 +63,63 @@ fn an_address_that_is_taken_stops_the_start_with_one_line() {
             "{line}"
         );
         let left: Vec<_> = fs::read_dir(folder.path()).expect("lists").collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[test]
+fn metrics_are_not_served_where_the_service_is() {
+    for (host, metrics) in [
+        ("127.0.0.1", "127.0.0.1:8017"),
+        ("0.0.0.0", "127.0.0.1:8017"),
+        ("127.0.0.1", "[::]:8017"),
+        ("::ffff:127.0.0.1", "127.0.0.1:8017"),
+    ] {
+        let settings = [("HOST", host), ("PORT", "8017"), ("METRICS_ADDR", metrics)];
+        for command in ["serve", "check-config"] {
+            let folder = folder();
+            let output = run(folder.path(), &[command], &settings);
+            expect_code(&output, 2);
+            let told = stderr(&output);
+            let expected = format!("METRICS_ADDR: found {metrics}, which HOST and PORT take");
+            assert!(told.contains(&expected), "{command}: {told}");
+            let left: Vec<_> = fs::read_dir(folder.path()).expect("lists").collect();
+            assert!(left.is_empty(), "{left:?}");
+        }
+    }
+}
+
+/// Of two starts with one address at one moment, one serves, and the other has made nothing.
+#[test]
+fn a_start_that_loses_its_address_to_another_leaves_nothing() {
+    crate::sqlite_only!("what is made is looked for in the folder");
+    for _ in 0..4 {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+        let port = free.local_addr().expect("an address").port().to_string();
+        drop(free);
+        let folders = [folder(), folder()];
+        let mut starts: Vec<_> = folders
+            .iter()
+            .map(|folder| {
+                let settings = [("PORT", port.as_str()), QUICK];
+                let mut command = vestibule(folder.path(), &["serve"], &settings);
+                command.stdout(Stdio::null()).stderr(Stdio::null());
+                command.spawn().expect("starts")
+            })
+            .collect();
+        let lost = loop {
+            let ended =
+                |start: &mut std::process::Child| start.try_wait().expect("waits").is_some();
+            if let Some(lost) = starts.iter_mut().position(ended) {
+                break lost;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        };
+        let left: Vec<_> = fs::read_dir(folders[lost].path()).expect("lists").collect();
+        for start in &mut starts {
+            let _ = start.kill();
+            start.wait().expect("ends");
+        }
         assert!(left.is_empty(), "{left:?}");
     }
 }
