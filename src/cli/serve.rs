@@ -13,6 +13,7 @@ use crate::app::{self, App, Groundwork, StartError};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, LogFormat, Settings};
 use crate::domain::{Services, roles};
+use crate::files;
 use crate::log::{self, Log};
 use crate::token::Found;
 
@@ -22,6 +23,7 @@ pub fn run(matches: &ArgMatches) -> Outcome {
     let outcome = runtime.block_on(serve(matches, &mut log));
     // What still runs beside is not waited for: the time for that is over.
     runtime.shutdown_background();
+    files::delete_unfinished();
     // The last lines are written.
     drop(log);
     outcome

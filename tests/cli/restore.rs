@@ -422,3 +422,63 @@ fn overwrite_header(file: &Path) {
         .expect("opens");
     file.write_all_at(&[0x55; 100], 0).expect("writes");
 }
+
+/// A backup that takes a while to copy.
+fn enlarge(file: &Path) {
+    let connection = Connection::open(file).expect("opens");
+    let sql = "CREATE TABLE filler (bytes BLOB); \
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) \
+        INSERT INTO filler SELECT zeroblob(1000000) FROM n; DROP TABLE filler";
+    connection.execute_batch(sql).expect("runs");
+}
+
+#[tokio::test]
+async fn a_stopped_command_leaves_no_unfinished_file() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
+    let folder = backed_up(&["root"]).await;
+    enlarge(&folder.path().join("copy.db"));
+    let is_partial = |name: &String| name.contains(".partial");
+    for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
+        let restore = ["restore", "copy.db", "--force"];
+        let mut child = vestibule(folder.path(), &restore, &[])
+            .spawn()
+            .expect("starts");
+        while !names(folder.path()).iter().any(is_partial) {
+            assert_eq!(child.try_wait().expect("waits"), None, "too fast");
+        }
+        let pid = child.id().to_string();
+        let sent = std::process::Command::new("kill")
+            .args([signal, &pid])
+            .status();
+        assert!(sent.expect("the kill command").success());
+        assert_eq!(child.wait().expect("ends").code(), Some(code));
+        assert_eq!(names(folder.path()), ["app.db", "app.db.key", "copy.db"]);
+    }
+    assert_eq!(users(&folder.path().join("app.db")), ["root"]);
+}
+
+#[tokio::test]
+async fn unfinished_files_of_killed_processes_are_deleted() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
+    let folder = backed_up(&["root"]).await;
+    let file = |name: &str| folder.path().join(name);
+    for name in [
+        "app.db.4000001.partial",
+        "app.db.4000001.partial-journal",
+        "new.db.4000001.partial",
+    ] {
+        fs::write(file(name), "x").expect("writes");
+    }
+    // One that is being made, and one of another name.
+    let busy = fs::File::create(file("new.db.4000002.partial")).expect("makes");
+    busy.lock().expect("locks");
+    fs::write(file("mine.partial"), "x").expect("writes");
+    expect_code(&run(folder.path(), &["backup", "new.db"], &[]), 0);
+    expect_code(
+        &run(folder.path(), &["restore", "copy.db", "--force"], &[]),
+        0,
+    );
+    let mut left = names(folder.path());
+    left.retain(|name| name.contains(".partial"));
+    assert_eq!(left, ["mine.partial", "new.db.4000002.partial"]);
+}
