@@ -42,7 +42,8 @@ impl Draft {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&draft.path)?;
-        // Not every file system has locks.
+        // Not every file system has locks. Where they are mandatory, SQLite could not write.
+        #[cfg(unix)]
         let _ = file.try_lock();
         draft.file = Some(file);
         files::adopt(&draft.path, files::folder_of(place));
