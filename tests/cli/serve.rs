@@ -350,3 +350,43 @@ async fn few_open_files_keep_no_client_out() {
     );
     assert!(!log.contains("cannot accept connections"), "{log}");
 }
+
+/// What cannot be opened is named, with what to do.
+#[test]
+fn what_is_no_database_is_named() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("sub")).expect("makes");
+    for (url, path) in [
+        ("sqlite:////dev/null", "/dev/null"),
+        ("sqlite:///sub", "sub"),
+    ] {
+        for command in [&["serve", "--port", "0"][..], &["migrate"]] {
+            let output = run(folder.path(), command, &[("DATABASE_URL", url)]);
+            expect_code(&output, 1);
+            let told = stderr(&output);
+            assert!(told.contains(&format!("{path}: not a file")), "{told}");
+        }
+    }
+    let settings = [("DATABASE_URL", "sqlite:///app.db")];
+    let output = run(folder.path(), &["restore", "sub"], &settings);
+    expect_code(&output, 1);
+    let told = stderr(&output);
+    assert!(told.contains("sub: not a file"), "{told}");
+
+    // Something that takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = silent.local_addr().expect("an address");
+    let url = format!("postgresql://ada:secret@{address}/x?sslmode=disable");
+    let settings = [
+        ("DATABASE_URL", &*url),
+        ("SECRET_KEY", SECRET),
+        ("DATABASE_WAIT_SECONDS", "1"),
+    ];
+    let output = run(folder.path(), &["migrate"], &settings);
+    expect_code(&output, 1);
+    let told = stderr(&output);
+    assert!(
+        told.contains(&format!("{address}: the server does not answer")),
+        "{told}"
+    );
+}

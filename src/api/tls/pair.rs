@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
@@ -70,7 +70,7 @@ impl Pair {
         }
         let Some(private) = &key.key else {
             return Err(key.refuse(if key.is_encrypted {
-                "a private key that is encrypted"
+                "a private key that is encrypted: `openssl pkey -in FILE -out NEW_FILE` writes it in plain form"
             } else if !key.certificates.is_empty() {
                 "a certificate and no private key"
             } else {
@@ -97,6 +97,19 @@ impl Pair {
             config: Arc::new(config),
             validity: Validity::of(chain),
         })
+    }
+}
+
+/// The library shows bytes as numbers.
+fn in_words(error: pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => {
+            "a part that has no end, as of a file that was cut off".to_owned()
+        }
+        pem::Error::Base64Decode(_) | pem::Error::IllegalSectionStart { .. } => {
+            "a part that is damaged".to_owned()
+        }
+        other => other.to_string(),
     }
 }
 
@@ -141,19 +154,22 @@ impl<'a> Pem<'a> {
             return Err(pem.refuse("not a file"));
         }
         let bytes = zeroize::Zeroizing::new(fs::read(path).map_err(|error| pem.refuse(error))?);
-        pem.certificates = CertificateDer::pem_slice_iter(&bytes)
-            .collect::<Result<_, _>>()
-            .map_err(|error| pem.refuse(error))?;
-        pem.key = PrivateKeyDer::pem_slice_iter(&bytes)
-            .next()
-            .transpose()
-            .map_err(|error| pem.refuse(error))?;
+        // Editors leave a byte order mark.
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         let has = |words: &[u8]| bytes.windows(words.len()).any(|window| window == words);
+        // The latter is the form of before PKCS #8 (RFC 1421 §4.6.1.1).
         pem.is_encrypted = has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED");
         if pem.is_encrypted {
             // Its bytes would be taken for a key that is broken.
-            pem.key = None;
+            return Ok(pem);
         }
+        pem.certificates = CertificateDer::pem_slice_iter(bytes)
+            .collect::<Result<_, _>>()
+            .map_err(|error| pem.refuse(in_words(error)))?;
+        pem.key = PrivateKeyDer::pem_slice_iter(bytes)
+            .next()
+            .transpose()
+            .map_err(|error| pem.refuse(in_words(error)))?;
         Ok(pem)
     }
 

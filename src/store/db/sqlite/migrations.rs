@@ -10,7 +10,7 @@ use super::schema;
 pub fn migrate(location: &Location) -> Result<Migrated> {
     let _lock = location.lock()?;
     let mut connection = location.open_writer()?;
-    let migrated = run(&mut connection)?;
+    let migrated = run(&mut connection).map_err(|error| location.tell(error))?;
     let strange = schema::check_at_start(&connection).map_err(|error| location.tell(error))?;
     if let Some(file) = location.file() {
         for index in strange {
