@@ -106,7 +106,7 @@ pub fn reach(url: &config::Postgres, patience: Duration) -> Result<()> {
             return trying.await;
         }
         let outcome = tokio::time::timeout(patience, trying).await;
-        outcome.unwrap_or_else(|_elapsed| Err(told))
+        outcome.unwrap_or(Err(told))
     })
 }
 
