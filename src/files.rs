@@ -3,7 +3,41 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Files of this process that are not finished.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Until this is dropped, [`delete_unfinished`] deletes a file.
+pub struct Unfinished(PathBuf);
+
+impl Unfinished {
+    pub fn at(path: &Path) -> Self {
+        unfinished().push(path.to_owned());
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let mut all = unfinished();
+        if let Some(index) = all.iter().position(|path| *path == self.0) {
+            all.swap_remove(index);
+        }
+    }
+}
+
+/// Deletes what this process has begun and will not finish, since it ends.
+pub fn delete_unfinished() {
+    for path in unfinished().iter() {
+        let _ = fs::remove_file(path);
+    }
+}
 
 use zeroize::Zeroizing;
 

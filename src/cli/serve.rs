@@ -6,13 +6,14 @@ use clap::ArgMatches;
 
 use super::exposed_files::Secret;
 use super::signals::{self, Hangup};
-use super::{Exit, Outcome, build, explain, first_of, runtime, source};
+use super::{Exit, Outcome, build_on, explain, first_of, runtime, source};
 #[cfg(target_os = "linux")]
 use crate::api::{LEAVING, MetricsListener};
-use crate::app::{self, App};
+use crate::app::{self, App, Groundwork, StartError};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, LogFormat, Settings};
 use crate::domain::{Services, roles};
+use crate::files;
 use crate::log::{self, Log};
 use crate::token::Found;
 
@@ -22,6 +23,7 @@ pub fn run(matches: &ArgMatches) -> Outcome {
     let outcome = runtime.block_on(serve(matches, &mut log));
     // What still runs beside is not waited for: the time for that is over.
     runtime.shutdown_background();
+    files::delete_unfinished();
     // The last lines are written.
     drop(log);
     outcome
@@ -48,12 +50,17 @@ async fn serve(matches: &ArgMatches, log: &mut Option<Log>) -> Outcome {
     let secret = Secret::of(&settings);
     let has_docs = settings.server.has_docs;
     let clock: SharedClock = Arc::new(SystemClock::new());
-    let listeners = app::listen(&settings, &clock).await.map_err(explain)?;
-    let building = tokio::task::spawn_blocking(move || build(settings));
-    let app = tokio::select! {
-        built = building => {
-            built.map_err(|error| Exit::failed(format!("the start was cut off: {error}")))??
-        }
+    let bindings = app::bind(&settings, &clock).await.map_err(explain)?;
+    let starting = async {
+        let groundwork = beside(move || Groundwork::lay(settings)).await?;
+        // Whoever comes while the database is away is refused. Of two services that start at one moment with one address, one
+        // ends here, and has made nothing.
+        let listeners = bindings.listen().map_err(explain)?;
+        let app = beside(move || build_on(groundwork)).await?;
+        Ok::<_, Exit>((app, listeners))
+    };
+    let (app, listeners) = tokio::select! {
+        started = starting => started?,
         () = &mut stop => {
             tracing::info!("stopped before the start was done");
             return Ok(());
@@ -64,7 +71,7 @@ async fn serve(matches: &ArgMatches, log: &mut Option<Log>) -> Outcome {
         tracing::warn!("{warning}");
     }
     let services = app.services.clone();
-    let bound = app.bind_to(listeners).map_err(explain)?;
+    let bound = app.serve_at(listeners).map_err(explain)?;
     let address = bound.address;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -90,6 +97,15 @@ async fn serve(matches: &ArgMatches, log: &mut Option<Log>) -> Outcome {
         tracing::warn!("stopped; requests still under way were cut off");
     }
     Ok(())
+}
+
+/// Does a part of the start that blocks, so that signals are heard meanwhile.
+async fn beside<T: Send + 'static>(
+    part: impl FnOnce() -> Result<T, StartError> + Send + 'static,
+) -> Result<T, Exit> {
+    let done = tokio::task::spawn_blocking(part).await;
+    let done = done.map_err(|error| Exit::failed(format!("the start was cut off: {error}")))?;
+    done.map_err(explain)
 }
 
 /// The settings, or the first problem: in the form of the log where that much can be read.

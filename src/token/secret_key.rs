@@ -190,6 +190,7 @@ fn create(path: &Path, database: &DatabaseUrl, random: &dyn Random) -> std::io::
         _ => files::folder_of(path),
     };
     let draft = draft(path);
+    let _unfinished = files::Unfinished::at(&draft);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

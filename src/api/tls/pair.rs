@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
@@ -73,7 +73,7 @@ impl Pair {
         }
         let Some(private) = &key.key else {
             return Err(key.refuse(if key.is_encrypted {
-                "a private key that is encrypted"
+                "a private key that is encrypted: `openssl pkey -in FILE -out NEW_FILE` writes it in plain form"
             } else if !key.certificates.is_empty() {
                 "a certificate and no private key"
             } else {
@@ -101,6 +101,19 @@ impl Pair {
             config: Arc::new(config),
             validity: Validity::of(chain),
         })
+    }
+}
+
+/// The library shows bytes as numbers.
+fn in_words(error: pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => {
+            "a part that has no end, as of a file that was cut off".to_owned()
+        }
+        pem::Error::Base64Decode(_) | pem::Error::IllegalSectionStart { .. } => {
+            "a part that is damaged".to_owned()
+        }
+        other => other.to_string(),
     }
 }
 
@@ -150,11 +163,11 @@ impl<'a> Pem<'a> {
         }
         pem.certificates = certificates
             .collect::<Result<_, _>>()
-            .map_err(|error| pem.refuse(error))?;
+            .map_err(|error| pem.refuse(in_words(error)))?;
         pem.key = PrivateKeyDer::pem_slice_iter(&bytes)
             .next()
             .transpose()
-            .map_err(|error| pem.refuse(error))?;
+            .map_err(|error| pem.refuse(in_words(error)))?;
         Ok(pem)
     }
 

@@ -78,6 +78,7 @@ impl Location {
         options.read(true).append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        self.expect_file()?;
         let lock = || -> io::Result<File> {
             loop {
                 let is_new = !self.path.exists();
@@ -122,10 +123,25 @@ impl Location {
         })
     }
 
+    /// Fails when there is something that is no file.
+    fn expect_file(&self) -> Result<()> {
+        match std::fs::metadata(&self.path) {
+            Ok(found) if !found.is_file() => Err(Error::Unavailable(format!(
+                "{}: not a file: name the file that the database is to be in",
+                self.path.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Fails when the file is not there and cannot be made where it will be. Makes none.
     pub fn check(&self) -> Result<()> {
         let folder = folder_of(&self.path);
-        if self.in_memory || self.path.exists() {
+        if self.in_memory {
+            return Ok(());
+        }
+        self.expect_file()?;
+        if self.path.exists() {
             return Ok(());
         }
         let probe = folder.join(format!(".vestibule-{}.probe", std::process::id()));
