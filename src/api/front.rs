@@ -25,7 +25,7 @@ use super::limits::{Class, Limiters};
 use super::pages::{PAGES, Pages};
 use super::place::Place;
 use super::problem::Failure;
-use super::query::Queries;
+use super::query::{self, Queries};
 use super::routes::{self, Routes};
 use super::{apis, metrics, target, upload};
 use crate::config;
