@@ -96,6 +96,18 @@ impl Location {
         lock().map(Some).map_err(|error| self.explain_io(&error))
     }
 
+    /// Waits until another program has set the file up, where there is one. Makes none.
+    pub fn reach(&self) -> Result<()> {
+        self.check()?;
+        if self.in_memory || !self.path.exists() {
+            return Ok(());
+        }
+        // Nothing of this process has opened the file yet, so closing it gives up no lock.
+        let file = OpenOptions::new().read(true).append(true).open(&self.path);
+        let waited = file.and_then(|file| self.wait_for(&file));
+        waited.map_err(|error| self.explain_io(&error))
+    }
+
     /// Waits until the file is no longer locked, and logs that.
     fn wait_for(&self, file: &File) -> io::Result<()> {
         match file.try_lock() {
