@@ -1,5 +1,7 @@
 //! The composition root: builds everything once, from the settings. The only file that may import all rooms.
 
+mod listeners;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -9,9 +11,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::api::{
-    BindError, Front, Limiters, Listener, MetricsListener, Serving, Tls, TlsError, check_tls,
-};
+use crate::api::{Front, Limiters, Listener, MetricsListener, Tls, TlsError, check_tls};
 use crate::clock::{SharedClock, Timestamp};
 use crate::config::{Backups, Settings, Tokens};
 use crate::domain::links::Links;
@@ -28,6 +28,9 @@ use crate::token::{
     AccessTokens, Envelopes, Found, Keys, Mailed, RefreshTokens, SecretKey, SecretKeyError,
 };
 use crate::worker;
+
+use self::listeners::check_addresses;
+pub use self::listeners::{Bindings, Listeners, bind};
 
 /// Issuer and audience of tokens where the service has not been told what it is called from outside.
 const DEFAULT_ISSUER: &str = "vestibule";
@@ -56,6 +59,8 @@ pub enum StartError {
         address: SocketAddr,
         source: io::Error,
     },
+    #[error("METRICS_ADDR: found {metrics}, which HOST and PORT take; allowed: another port than {}", metrics.port())]
+    SameAddress { metrics: SocketAddr },
     #[error("METRICS_ADDR: cannot listen on {address}: {source}")]
     ListenForMetrics {
         address: SocketAddr,
@@ -84,35 +89,6 @@ fn advice(kind: io::ErrorKind, address: &SocketAddr) -> String {
     }
 }
 
-/// The addresses, bound before anything is made: where one is taken, nothing is left behind.
-pub struct Listeners {
-    serving: Serving,
-    metrics: Option<MetricsListener>,
-}
-
-/// Binds the addresses.
-///
-/// # Errors
-/// When one is taken, or the TLS files cannot be used.
-pub async fn listen(settings: &Settings, clock: &SharedClock) -> Result<Listeners, StartError> {
-    let server = &settings.server;
-    let address = SocketAddr::new(server.host, server.port);
-    let serving = Serving::bind(server, clock).await;
-    let serving = serving.map_err(|error| match error {
-        BindError::Tls(error) => StartError::Tls(error),
-        BindError::Listen(source) => StartError::Listen { address, source },
-        BindError::Threads(error) => StartError::Threads(error),
-    })?;
-    let metrics = match server.metrics.address() {
-        Some(address) => {
-            let listener = MetricsListener::bind(address);
-            Some(listener.map_err(|source| StartError::ListenForMetrics { address, source })?)
-        }
-        None => None,
-    };
-    Ok(Listeners { serving, metrics })
-}
-
 /// The service, built and not yet listening.
 pub struct App {
     pub services: Arc<Services>,
@@ -124,13 +100,19 @@ pub struct App {
     clock: SharedClock,
 }
 
-impl App {
-    /// Migrates the database, finds the key and builds everything.
-    pub fn build(
-        settings: Settings,
-        clock: SharedClock,
-        random: Arc<dyn Random>,
-    ) -> Result<Self, StartError> {
+/// What is needed before anything is made: the settings can be used and the database can be reached.
+pub struct Groundwork {
+    settings: Settings,
+    texts: Arc<Texts>,
+    mailer: Mailer,
+}
+
+impl Groundwork {
+    /// Makes nothing, and waits for a database that is away.
+    ///
+    /// # Errors
+    /// When the settings cannot be used, or the database stays away.
+    pub fn lay(settings: Settings) -> Result<Self, StartError> {
         let (texts, mailer) = mail(&settings)?;
         mailer.check()?;
         check_backups(&settings)?;
@@ -138,6 +120,42 @@ impl App {
         Db::reach(url, settings.database.wait)?;
         // Another application's database gets no key beside it, and no database is made that no key can be kept for.
         SecretKey::check(&settings.secrets, url)?;
+        Ok(Self {
+            settings,
+            texts,
+            mailer,
+        })
+    }
+}
+
+impl App {
+    /// Lays the groundwork and builds everything.
+    ///
+    /// # Errors
+    /// Those of [`Groundwork::lay`] and [`App::build_on`].
+    pub fn build(
+        settings: Settings,
+        clock: SharedClock,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StartError> {
+        Self::build_on(Groundwork::lay(settings)?, clock, random)
+    }
+
+    /// Migrates the database, finds the key and builds everything.
+    ///
+    /// # Errors
+    /// When the database cannot be migrated or the key not be kept.
+    pub fn build_on(
+        groundwork: Groundwork,
+        clock: SharedClock,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StartError> {
+        let Groundwork {
+            settings,
+            texts,
+            mailer,
+        } = groundwork;
+        let url = &settings.database.url;
         let Migrated {
             applied: migrated,
             has_unfinished_copy,
@@ -199,38 +217,38 @@ impl App {
         })
     }
 
-    /// Binds the addresses.
+    /// Binds the addresses and listens.
+    ///
+    /// # Errors
+    /// When an address is taken, or a limit cannot be kept.
     pub async fn bind(self) -> Result<Bound, StartError> {
-        let listeners = listen(&self.settings, &self.clock).await?;
-        self.bind_to(listeners)
+        let bindings = bind(&self.settings, &self.clock).await?;
+        self.serve_at(bindings.listen()?)
     }
 
-    /// Listens on addresses that are bound already.
-    pub fn bind_to(self, Listeners { serving, metrics }: Listeners) -> Result<Bound, StartError> {
+    /// Serves those who connect to these addresses.
+    ///
+    /// # Errors
+    /// When the front cannot be built.
+    pub fn serve_at(self, listeners: Listeners) -> Result<Bound, StartError> {
+        let Listeners {
+            address,
+            listener,
+            socket,
+            metrics,
+        } = listeners;
         let server = &self.settings.server;
         self.services
             .links
-            .listening_at(reachable(serving.address, server.tls.is_some()));
+            .listening_at(reachable(address, server.tls.is_some()));
         let shutdown_timeout = server.shutdown_timeout;
         let limiters = Limiters::new(&self.settings.limits, &self.clock);
         let front = Front::new(
             self.services.clone(),
             limiters,
-            serving.listener.connections(),
+            listener.connections(),
             self.settings.server.clone(),
         )?;
-        let metrics = metrics.map(|metrics| {
-            let address = metrics.address;
-            let socket = metrics.listen();
-            let socket =
-                socket.map_err(|source| StartError::ListenForMetrics { address, source })?;
-            Ok::<_, StartError>((address, socket))
-        });
-        let metrics = metrics.transpose()?;
-        let address = serving.address;
-        let listening = serving.listen();
-        let (listener, socket) =
-            listening.map_err(|source| StartError::Listen { address, source })?;
         Ok(Bound {
             address,
             services: self.services,
@@ -254,6 +272,7 @@ pub fn problems(settings: &Settings, now: Timestamp) -> Vec<StartError> {
     let tls = settings.server.tls.as_ref();
     let tls = tls.map_or(Ok(()), |files| check_tls(files, now).map(drop));
     let checked = [
+        check_addresses(&settings.server),
         key,
         tls.map_err(StartError::Tls),
         check_backups(settings),

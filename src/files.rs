@@ -1,8 +1,45 @@
-//! Files that others must not find half-made, replaced or out of their reach: putting them in place, and whose they are.
+//! Files that others must not find half-made, replaced or out of their reach: putting them in place, and whose they are. Reading
+//! files that an operator names.
 
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Files of this process that are not finished.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Until this is dropped, [`delete_unfinished`] deletes a file.
+pub struct Unfinished(PathBuf);
+
+impl Unfinished {
+    pub fn at(path: &Path) -> Self {
+        unfinished().push(path.to_owned());
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let mut all = unfinished();
+        if let Some(index) = all.iter().position(|path| *path == self.0) {
+            all.swap_remove(index);
+        }
+    }
+}
+
+/// Deletes what this process has begun and will not finish, since it ends.
+pub fn delete_unfinished() {
+    for path in unfinished().iter() {
+        let _ = fs::remove_file(path);
+    }
+}
+
+use zeroize::Zeroizing;
 
 /// Puts the finished file `draft` at `place` in one step, unless something is there: then it fails with `AlreadyExists`.
 /// Afterwards there is no `draft` any more, unless this failed.
@@ -87,6 +124,33 @@ pub fn adopt(path: &Path, like: &Path) {
 
 #[cfg(not(unix))]
 pub fn adopt(_path: &Path, _like: &Path) {}
+
+/// Reads a file that an operator names, without the byte order mark that editors put before a text. What is no regular file is
+/// refused: to read a pipe would wait for its other end without a word, and a device may have no end.
+pub fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a file"));
+    }
+    let mut bytes = Zeroizing::new(fs::read(path)?);
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
+    }
+    Ok(bytes)
+}
+
+/// The same for a text.
+pub fn read_text(path: &Path) -> io::Result<Zeroizing<String>> {
+    let mut bytes = read(path)?;
+    let text = String::from_utf8(std::mem::take(&mut *bytes));
+    let text = text.map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        io::Error::new(ErrorKind::InvalidData, "bytes that are no UTF-8")
+    });
+    text.map(Zeroizing::new)
+}
+
+/// UTF-8's.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The folder that a file is in, or will be.
 pub fn folder_of(file: &Path) -> &Path {

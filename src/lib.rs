@@ -3,7 +3,7 @@
 //! The rooms of the house, and the arrows between them. Nothing points back.
 //!
 //! ```text
-//! cli → app → {api, worker} → domain → {store, password, token, mail} → {text, log} → {config, clock, ids, files}
+//! cli → app → {api, worker} → domain → {store, password, token, mail} → {text, log} → {config, clock, ids} → files
 //! ```
 //!
 //! `api` and `domain` use `text` too, `cli` and `api` use `log`.

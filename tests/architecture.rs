@@ -19,7 +19,7 @@ const HEIGHTS: &[(&str, u8)] = &[
     ("config", 6),
     ("clock", 6),
     ("ids", 6),
-    ("files", 6),
+    ("files", 7),
 ];
 
 /// Uses between rooms of one height, each with its reason.

@@ -29,6 +29,23 @@ pub fn is_probe(path: &str) -> bool {
     matches!(path, "/healthz" | "/readyz" | metrics::PATH)
 }
 
+/// The method, or `_OTHER` where the client made one up: it would set the length of the line.
+pub fn method_name(method: &Method) -> &str {
+    let is_known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::CONNECT,
+    ]
+    .contains(method);
+    if is_known { method.as_str() } else { "_OTHER" }
+}
+
 impl AccessLine<'_> {
     /// Tells of the failure that a request ends with, where the access line is not enough.
     pub fn explain(&self, failure: &Failure) {
@@ -68,7 +85,7 @@ impl Drop for AccessLine<'_> {
                     target: "vestibule::access",
                     $level,
                     client.ip = %self.context.origin.ip,
-                    http.method = self.method.as_str(),
+                    http.method = method_name(&self.method),
                     http.route = self.route,
                     http.status = self.status.map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16()),
                     duration.ms = elapsed.as_micros() as f64 / 1000.0,

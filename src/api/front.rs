@@ -25,8 +25,9 @@ use super::limits::{Class, Limiters};
 use super::pages::{PAGES, Pages};
 use super::place::Place;
 use super::problem::Failure;
+use super::query::{self, Queries};
 use super::routes::{self, Routes};
-use super::{apis, metrics, query, target, upload};
+use super::{apis, metrics, target, upload};
 use crate::config;
 use crate::domain::links::Page;
 use crate::domain::{Origin, Services};
@@ -340,13 +341,11 @@ impl RequestIds {
 /// The handlers behind their routes. poem-openapi's own service would make text of every error before it can be seen.
 fn api() -> Route {
     let mut table = std::collections::HashMap::new();
-    let apis = apis();
-    let mut queries: std::collections::HashMap<_, _> = query::of_all(&apis).into_iter().collect();
-    apis.add_routes(&mut table);
+    apis().add_routes(&mut table);
     table
         .into_iter()
         .fold(Route::new(), |route, (path, methods)| {
-            let queries = queries.remove(&query::shape(&path)).unwrap_or_default();
+            let queries = Queries::at(&path);
             let methods = methods
                 .into_iter()
                 .fold(RouteMethod::new(), |methods, (method, endpoint)| {

@@ -1,13 +1,16 @@
 //! JSON without repeated members: two parsers may take different ones of two equal names (RFC 8259 §4), so neither is taken.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Longest path that is told.
+/// Longest path that is told, in bytes.
 const MAX_PATH: usize = 200;
+
+/// How many repetitions are looked at. A body has thousands of them at no cost to its sender.
+const MAX_NOTES: usize = 200;
 
 /// A value and the paths of the members that its text repeats, at any depth: `a`, `a.b`, `a[1].b`.
 ///
@@ -17,6 +20,7 @@ pub fn parse(bytes: &[u8], max_repeated: usize) -> serde_json::Result<(Value, Ve
     let repeated = Repeated {
         paths: RefCell::default(),
         max: max_repeated,
+        notes: Cell::new(0),
     };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let seed = Seed {
@@ -31,6 +35,8 @@ pub fn parse(bytes: &[u8], max_repeated: usize) -> serde_json::Result<(Value, Ve
 struct Repeated {
     paths: RefCell<Vec<String>>,
     max: usize,
+    /// Repetitions that were looked at.
+    notes: Cell<usize>,
 }
 
 /// Where a value stands. It becomes text only where something is wrong: long names and long lists cost nothing more.
@@ -41,22 +47,36 @@ enum Path<'a> {
 }
 
 impl Path<'_> {
+    /// The path, cut at [`MAX_PATH`].
+    fn text(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+
     fn write(&self, text: &mut String) {
         match self {
             Self::Root => (),
             Self::Member(parent, name) => {
                 parent.write(text);
                 if !matches!(parent, Self::Root) {
-                    text.push('.');
+                    add(text, ".");
                 }
-                text.push_str(name);
+                add(text, name);
             }
             Self::Item(parent, index) => {
                 parent.write(text);
-                text.push_str(&format!("[{index}]"));
+                add(text, &format!("[{index}]"));
             }
         }
     }
+}
+
+/// Adds as much as there is room for.
+fn add(text: &mut String, more: &str) {
+    let room = MAX_PATH - text.len();
+    let end = more.floor_char_boundary(room.min(more.len()));
+    text.push_str(&more[..end]);
 }
 
 /// Makes a value of what stands at `path`.
@@ -68,13 +88,13 @@ struct Seed<'a> {
 
 impl Seed<'_> {
     fn note(self, name: &str) {
+        let notes = &self.repeated.notes;
         let mut paths = self.repeated.paths.borrow_mut();
-        if paths.len() >= self.repeated.max {
+        if paths.len() >= self.repeated.max || notes.get() >= MAX_NOTES {
             return;
         }
-        let mut path = String::new();
-        Path::Member(self.path, name).write(&mut path);
-        let path: String = path.chars().take(MAX_PATH).collect();
+        notes.set(notes.get() + 1);
+        let path = Path::Member(self.path, name).text();
         if !paths.contains(&path) {
             paths.push(path);
         }
@@ -175,6 +195,30 @@ mod tests {
         }
         let (_, repeated) = parse(br#"{"a":1,"a":1,"b":1,"b":1}"#, 1).expect("JSON");
         assert_eq!(repeated, ["a"], "no more than asked for");
+    }
+
+    /// However deep it is and however long the names around it are: a body may have thousands.
+    #[test]
+    fn a_repetition_costs_little() {
+        let name = "é".repeat(400);
+        let outer = Path::Member(&Path::Root, &name);
+        let inner = Path::Member(&outer, &name);
+        assert_eq!(inner.text().len(), MAX_PATH);
+
+        let repeated = Repeated {
+            paths: RefCell::default(),
+            max: 10,
+            notes: Cell::new(0),
+        };
+        let seed = Seed {
+            repeated: &repeated,
+            path: &Path::Root,
+        };
+        for _ in 0..10 * MAX_NOTES {
+            seed.note("a");
+        }
+        assert_eq!(repeated.notes.get(), MAX_NOTES);
+        assert_eq!(repeated.paths.into_inner(), ["a"]);
     }
 
     proptest! {

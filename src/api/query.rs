@@ -2,7 +2,7 @@
 //! what is allowed.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use percent_encoding::percent_decode_str;
 use poem::http::{Method, Uri};
@@ -16,12 +16,18 @@ use super::auth::OAUTH;
 use super::body::MAX_ERRORS;
 use super::context::QueryFault;
 use super::problem::Failure;
-use super::routes;
+use super::{apis, routes};
 use crate::domain::{Error, FieldCode, FieldError, Invalid};
 
-/// The parameters of the operations of one path.
-#[derive(Default)]
-pub struct Queries(Vec<Operation>);
+/// The operations of every path, by the path's [`shape`]. Found out when the first query comes: most requests have none, and
+/// it takes the whole specification.
+static OPERATIONS: LazyLock<HashMap<String, Vec<Operation>>> = LazyLock::new(|| of_all(&apis()));
+
+/// The queries of the operations of one path.
+#[derive(Clone)]
+pub struct Queries {
+    shape: Arc<str>,
+}
 
 struct Operation {
     method: Method,
@@ -37,17 +43,17 @@ struct Parameter {
     allowed: String,
 }
 
-/// The queries of every path of the API, by the path's [`shape`].
-pub fn of_all<Api: OpenApi>(_: &Api) -> HashMap<String, Arc<Queries>> {
+fn of_all<Api: OpenApi>(_: &Api) -> HashMap<String, Vec<Operation>> {
     let mut registry = Registry::new();
     Api::register(&mut registry);
     let paths = Api::meta().into_iter().flat_map(|api| api.paths);
-    let queries = paths.map(|path| (shape(&path.path), Arc::new(Queries::of(path, &registry))));
-    queries.collect()
+    paths
+        .map(|path| (shape(&path.path), operations(path, &registry)))
+        .collect()
 }
 
 /// A path without the names of its parameters, which the specification and the routes write in different ways.
-pub fn shape(path: &str) -> String {
+fn shape(path: &str) -> String {
     let segments = routes::trim(path).split('/').map(|segment| {
         if segment.starts_with([':', '{']) {
             "*"
@@ -58,36 +64,46 @@ pub fn shape(path: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
+fn operations(path: MetaPath, registry: &Registry) -> Vec<Operation> {
+    let operations = path.operations.into_iter().map(|operation| Operation {
+        method: operation.method,
+        ignores_unknown: operation.operation_id.is_some_and(|id| OAUTH.contains(&id)),
+        is_public: operation.security.is_empty(),
+        parameters: operation
+            .params
+            .into_iter()
+            .filter(|parameter| parameter.in_type == MetaParamIn::Query)
+            .map(|parameter| Parameter {
+                allowed: allowed(&parameter.name, &parameter.schema, registry),
+                name: parameter.name,
+            })
+            .collect(),
+    });
+    operations.collect()
+}
+
 impl Queries {
-    fn of(path: MetaPath, registry: &Registry) -> Self {
-        let operations = path.operations.into_iter().map(|operation| Operation {
-            method: operation.method,
-            ignores_unknown: operation.operation_id.is_some_and(|id| OAUTH.contains(&id)),
-            is_public: operation.security.is_empty(),
-            parameters: operation
-                .params
-                .into_iter()
-                .filter(|parameter| parameter.in_type == MetaParamIn::Query)
-                .map(|parameter| Parameter {
-                    allowed: allowed(&parameter.name, &parameter.schema, registry),
-                    name: parameter.name,
-                })
-                .collect(),
-        });
-        Self(operations.collect())
+    /// Those of a path, as the specification or the routes write it.
+    pub fn at(path: &str) -> Self {
+        Self {
+            shape: shape(path).into(),
+        }
+    }
+
+    fn operation(&self, method: &Method) -> Option<&'static Operation> {
+        let mut operations = OPERATIONS.get(&*self.shape)?.iter();
+        operations.find(|operation| operation.method == method)
     }
 
     /// Calls the operation with its query read.
     pub async fn call<E: Endpoint>(&self, endpoint: &E, mut request: Request) -> Result<Response> {
-        let operation = self
-            .0
-            .iter()
-            .find(|operation| operation.method == request.method());
         let query = match request.uri().query() {
             Some(query) => read(query)?,
             None => Vec::new(),
         };
-        if let Some(operation) = operation
+        let method = request.method().clone();
+        if !query.is_empty()
+            && let Some(operation) = self.operation(&method)
             && let Err(failure) = operation.check(&query)
         {
             if operation.is_public {
@@ -99,7 +115,7 @@ impl Queries {
         let answered = endpoint.call(request).await;
         answered.map(IntoResponse::into_response).map_err(|error| {
             let wrong = error.downcast_ref::<ParseParamError>();
-            let parameter = wrong.and_then(|wrong| operation?.parameter(wrong.name));
+            let parameter = wrong.and_then(|wrong| self.operation(&method)?.parameter(wrong.name));
             parameter.map_or(error, |parameter| parameter.refusal().into())
         })
     }
@@ -246,10 +262,9 @@ mod tests {
 
     #[test]
     fn every_parameter_but_free_text_says_what_it_takes() {
-        let apis = super::super::apis();
         let mut texts = Vec::new();
-        for (_, queries) in of_all(&apis) {
-            for operation in &queries.0 {
+        for (_, operations) in of_all(&apis()) {
+            for operation in &operations {
                 for Parameter { name, allowed } in &operation.parameters {
                     assert!(allowed.ends_with('.'), "{name}: {allowed}");
                     texts.push((name.clone(), allowed.clone()));

@@ -12,6 +12,7 @@ mod openapi;
 mod restore;
 mod send_test_mail;
 mod serve;
+mod signals;
 
 use std::fmt::Display;
 use std::path::Path;
@@ -25,9 +26,10 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-use crate::app::{App, StartError};
+use crate::app::{App, Groundwork, StartError};
 use crate::clock::SystemClock;
 use crate::config::{self, Problem, Settings, Source};
+use crate::files;
 use crate::ids::SystemRandom;
 use crate::log;
 use crate::store::db::WAITING;
@@ -47,6 +49,9 @@ pub fn run() -> ExitCode {
         .unwrap_or_else(|error| refuse(&error));
     if !matches!(matches.subcommand(), None | Some(("serve", _))) {
         tell_what_is_waited_for();
+        if let Err(Exit(code)) = clean_up_when_stopped() {
+            return ExitCode::from(code);
+        }
     }
     let outcome = match matches.subcommand() {
         Some(("migrate", matches)) => migrate::run(matches),
@@ -75,6 +80,36 @@ fn refuse(error: &clap::Error) -> ! {
         eprintln!("Commands: {}.", names.join(", "));
     }
     std::process::exit(error.exit_code())
+}
+
+/// Lets SIGTERM and Ctrl-C end a command as ever, but for the files that it has begun: those are deleted.
+fn clean_up_when_stopped() -> Result<(), Exit> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let cannot =
+            |error: std::io::Error| Exit::failed(format!("cannot listen for signals: {error}"));
+        let runtime = runtime()?;
+        let context = runtime.enter();
+        let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+        drop(context);
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                let signal = runtime.block_on(async {
+                    tokio::select! {
+                        _ = terminate.recv() => SignalKind::terminate(),
+                        _ = interrupt.recv() => SignalKind::interrupt(),
+                    }
+                });
+                files::delete_unfinished();
+                // As a shell reports a command that a signal has ended.
+                std::process::exit(128 + signal.as_raw_value())
+            })
+            .map_err(cannot)?;
+    }
+    Ok(())
 }
 
 /// Commands have no log, but say on standard error why they stand still.
@@ -162,12 +197,14 @@ fn first_of(problems: &[Problem]) -> Exit {
 }
 
 fn build(settings: Settings) -> Result<App, Exit> {
-    App::build(
-        settings,
-        Arc::new(SystemClock::new()),
-        Arc::new(SystemRandom),
-    )
-    .map_err(explain)
+    Groundwork::lay(settings)
+        .and_then(build_on)
+        .map_err(explain)
+}
+
+fn build_on(groundwork: Groundwork) -> Result<App, StartError> {
+    let clock = Arc::new(SystemClock::new());
+    App::build_on(groundwork, clock, Arc::new(SystemRandom))
 }
 
 fn explain(error: StartError) -> Exit {
@@ -176,6 +213,7 @@ fn explain(error: StartError) -> Exit {
         | StartError::Backups { .. }
         | StartError::Texts(_)
         | StartError::Mail(_)
+        | StartError::SameAddress { .. }
         | StartError::Tls(_)) => Exit::wrong_use(error),
         error => Exit::failed(error),
     }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use clap::ArgMatches;
 
 use super::exposed_files::Secret;
-use super::{Exit, Outcome, build, explain, first_of, runtime, source};
-use crate::api::Tls;
+use super::signals::{self, Hangup};
+use super::{Exit, Outcome, build_on, explain, first_of, runtime, source};
 #[cfg(target_os = "linux")]
 use crate::api::{LEAVING, MetricsListener};
-use crate::app::{self, App};
+use crate::app::{self, App, Groundwork, StartError};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, LogFormat, Settings};
 use crate::domain::{Services, roles};
+use crate::files;
 use crate::log::{self, Log};
 use crate::token::Found;
 
@@ -22,6 +23,7 @@ pub fn run(matches: &ArgMatches) -> Outcome {
     let outcome = runtime.block_on(serve(matches, &mut log));
     // What still runs beside is not waited for: the time for that is over.
     runtime.shutdown_background();
+    files::delete_unfinished();
     // The last lines are written.
     drop(log);
     outcome
@@ -29,8 +31,8 @@ pub fn run(matches: &ArgMatches) -> Outcome {
 
 async fn serve(matches: &ArgMatches, log: &mut Option<Log>) -> Outcome {
     // From the first moment: no signal ends the first process of a container that does not listen to it.
-    let mut stop = std::pin::pin!(stop_signal()?);
-    // Without this SIGHUP would end the process.
+    let mut stop = std::pin::pin!(signals::stop()?);
+    signals::ignore_others()?;
     let hangup = Hangup::listen()?;
     let mut settings = settings_or_tell(matches)?;
     *log = Some(Log::start(&settings.logging));
@@ -48,12 +50,17 @@ async fn serve(matches: &ArgMatches, log: &mut Option<Log>) -> Outcome {
     let secret = Secret::of(&settings);
     let has_docs = settings.server.has_docs;
     let clock: SharedClock = Arc::new(SystemClock::new());
-    let listeners = app::listen(&settings, &clock).await.map_err(explain)?;
-    let building = tokio::task::spawn_blocking(move || build(settings));
-    let app = tokio::select! {
-        built = building => {
-            built.map_err(|error| Exit::failed(format!("the start was cut off: {error}")))??
-        }
+    let bindings = app::bind(&settings, &clock).await.map_err(explain)?;
+    let starting = async {
+        let groundwork = beside(move || Groundwork::lay(settings)).await?;
+        // Whoever comes while the database is away is refused. Of two services that start at one moment with one address, one
+        // ends here, and has made nothing.
+        let listeners = bindings.listen().map_err(explain)?;
+        let app = beside(move || build_on(groundwork)).await?;
+        Ok::<_, Exit>((app, listeners))
+    };
+    let (app, listeners) = tokio::select! {
+        started = starting => started?,
         () = &mut stop => {
             tracing::info!("stopped before the start was done");
             return Ok(());
@@ -64,7 +71,7 @@ async fn serve(matches: &ArgMatches, log: &mut Option<Log>) -> Outcome {
         tracing::warn!("{warning}");
     }
     let services = app.services.clone();
-    let bound = app.bind_to(listeners).map_err(explain)?;
+    let bound = app.serve_at(listeners).map_err(explain)?;
     let address = bound.address;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -90,6 +97,15 @@ async fn serve(matches: &ArgMatches, log: &mut Option<Log>) -> Outcome {
         tracing::warn!("stopped; requests still under way were cut off");
     }
     Ok(())
+}
+
+/// Does a part of the start that blocks, so that signals are heard meanwhile.
+async fn beside<T: Send + 'static>(
+    part: impl FnOnce() -> Result<T, StartError> + Send + 'static,
+) -> Result<T, Exit> {
+    let done = tokio::task::spawn_blocking(part).await;
+    let done = done.map_err(|error| Exit::failed(format!("the start was cut off: {error}")))?;
+    done.map_err(explain)
 }
 
 /// The settings, or the first problem: in the form of the log where that much can be read.
@@ -192,68 +208,6 @@ fn connections_for(max: usize, descriptors: usize, cores: usize, has_metrics: bo
     };
     let besides = BESIDES + PER_CORE * cores + LEAVING + metrics;
     max.min(descriptors.saturating_sub(besides).max(FEWEST))
-}
-
-/// SIGHUP: asks for files to be read again.
-struct Hangup(#[cfg(unix)] tokio::signal::unix::Signal);
-
-impl Hangup {
-    #[cfg(unix)]
-    fn listen() -> Result<Self, Exit> {
-        use tokio::signal::unix::{SignalKind, signal};
-        signal(SignalKind::hangup())
-            .map(Self)
-            .map_err(|error| Exit::failed(format!("cannot listen for SIGHUP: {error}")))
-    }
-
-    #[cfg(not(unix))]
-    fn listen() -> Result<Self, Exit> {
-        Ok(Self())
-    }
-
-    /// Reads the certificate again each time. Never ends.
-    async fn reload(self, tls: Option<Arc<Tls>>) {
-        #[cfg(unix)]
-        {
-            let Self(mut hangups) = self;
-            while hangups.recv().await.is_some() {
-                match &tls {
-                    Some(tls) => tls.reload().await,
-                    None => tracing::info!(
-                        "SIGHUP reads TLS_CERT and TLS_KEY again, which are unset; other settings are read at the start"
-                    ),
-                }
-            }
-        }
-        #[cfg(not(unix))]
-        let _ = tls;
-    }
-}
-
-/// Done when the process is asked to stop (SIGTERM, or Ctrl-C).
-fn stop_signal() -> Result<impl Future<Output = ()>, Exit> {
-    #[cfg(unix)]
-    let (mut terminate, mut interrupt) = {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| {
-            signal(kind)
-                .map_err(|error| Exit::failed(format!("cannot listen for signals: {error}")))
-        };
-        (
-            listen(SignalKind::terminate())?,
-            listen(SignalKind::interrupt())?,
-        )
-    };
-    Ok(async move {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = terminate.recv() => (),
-            _ = interrupt.recv() => (),
-        }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
-        tracing::info!("stopping");
-    })
 }
 
 #[cfg(all(test, target_os = "linux"))]

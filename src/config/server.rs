@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::Uri;
 use ipnet::IpNet;
 
-use super::spelling::boolean;
+use super::spelling::{boolean, with_ascii_host};
 use super::{CorsOrigins, Setting, Source};
 
 pub(super) const SETTINGS: &[Setting] = &[
@@ -261,7 +261,8 @@ fn is_path_sound(path: &str) -> bool {
 }
 
 fn public_url(text: &str) -> Option<String> {
-    let uri = http_url(text)?;
+    let text = with_ascii_host(text)?;
+    let uri = http_url(&text)?;
     let plain = uri.query().is_none() && !text.contains('#') && is_path_sound(uri.path());
     plain.then(|| text.trim_end_matches('/').to_owned())
 }

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use super::env_file::{self, BadLine};
 use super::names::{self, PREFIX, Stranger};
-use super::spelling::{plain, trimmed, without_secrets};
+use super::spelling::{plain, without_secrets};
 use super::{Setting, catalogue};
+use crate::files;
 
 /// Settings whose names have other meanings on some machines: conda and some distributions set HOST to the name of a platform or
 /// machine, and many programs share one LOG_LEVEL. What is no value of ours is then not meant for us, unless it has our prefix.
@@ -123,18 +124,15 @@ impl Source {
     }
 
     fn add_file(&mut self, path: &Path) {
-        let text = match std::fs::read_to_string(path) {
+        let text = match files::read_text(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
             Err(error) => return self.refuse_file(path, error.to_string()),
         };
         match env_file::parse(&text) {
-            // Quotes are taken off already.
             Ok(pairs) => {
-                let pairs = pairs
-                    .into_iter()
-                    .map(|(name, value)| (name, trimmed(&value).to_owned()));
-                self.add(".env", pairs);
+                let pairs = pairs.into_iter();
+                self.add(".env", pairs.map(|(name, value)| (name, plain(&value))));
             }
             // The line itself is not shown: it may hold a secret.
             Err(BadLine(number)) => {

@@ -12,17 +12,19 @@ const INVISIBLE: &[char] = &['\u{feff}', '\u{200b}', '\u{2060}', '\0'];
 
 /// The value that is meant by `text`: without blanks, newlines and byte order marks around it, and without the quotes that
 /// `docker --env-file` and `systemctl set-environment` hand over as they stand. A file, the environment and a flag mean the
-/// same by the same text.
+/// same by the same text. What is read twice, by a shell from `.env` and then from the environment, means the same too: quotes
+/// within quotes are taken off as well.
 pub fn plain(text: &str) -> String {
-    let bare = trimmed(text);
-    match env_file::unquoted(bare) {
-        Some(value) => trimmed(&value).to_owned(),
-        None => bare.to_owned(),
+    let mut bare = trimmed(text).to_owned();
+    // Each turn makes it shorter.
+    while let Some(value) = env_file::unquoted(&bare) {
+        bare = trimmed(&value).to_owned();
     }
+    bare
 }
 
 /// Without what is not seen at either end.
-pub(super) fn trimmed(text: &str) -> &str {
+fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || INVISIBLE.contains(&c))
 }
 
@@ -47,6 +49,22 @@ pub fn duration(text: &str) -> Option<Duration> {
     };
     let count: u32 = count.parse().ok()?;
     Some(Duration::from_secs(u64::from(count) * seconds))
+}
+
+/// A URL with its host as the DNS has it: `https://münchen.example` with `xn--mnchen-3ya.example`. `None`: it is no host name.
+pub(super) fn with_ascii_host(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    if authority.is_ascii() {
+        return Some(url.to_owned());
+    }
+    let (host, port) = match authority.split_once(':') {
+        Some((host, port)) => (host, format!(":{port}")),
+        None => (authority, String::new()),
+    };
+    let host = idna::domain_to_ascii(host).ok()?;
+    Some(format!("{scheme}://{host}{port}{rest}"))
 }
 
 /// The text as it may be shown: of a URL, what stands between `://` and `@` is masked, for it is a password more often than
@@ -102,6 +120,10 @@ mod tests {
             "'abc'",
             "\"abc\"\n",
             "'abc\r\n'",
+            "'\"abc\"'",
+            "\"'abc'\"",
+            r#""\"abc\"""#,
+            "\u{feff}' \"abc\"\n'",
             "\u{feff}\"abc\"\r\n",
             "\u{a0}abc\u{a0}",
         ] {
@@ -122,8 +144,23 @@ mod tests {
             assert_eq!(plain(text), text);
         }
         assert_eq!(plain(r#""a \"b\" \\ c""#), r#"a "b" \ c"#);
-        assert_eq!(plain("\"'a'\""), "'a'");
         assert_eq!(plain("''"), "");
+    }
+
+    #[test]
+    fn hosts_are_written_as_the_dns_has_them() {
+        for (url, written) in [
+            ("https://münchen.example", "https://xn--mnchen-3ya.example"),
+            (
+                "https://MÜNCHEN.example:8443/a?b#c",
+                "https://xn--mnchen-3ya.example:8443/a?b#c",
+            ),
+            ("https://Example.com/a", "https://Example.com/a"),
+            ("http://[::1]:8000", "http://[::1]:8000"),
+        ] {
+            assert_eq!(with_ascii_host(url).as_deref(), Some(written));
+        }
+        assert_eq!(with_ascii_host("münchen.example"), None);
     }
 
     #[test]

@@ -82,6 +82,11 @@ impl Subject {
         Self([b"i", mac(services, &[key.as_bytes()]).as_slice()].concat())
     }
 
+    /// What is typed to register a name that waits.
+    fn registration(services: &Services, key: &str) -> Self {
+        Self([b"n", mac(services, &[key.as_bytes()]).as_slice()].concat())
+    }
+
     /// What is typed on a known device of a user, in one network.
     fn device(services: &Services, id: UserId, key: &str, place: &Place) -> Self {
         let parts = [
@@ -174,6 +179,7 @@ impl Asker {
         let (Some(id), true) = (user_id, familiar.device) else {
             return stranger;
         };
+        let open = Subject::device(services, id, key, place);
         Self {
             caller: origin.known(Standing::KnownDevice, id),
             way: if familiar.place {
@@ -182,10 +188,27 @@ impl Asker {
                 Way::KnownDevice
             },
             user_id,
-            open: Subject::device(services, id, key, place),
+            open: open.clone(),
             silent: None,
             session: None,
-            otherwise: Some(Box::new(stranger)),
+            // Counted openly as before: more tries than an unknown name has would tell that this one is known.
+            otherwise: Some(Box::new(Self { open, ..stranger })),
+        }
+    }
+
+    /// A person who registers a name that waits, and gives the password that it may wait with. Counted apart from logins: who
+    /// registers the name of another keeps them from nothing.
+    pub fn at_registration(
+        services: &Services,
+        origin: &Origin,
+        place: &Place,
+        familiar: Familiar,
+        key: &str,
+    ) -> Self {
+        Self {
+            open: Subject::registration(services, key),
+            silent: None,
+            ..Self::at_login(services, origin, place, familiar, None, key)
         }
     }
 

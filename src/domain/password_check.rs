@@ -49,12 +49,12 @@ pub(super) async fn check_any(
     stored: Option<&str>,
     others: &[String],
 ) -> Result<Checked> {
-    let first = asker.open.clone();
     let (attempts, asker) = take_attempts(services, asker).await?;
-    let is_silenced = attempts.taken.is_silenced;
+    let Attempts { taken, under_way } = attempts;
+    let silence = taken.silence;
     let mut unchecked = Unchecked {
         db: services.db.clone(),
-        taken: Some(attempts.taken),
+        taken: Some(taken),
     };
     let all: Vec<&str> = stored
         .into_iter()
@@ -65,33 +65,66 @@ pub(super) async fn check_any(
         .verify_any(password, &all, asker.caller)
         .await?;
     unchecked.taken = None;
+    let mut under_way = Some(under_way);
     let checked = match found {
-        Some((0, _)) if stored.is_some() && is_silenced => Checked::Wrong,
-        Some((0, verdict)) if stored.is_some() => Checked::OfAccount(verdict),
+        Some((0, verdict)) if stored.is_some() => {
+            let is_heard = match silence {
+                Silence::None => true,
+                Silence::Bound => false,
+                Silence::Cap => {
+                    // This one has ended for all others.
+                    under_way = None;
+                    is_left_after_all(services, &asker).await?
+                }
+            };
+            if is_heard {
+                Checked::OfAccount(verdict)
+            } else {
+                Checked::Wrong
+            }
+        }
         Some(_) => Checked::OfAnother,
         None => Checked::Wrong,
     };
     if matches!(checked, Checked::OfAccount(_)) {
         services
             .db
-            .write(async move |tx| clear(tx, &asker, &first).await)
+            .write(async move |tx| clear(tx, &asker).await)
             .await?;
     }
     // Whoever waits for this check to end finds what it came to.
-    drop(attempts.under_way);
+    drop(under_way);
     Ok(checked)
 }
 
+/// Whether there is something left for a right password under the silent cap, once the checks under way have ended: right ones
+/// of the same person give back what they took. Only who knows the password waits here.
+async fn is_left_after_all(services: &Services, asker: &Asker) -> Result<bool> {
+    let (Some(silent), Some(limit)) = (&asker.silent, services.policy.login_account_limit) else {
+        return Ok(true);
+    };
+    loop {
+        let next_end = services.attempts.next_end(silent);
+        let (now, subject) = (services.steady(), silent.clone());
+        let is_left = services
+            .db
+            .write(async move |tx| try_take(tx, &subject, limit, now).await)
+            .await?;
+        match next_end {
+            _ if is_left => return Ok(true),
+            NextEnd::At(end) => end.wait().await,
+            NextEnd::NoneUnderWay | NextEnd::TooManyWait => return Ok(false),
+        }
+    }
+}
+
 /// Forgets the failures that stood in the way of who has now succeeded. What strangers typed elsewhere stays counted: that
-/// it suddenly is not would tell them of this login. `first` is what they were counted by before it was used up.
-async fn clear(tx: &mut Tx<'_>, asker: &Asker, first: &Subject) -> Result<()> {
+/// it suddenly is not would tell them of this login.
+async fn clear(tx: &mut Tx<'_>, asker: &Asker) -> Result<()> {
     if let Some(id) = asker.user_id {
         failed_checks::clear(tx, id).await?;
     }
     throttles::clear(tx, asker.open.as_bytes()).await?;
-    if *first != asker.open {
-        throttles::clear(tx, first.as_bytes()).await?;
-    }
     if let Some(silent) = &asker.silent {
         throttles::clear(tx, silent.as_bytes()).await?;
     }
@@ -116,8 +149,17 @@ struct Taken {
     interval: Duration,
     /// Of the checks that may fail in a row.
     shares: Option<Shares>,
-    /// It had nothing left to take in silence.
-    is_silenced: bool,
+    silence: Silence,
+}
+
+/// Whether a right password is called wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    None,
+    /// Too many have failed in a row.
+    Bound,
+    /// Nothing was left under the limit that all strangers at the account share, whatever they type.
+    Cap,
 }
 
 /// What a check counts for as long as it has not succeeded: shares of a user's failures in a row.
@@ -155,7 +197,7 @@ impl Shares {
 /// A check under way.
 struct Attempts {
     taken: Taken,
-    under_way: [Attempt; 2],
+    under_way: Vec<Attempt>,
 }
 
 impl Taken {
@@ -194,13 +236,13 @@ async fn take_attempts(services: &Services, mut asker: Asker) -> Result<(Attempt
         };
         match (next_end, free_at) {
             (NextEnd::At(end), _) => end.wait().await,
-            (NextEnd::NoneUnderWay, free_at) => match (asker.otherwise.take(), free_at) {
-                (Some(otherwise), _) => asker = *otherwise,
-                (None, Some(free_at)) => {
-                    let retry_after = free_at.since(now);
-                    return Err(Error::AccountThrottled { retry_after });
-                }
-                (None, None) => return Err(crowded()),
+            (NextEnd::NoneUnderWay, Some(free_at)) => {
+                let retry_after = free_at.since(now);
+                return Err(Error::AccountThrottled { retry_after });
+            }
+            (NextEnd::NoneUnderWay, None) => match asker.otherwise.take() {
+                Some(otherwise) => asker = *otherwise,
+                None => return Err(crowded()),
             },
             (NextEnd::TooManyWait, _) => return Err(crowded()),
         }
@@ -237,7 +279,11 @@ async fn take_once(
     let mut taken = Taken {
         subjects: Vec::new(),
         interval: Duration::ZERO,
-        is_silenced: asker.user_id.is_some() && shares.is_none(),
+        silence: if asker.user_id.is_some() && shares.is_none() {
+            Silence::Bound
+        } else {
+            Silence::None
+        },
         shares,
     };
     if let Some(limit) = policy.login_account_limit {
@@ -253,11 +299,15 @@ async fn take_once(
             } else {
                 // It is not checked: neither does it count as a check that failed.
                 taken.give_back_shares(tx).await?;
-                taken.is_silenced = true;
+                if taken.silence == Silence::None {
+                    taken.silence = Silence::Cap;
+                }
             }
         }
     }
-    let under_way = [&asker.open, &of_way].map(|subject| attempts.begin(subject));
+    let subjects = [Some(&asker.open), Some(&of_way), asker.silent.as_ref()];
+    let under_way = subjects.into_iter().flatten();
+    let under_way = under_way.map(|subject| attempts.begin(subject)).collect();
     Ok(Ok(Attempts { taken, under_way }))
 }
 

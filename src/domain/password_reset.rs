@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::asker::Counted;
 use super::audit::Event;
+use super::devices::Place;
 use super::idempotency::{self, Once};
 use super::links::Page;
 use super::outbox::{self, Mail, Notice};
@@ -24,7 +25,7 @@ use crate::store::db::Tx;
 use crate::store::one_time_tokens::{self, Given, OneTime};
 use crate::store::sessions::{self, Which};
 use crate::store::users::{self, Changes};
-use crate::store::{login_codes, mails, roles};
+use crate::store::{known_devices, login_codes, mails, roles};
 use crate::token::OneTimeToken;
 
 /// Mails a link to the user with this address. The answer does not reveal whether there is one.
@@ -51,6 +52,7 @@ pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Passw
     let is_told = services.policy.notices.password_changed;
     let notice = is_told.then(|| Notice::new(services, Kind::PasswordChanged, owner, origin));
     let counted = Arc::new(counted);
+    let place = Place::of(services, origin);
     services
         .db
         .write(async move |tx| {
@@ -71,6 +73,10 @@ pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Passw
                     ..Changes::default()
                 };
                 users::update(tx, id, &changes, now).await?;
+            }
+            if used.given.is_none() {
+                // Who reads the mail is the owner, and so are their device and network from now on.
+                known_devices::see(tx, id, &place.device, &place.network, now).await?;
             }
             let ended = sessions::revoke(tx, id, Which::All, now).await?;
             forget_ways_in(tx, id).await?;

@@ -5,6 +5,7 @@ use super::outbox::Notice;
 use super::{Actor, Error, Origin, Result, Services};
 use crate::ids::SessionId;
 use crate::mail::Kind;
+use crate::store::one_time_tokens;
 use crate::store::sessions::{self, Which};
 
 /// Which of the own sessions a logout ends.
@@ -42,6 +43,10 @@ pub async fn logout(services: &Services, actor: &Actor, scope: LogoutScope) -> R
             // An actor whose session has ended in the meantime ends no sessions.
             let actor = actor.renewed(tx, now).await?;
             let ended = sessions::revoke(tx, user_id, which, now).await?;
+            if scope == LogoutScope::All {
+                // Links that a thief made for others with a session of this user go with it.
+                one_time_tokens::revoke_given(tx, user_id).await?;
+            }
             let event = event
                 .clone()
                 .with(serde_json::json!({ "scope": name, "ended": ended }));

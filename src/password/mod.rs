@@ -62,6 +62,26 @@ pub struct Passwords {
     context: Arc<[String]>,
 }
 
+/// What stored hashes have in common that [`Passwords::verify_any`] checks with the work of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kinship {
+    is_sha256: bool,
+    salt: [u8; 16],
+    cost: u32,
+}
+
+impl Kinship {
+    /// `None` for a hash that cannot be checked: one of another kind, or costlier than `max_cost`.
+    pub fn of(stored: &str, max_cost: u32) -> Option<Self> {
+        let hash = stored.parse::<PasswordHash>().ok()?;
+        (hash.cost <= max_cost).then_some(Self {
+            is_sha256: hash.scheme == Scheme::BcryptSha256,
+            salt: hash.salt,
+            cost: hash.cost,
+        })
+    }
+}
+
 impl Passwords {
     /// Starts the engine.
     ///
@@ -130,19 +150,36 @@ impl Passwords {
         Ok(hash.to_string())
     }
 
-    /// As [`Passwords::hash`], under the salt of another stored hash where that has the configured cost.
-    pub async fn hash_at_cost_beside(
+    /// Hashes a new password at the configured cost under a salt that the caller chose, in the one scheme that takes passwords
+    /// of every length.
+    pub async fn hash_salted(
         &self,
         password: &Secret,
-        beside: Option<&str>,
+        salt: [u8; 16],
         caller: Caller,
     ) -> Result<String, Error> {
-        let has_our_cost = |stored: &&str| {
-            let known = self.known(stored);
-            known.is_some_and(|hash| hash.cost == self.cost)
+        let (scheme, cost, priority) = (Scheme::BcryptSha256, self.cost, Priority::Interactive);
+        let digest = self
+            .digest(scheme, password, salt, cost, caller, priority)
+            .await?;
+        let hash = PasswordHash {
+            scheme,
+            cost,
+            salt,
+            digest: *digest.as_bytes(),
         };
-        self.hash_beside(password, beside.filter(has_our_cost), caller)
-            .await
+        Ok(hash.to_string())
+    }
+
+    /// Whether a stored hash can be checked and has the configured cost.
+    pub fn has_our_cost(&self, stored: &str) -> bool {
+        self.known(stored)
+            .is_some_and(|hash| hash.cost == self.cost)
+    }
+
+    /// The costliest hash that can be checked.
+    pub fn max_cost(&self) -> u32 {
+        self.max_cost
     }
 
     /// As [`Passwords::hash`], under the salt and cost of another stored hash: [`Passwords::verify_any`] then checks a
@@ -222,7 +259,7 @@ impl Passwords {
                 && is_sha256(hash) == is_sha256(first);
             if digest.matches(&hash.digest) & is_of_digest & can_be(&hash) && found.is_none() {
                 let is_current = hash.cost == self.cost
-                    && hash.scheme == Scheme::for_password(password.reveal());
+                    && (is_sha256(hash) || hash.scheme == Scheme::for_password(password.reveal()));
                 let verdict = if is_current {
                     Verdict::Right
                 } else {

@@ -96,6 +96,12 @@ impl Catalogue {
         self
     }
 
+    /// File and words of a text.
+    pub fn get(&self, key: &str) -> Option<(&str, &Words)> {
+        let origin = self.texts.get(key)?;
+        Some((origin.file.as_str(), &origin.words))
+    }
+
     /// Key, file and words of every text.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &Words)> {
         let texts = self.texts.iter();

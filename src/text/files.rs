@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::catalogue::Catalogue;
 use super::{ENGLISH, TextError};
+use crate::files;
 
 const LANGUAGES: [(&str, &str); 2] = [
     (ENGLISH, include_str!("en.toml")),
@@ -114,7 +115,8 @@ impl Files {
 }
 
 fn content(folder: &Path, name: &str) -> Result<String, TextError> {
-    fs::read_to_string(folder.join(name)).map_err(|error| broken(name, error))
+    let text = files::read_text(&folder.join(name)).map_err(|error| broken(name, error))?;
+    Ok(text.to_string())
 }
 
 fn broken(file: &str, problem: impl ToString) -> TextError {

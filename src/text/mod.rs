@@ -67,7 +67,7 @@ impl Texts {
             templates.add_layout(name, source)?;
         }
         for tag in tags() {
-            templates.add_language(tag, &complete(&files.languages, tag, default))?;
+            templates.add_language(tag, complete(&files.languages, tag, default))?;
         }
         let texts = Self {
             templates,

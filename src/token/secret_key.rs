@@ -1,7 +1,7 @@
 //! Finding SECRET_KEY: from the settings, from a file, or made once beside the database.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,8 +38,13 @@ pub enum Found {
 /// Why there is no usable key.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("SECRET_KEY_FILE: found {}: {source}; allowed: a readable file", path.display())]
+    #[error("SECRET_KEY_FILE: found {}: {source}; allowed: a readable text file", path.display())]
     Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("SECRET_KEY: unset, and the key beside the database cannot be read from {}: {source}; allowed: a readable text file, or SECRET_KEY", path.display())]
+    UnreadableBeside {
         path: PathBuf,
         source: std::io::Error,
     },
@@ -80,8 +85,11 @@ impl SecretKey {
         let Some(path) = Self::place(secrets, database) else {
             return Ok(());
         };
-        if secrets.key_file.is_some() || path.exists() {
+        if secrets.key_file.is_some() {
             return read(&path).map(drop);
+        }
+        if path.exists() {
+            return read_beside(path).map(drop);
         }
         let probe = draft(&path);
         let probed = File::create(&probe).and_then(|_| std::fs::remove_file(&probe));
@@ -104,13 +112,23 @@ impl SecretKey {
             return Ok((read(&path)?, Found::File(path)));
         }
         match create(&path, database, random) {
-            Ok(()) => Ok((read(&path)?, Found::Created(path))),
+            Ok(()) => Ok((read_beside(path.clone())?, Found::Created(path))),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Ok((read(&path)?, Found::File(path)))
+                Ok((read_beside(path.clone())?, Found::File(path)))
             }
             Err(source) => Err(Error::NotKept { path, source }),
         }
     }
+}
+
+/// Reads the file that no setting names.
+fn read_beside(path: PathBuf) -> Result<SecretKey, Error> {
+    read(&path).map_err(|error| match error {
+        Error::Unreadable { source, .. } => Error::UnreadableBeside { path, source },
+        error @ (Error::UnreadableBeside { .. } | Error::Weak { .. } | Error::NotKept { .. }) => {
+            error
+        }
+    })
 }
 
 fn read(path: &Path) -> Result<SecretKey, Error> {
@@ -132,15 +150,14 @@ fn read(path: &Path) -> Result<SecretKey, Error> {
 /// The text of a file. On some file systems another process has to claim a name with an empty file before the key is in it.
 fn read_text(path: &Path) -> std::io::Result<zeroize::Zeroizing<String>> {
     const TRIES: u32 = 20;
-    let mut text = zeroize::Zeroizing::new(String::new());
-    for _ in 0..TRIES {
-        File::open(path)?.read_to_string(&mut text)?;
+    for _ in 1..TRIES {
+        let text = files::read_text(path)?;
         if !text.is_empty() {
-            break;
+            return Ok(text);
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    Ok(text)
+    files::read_text(path)
 }
 
 /// 256 random bits in hexadecimal.
@@ -173,6 +190,7 @@ fn create(path: &Path, database: &DatabaseUrl, random: &dyn Random) -> std::io::
         _ => files::folder_of(path),
     };
     let draft = draft(path);
+    let _unfinished = files::Unfinished::at(&draft);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -242,6 +260,7 @@ mod tests {
             format!("{KEY}\r\n"),
             format!("\"{KEY}\"\n"),
             format!("\u{feff}'{KEY}'"),
+            format!("'\"{KEY}\"'\n"),
         ] {
             std::fs::write(&path, &text).expect("writes");
             assert_eq!(

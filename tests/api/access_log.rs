@@ -40,6 +40,27 @@ async fn the_access_log_tells_each_request_in_one_line() {
     assert!(!log.contains("q=secret"), "{log}");
 }
 
+#[tokio::test]
+async fn a_made_up_method_does_not_set_the_length_of_a_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let service = Service::start(folder.path(), &[("BCRYPT_COST", "4")]);
+    let method = "X".repeat(9000);
+    for path in ["/users/me", "/nowhere"] {
+        let mut connection = Connection::to(&service.url).await;
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: a\r\nX-Request-Id: made-up\r\n\r\n");
+        connection.send(&request).await;
+        connection.wait_for("HTTP/1.1 4").await;
+    }
+    let log = service.stop();
+    let lines = log.lines().filter(|line| line.contains("made-up"));
+    let lines: Vec<&str> = lines.collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    for line in lines {
+        assert!(line.contains("\"_OTHER\"") && line.len() < 500, "{line}");
+    }
+}
+
 /// Every way in which a proof of identity fails, from 203.0.113.9.
 async fn fail_to_log_in(service: &Service) {
     let client = reqwest::Client::new();

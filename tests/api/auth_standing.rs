@@ -97,6 +97,58 @@ async fn strangers_lock_out_neither_known_devices_nor_live_sessions() {
     }
 }
 
+/// Who passes for a known device has as many tries as anyone has at a name that nobody has, and at each name of the account.
+#[tokio::test]
+async fn a_known_device_has_as_many_tries_as_an_unknown_name() {
+    let app = spawn("3/15m").await;
+    app.register("ada").await;
+    OWNER.logs_in(&app, "ada").await;
+    for name in ["ada@example.com", "ada", "nobody", "nobody@example.com"] {
+        for _ in 0..3 {
+            OWNER.fails(&app, name).await;
+        }
+        expect_throttled(OWNER.tries(&app, name, OTHER_PASSWORD).await);
+    }
+}
+
+/// Right passwords in flight are not failures, whichever name they come with.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn right_logins_by_two_names_at_one_moment_all_succeed() {
+    let app = spawn("3/15m").await;
+    app.register("ada").await;
+    let places = ["203.0.113.1", "198.51.7.1", "192.0.2.77", "203.9.113.1"];
+    let logins = (0..16).map(|number| {
+        let client = Client("Someone", places[number % 4]);
+        let name = ["ada", "ada@example.com"][number / 4 % 2];
+        let app = &app;
+        async move { client.tries(app, name, PASSWORD).await }
+    });
+    for answer in join_all(logins).await {
+        answer.expect(StatusCode::OK);
+    }
+}
+
+/// Who has reset the password by mail is the owner: strangers keep that device out no more.
+#[tokio::test]
+async fn the_device_of_a_reset_by_mail_is_known() {
+    let app = spawn("3/15m").await;
+    app.register("ada").await;
+    let asked = app.post("/auth/password-reset/request");
+    let asked = asked.json(&json!({ "email": "ada@example.com" }));
+    asked.answer().await.expect(StatusCode::ACCEPTED);
+    let token = app.mail("password_reset", "ada@example.com").await.token();
+    let reset = app.post("/auth/password-reset");
+    let reset = reset.json(&json!({ "token": token, "new_password": PASSWORD }));
+    let reset = OWNER.sends(reset).answer().await;
+    reset.expect(StatusCode::NO_CONTENT);
+    for name in ["ada", "ada@example.com"] {
+        for _ in 0..4 {
+            STRANGER.tries(&app, name, OTHER_PASSWORD).await;
+        }
+        OWNER.logs_in(&app, name).await;
+    }
+}
+
 /// What succeeds elsewhere is not told to strangers: their limit does not suddenly go.
 #[tokio::test]
 async fn a_login_of_the_owner_does_not_show_in_the_limit_of_strangers() {
@@ -125,6 +177,7 @@ async fn each_device_and_each_session_is_counted_apart() {
             .await
             .expect_problem(401, "invalid_credentials");
     }
+    expect_throttled(OWNER.tries(&app, "ada", PASSWORD).await);
     expect_throttled(OWNER.reauthenticates(&app, &first, PASSWORD).await);
     other_device
         .reauthenticates(&app, &second, PASSWORD)
@@ -134,25 +187,7 @@ async fn each_device_and_each_session_is_counted_apart() {
     STRANGER.logs_in(&app, "ada").await;
 }
 
-/// A known device is never worse off than a stranger: what it fails beyond its own limits counts as a stranger's.
-#[tokio::test]
-async fn a_known_device_with_nothing_left_asks_as_a_stranger() {
-    let app = spawn("3/15m").await;
-    app.register("ada").await;
-    OWNER.logs_in(&app, "ada").await;
-    for _ in 0..5 {
-        OWNER.fails(&app, "ada").await;
-    }
-    OWNER.logs_in(&app, "ada").await;
-    // Its success gave it back its own limit, and that of strangers at this name.
-    for _ in 0..6 {
-        OWNER.fails(&app, "ada").await;
-    }
-    expect_throttled(OWNER.tries(&app, "ada", PASSWORD).await);
-    expect_throttled(STRANGER.tries(&app, "ada", PASSWORD).await);
-}
-
-/// The same for the failures in a row, which time does not clear.
+/// A known device is never worse off than a stranger: what it fails beyond its share counts as a stranger's.
 #[tokio::test]
 async fn a_known_device_whose_share_is_used_up_asks_as_a_stranger() {
     let app = spawn("off").await;

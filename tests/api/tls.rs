@@ -299,6 +299,12 @@ fn a_pair_that_does_not_fit_is_told_at_the_start_and_by_check_config() {
     std::fs::write(folder.path().join("chain.pem"), chain).expect("writes");
     let encrypted = read(one.join("key.pem")).replace("PRIVATE", "ENCRYPTED PRIVATE");
     std::fs::write(folder.path().join("encrypted.pem"), encrypted).expect("writes");
+    let legacy = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+    std::fs::write(folder.path().join("legacy.pem"), legacy).expect("writes");
+    let damaged = "-----BEGIN PRIVATE KEY-----\nMAMCAQA=\n-----END PRIVATE KEY-----\n";
+    std::fs::write(folder.path().join("damaged.pem"), damaged).expect("writes");
+    let marked = format!("\u{feff}{}", read(one.join("cert.pem")));
+    std::fs::write(folder.path().join("marked.pem"), marked).expect("writes");
     for (certificate, key, said) in [
         (
             "one/key.pem",
@@ -325,6 +331,22 @@ fn a_pair_that_does_not_fit_is_told_at_the_start_and_by_check_config() {
             "one/cert.pem",
             "encrypted.pem",
             "a private key that is encrypted",
+        ),
+        (
+            "one/cert.pem",
+            "legacy.pem",
+            "a private key that is encrypted",
+        ),
+        (
+            "one/cert.pem",
+            "damaged.pem",
+            "a private key that is damaged, or that TLS cannot use",
+        ),
+        // It is read.
+        (
+            "marked.pem",
+            "other/key.pem",
+            "does not belong to the certificate",
         ),
     ] {
         let settings = [("TLS_CERT", certificate), ("TLS_KEY", key), ("PORT", "0")];

@@ -353,6 +353,50 @@ async fn nothing_starts_on_a_file_with_a_trigger() {
     }
 }
 
+#[tokio::test]
+async fn nothing_starts_on_a_changed_table_and_an_index_more_is_told() {
+    crate::sqlite_only!("the schema of a file");
+    for (sql, name) in [
+        (
+            "ALTER TABLE users ADD COLUMN spy TEXT AS (username)",
+            "users",
+        ),
+        (
+            "ALTER TABLE users ADD COLUMN extra TEXT DEFAULT 'x'",
+            "users",
+        ),
+        ("CREATE TABLE notes (text TEXT)", "notes"),
+        (
+            "PRAGMA writable_schema = ON; \
+             UPDATE sqlite_schema SET sql = replace(sql, 'NOT NULL', '') WHERE name = 'users'",
+            "users",
+        ),
+    ] {
+        let folder = folder();
+        expect_code(&run(folder.path(), &["migrate"], &[]), 0);
+        let file = Connection::open(folder.path().join("app.db")).expect("opens");
+        file.execute_batch(sql).expect("runs");
+        drop(file);
+        for command in [&["serve", "--port", "0"][..], &["migrate"]] {
+            let refused = run(folder.path(), command, &[QUICK]);
+            expect_code(&refused, 1);
+            let told = stderr(&refused);
+            assert!(
+                told.contains("app.db: ") && told.contains(name),
+                "{command:?}: {told}"
+            );
+        }
+    }
+    let folder = folder();
+    expect_code(&run(folder.path(), &["migrate"], &[]), 0);
+    let file = Connection::open(folder.path().join("app.db")).expect("opens");
+    let sql = "CREATE INDEX mine ON users (created_at)";
+    file.execute_batch(sql).expect("runs");
+    drop(file);
+    let log = Service::start(folder.path(), &[QUICK]).stop();
+    assert!(log.contains("index \\\"mine\\\""), "{log}");
+}
+
 /// A backup made before the last update of the program.
 #[tokio::test]
 async fn an_older_backup_is_brought_up_to_date() {
@@ -421,4 +465,70 @@ fn overwrite_header(file: &Path) {
         .open(file)
         .expect("opens");
     file.write_all_at(&[0x55; 100], 0).expect("writes");
+}
+
+/// A backup that takes a while to copy.
+fn enlarge(file: &Path) {
+    let connection = Connection::open(file).expect("opens");
+    let sql = "CREATE TABLE filler (bytes BLOB); \
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) \
+        INSERT INTO filler SELECT zeroblob(1000000) FROM n; DROP TABLE filler";
+    connection.execute_batch(sql).expect("runs");
+}
+
+#[tokio::test]
+async fn a_stopped_command_leaves_no_unfinished_file() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
+    let folder = backed_up(&["root"]).await;
+    enlarge(&folder.path().join("copy.db"));
+    let is_partial = |name: &String| name.contains(".partial");
+    for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
+        // On a busy machine the signal may come too late.
+        let was_stopped = (0..10).any(|_| {
+            let restore = ["restore", "copy.db", "--force"];
+            let restoring = vestibule(folder.path(), &restore, &[]).spawn();
+            let mut child = restoring.expect("starts");
+            while child.try_wait().expect("waits").is_none()
+                && !names(folder.path()).iter().any(is_partial)
+            {}
+            let pid = child.id().to_string();
+            let sent = std::process::Command::new("kill")
+                .args([signal, &pid])
+                .stderr(std::process::Stdio::null())
+                .status();
+            sent.expect("the kill command");
+            let status = child.wait().expect("ends");
+            let left = names(folder.path());
+            assert!(!left.iter().any(is_partial), "{left:?}");
+            status.code() == Some(code)
+        });
+        assert!(was_stopped, "{signal}");
+    }
+    assert_eq!(users(&folder.path().join("app.db")), ["root"]);
+}
+
+#[tokio::test]
+async fn unfinished_files_of_killed_processes_are_deleted() {
+    crate::sqlite_only!("PostgreSQL has tools of its own for backups");
+    let folder = backed_up(&["root"]).await;
+    let file = |name: &str| folder.path().join(name);
+    for name in [
+        "app.db.4000001.partial",
+        "app.db.4000001.partial-journal",
+        "new.db.4000001.partial",
+    ] {
+        fs::write(file(name), "x").expect("writes");
+    }
+    // One that is being made, and one of another name.
+    let busy = fs::File::create(file("new.db.4000002.partial")).expect("makes");
+    busy.lock().expect("locks");
+    fs::write(file("mine.partial"), "x").expect("writes");
+    expect_code(&run(folder.path(), &["backup", "new.db"], &[]), 0);
+    expect_code(
+        &run(folder.path(), &["restore", "copy.db", "--force"], &[]),
+        0,
+    );
+    let mut left = names(folder.path());
+    left.retain(|name| name.contains(".partial"));
+    assert_eq!(left, ["mine.partial", "new.db.4000002.partial"]);
 }

@@ -1,12 +1,13 @@
 //! Starting the service: with bad settings, with none, and what its log must not hold.
 
 use std::fs;
+use std::process::Stdio;
 
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
 use crate::postgres;
-use crate::process::{Service, run, stderr, stdout};
+use crate::process::{Service, run, stderr, stdout, vestibule};
 use crate::{PASSWORD, QUICK, SECRET, expect_code, folder, log_in, mode};
 
 #[test]
@@ -62,6 +63,79 @@ fn an_address_that_is_taken_stops_the_start_with_one_line() {
             "{line}"
         );
         let left: Vec<_> = fs::read_dir(folder.path()).expect("lists").collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[test]
+fn signals_of_log_rotators_are_ignored_and_sigquit_stops_in_order() {
+    let folder = folder();
+    let service = Service::start(folder.path(), &[QUICK]);
+    for signal in ["-USR1", "-USR2", "-ALRM"] {
+        service.signal(signal);
+    }
+    service.signal("-QUIT");
+    let (status, log) = service.wait();
+    assert!(status.success(), "{status}: {log}");
+    assert!(
+        log.contains("every request under way was finished"),
+        "{log}"
+    );
+}
+
+#[test]
+fn metrics_are_not_served_where_the_service_is() {
+    for (host, metrics) in [
+        ("127.0.0.1", "127.0.0.1:8017"),
+        ("0.0.0.0", "127.0.0.1:8017"),
+        ("127.0.0.1", "[::]:8017"),
+        ("::ffff:127.0.0.1", "127.0.0.1:8017"),
+    ] {
+        let settings = [("HOST", host), ("PORT", "8017"), ("METRICS_ADDR", metrics)];
+        for command in ["serve", "check-config"] {
+            let folder = folder();
+            let output = run(folder.path(), &[command], &settings);
+            expect_code(&output, 2);
+            let told = stderr(&output);
+            let expected = format!("METRICS_ADDR: found {metrics}, which HOST and PORT take");
+            assert!(told.contains(&expected), "{command}: {told}");
+            let left: Vec<_> = fs::read_dir(folder.path()).expect("lists").collect();
+            assert!(left.is_empty(), "{left:?}");
+        }
+    }
+}
+
+/// Of two starts with one address at one moment, one serves, and the other has made nothing.
+#[test]
+fn a_start_that_loses_its_address_to_another_leaves_nothing() {
+    crate::sqlite_only!("what is made is looked for in the folder");
+    for _ in 0..4 {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+        let port = free.local_addr().expect("an address").port().to_string();
+        drop(free);
+        let folders = [folder(), folder()];
+        let mut starts: Vec<_> = folders
+            .iter()
+            .map(|folder| {
+                let settings = [("PORT", port.as_str()), QUICK];
+                let mut command = vestibule(folder.path(), &["serve"], &settings);
+                command.stdout(Stdio::null()).stderr(Stdio::null());
+                command.spawn().expect("starts")
+            })
+            .collect();
+        let lost = loop {
+            let ended =
+                |start: &mut std::process::Child| start.try_wait().expect("waits").is_some();
+            if let Some(lost) = starts.iter_mut().position(ended) {
+                break lost;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        };
+        let left: Vec<_> = fs::read_dir(folders[lost].path()).expect("lists").collect();
+        for start in &mut starts {
+            let _ = start.kill();
+            start.wait().expect("ends");
+        }
         assert!(left.is_empty(), "{left:?}");
     }
 }
@@ -291,4 +365,44 @@ async fn few_open_files_keep_no_client_out() {
         "{log}"
     );
     assert!(!log.contains("cannot accept connections"), "{log}");
+}
+
+/// What cannot be opened is named, with what to do.
+#[test]
+fn what_is_no_database_is_named() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("sub")).expect("makes");
+    for (url, path) in [
+        ("sqlite:////dev/null", "/dev/null"),
+        ("sqlite:///sub", "sub"),
+    ] {
+        for command in [&["serve", "--port", "0"][..], &["migrate"]] {
+            let output = run(folder.path(), command, &[("DATABASE_URL", url)]);
+            expect_code(&output, 1);
+            let told = stderr(&output);
+            assert!(told.contains(&format!("{path}: not a file")), "{told}");
+        }
+    }
+    let settings = [("DATABASE_URL", "sqlite:///app.db")];
+    let output = run(folder.path(), &["restore", "sub"], &settings);
+    expect_code(&output, 1);
+    let told = stderr(&output);
+    assert!(told.contains("sub: not a file"), "{told}");
+
+    // Something that takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = silent.local_addr().expect("an address");
+    let url = format!("postgresql://ada:secret@{address}/x?sslmode=disable");
+    let settings = [
+        ("DATABASE_URL", &*url),
+        ("SECRET_KEY", SECRET),
+        ("DATABASE_WAIT_SECONDS", "1"),
+    ];
+    let output = run(folder.path(), &["migrate"], &settings);
+    expect_code(&output, 1);
+    let told = stderr(&output);
+    assert!(
+        told.contains(&format!("{address}: the server does not answer")),
+        "{told}"
+    );
 }

@@ -57,6 +57,72 @@ fn a_start_that_waits_for_a_lock_says_so_and_can_be_stopped() {
     }
 }
 
+/// To read a pipe would wait for its other end, and nothing would say so.
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_refused() {
+    crate::sqlite_only!("a key is kept beside the file");
+    for (pipe, setting, value) in [
+        (".env", "LOG_LEVEL", "info"),
+        ("key", "SECRET_KEY_FILE", "key"),
+        ("app.db.key", "LOG_LEVEL", "info"),
+        ("en.toml", "MAIL_TEMPLATES_DIR", "."),
+        ("ca.pem", "SMTP_URL", "smtp://mail.example.com?ca=ca.pem"),
+    ] {
+        let folder = folder();
+        let made = Command::new("mkfifo")
+            .arg(folder.path().join(pipe))
+            .status();
+        assert!(made.expect("the mkfifo command").success());
+        let settings = [
+            ("PORT", "0"),
+            ("PUBLIC_URL", "http://localhost"),
+            (setting, value),
+        ];
+        for command in ["serve", "check-config"] {
+            let output = run(folder.path(), &[command], &settings);
+            expect_code(&output, 2);
+            let said = stderr(&output);
+            assert!(said.contains(pipe) && said.contains("not a file"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_key_beside_the_database_that_cannot_be_read_is_not_blamed_on_a_setting() {
+    crate::sqlite_only!("a key is kept beside the file");
+    let folder = folder();
+    let key = folder.path().join("app.db.key");
+    let refused = || {
+        let output = run(folder.path(), &["serve"], &[("PORT", "0")]);
+        expect_code(&output, 2);
+        let said = reason(&output);
+        assert!(said.starts_with("SECRET_KEY: unset, and "), "{said}");
+        assert!(said.contains("app.db.key"), "{said}");
+    };
+    fs::create_dir(&key).expect("makes");
+    refused();
+    fs::remove_dir(&key).expect("removes");
+    fs::write(&key, b"\xff\xfe").expect("writes");
+    refused();
+}
+
+#[test]
+fn a_start_waits_for_a_database_that_another_program_has_locked_and_says_so() {
+    crate::sqlite_only!("the lock is on the file");
+    let folder = folder();
+    let locked = rusqlite::Connection::open(folder.path().join("app.db")).expect("opens");
+    locked.execute_batch("BEGIN EXCLUSIVE").expect("locks");
+    let child = start_until(folder.path(), &[], "which another program has locked");
+    drop(locked);
+    let key = folder.path().join("app.db.key");
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(40);
+    while !key.exists() {
+        assert!(std::time::Instant::now() < until, "it does not start");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(stop(child, "-TERM").code(), Some(0));
+}
+
 #[test]
 fn clients_are_refused_while_a_start_waits() {
     crate::sqlite_only!("the lock is on the file");

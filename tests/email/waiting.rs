@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -105,6 +106,64 @@ async fn a_login_with_what_was_registered_is_answered_alike() {
             app.try_login(typed, owners).await.expect(StatusCode::OK);
         }
     }
+}
+
+/// Registrations at one moment and of passwords of every length are answered alike, whether or not the address has an account,
+/// and so are logins with what they chose.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn registrations_at_one_moment_do_not_tell_of_an_account() {
+    let app = spawn().await;
+    account(&app, "bob", PASSWORD).await;
+    let passwords = [OTHER_PASSWORD, LONG, "one more password of theirs"];
+    for (number, email) in ["bob@example.com", EVE].into_iter().enumerate() {
+        let names: Vec<String> = (0..3)
+            .map(|name| format!("probe-{number}-{name}"))
+            .collect();
+        let registered = passwords
+            .iter()
+            .zip(&names)
+            .map(|(password, name)| register(&app, email, name, password));
+        for answer in join_all(registered).await {
+            answer.expect(StatusCode::ACCEPTED);
+        }
+        for password in passwords {
+            let (answer, hashes) = hashed(&app, app.try_login(email, password)).await;
+            answer.expect_problem(403, "email_not_verified");
+            assert_eq!(hashes, 1, "{email}");
+        }
+    }
+}
+
+/// An account whose hash cannot be checked is answered as none.
+#[tokio::test]
+async fn an_account_with_an_unusable_hash_is_answered_as_none() {
+    let app = spawn().await;
+    account(&app, "bob", PASSWORD).await;
+    let write = app.services.db.write(async move |tx| {
+        let sql = "UPDATE users SET password_hash = '$argon2id$v=19$m=16,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g'";
+        tx.execute(sql, &[]).await
+    });
+    write.await.expect("writes");
+    for (name, password) in [("probe-one", OTHER_PASSWORD), ("probe-two", PASSWORD)] {
+        registers(&app, "bob@example.com", name, password).await;
+    }
+    for password in [OTHER_PASSWORD, PASSWORD] {
+        let answer = app.try_login("bob@example.com", password).await;
+        answer.expect_problem(403, "email_not_verified");
+    }
+}
+
+/// Who registers a name that waits with wrong passwords keeps its owner neither from correcting nor from logging in.
+#[tokio::test]
+async fn registering_a_waiting_name_does_not_use_up_the_logins_of_its_owner() {
+    let app = with_limits().await;
+    registers(&app, ADA, "ada", PASSWORD).await;
+    for _ in 0..12 {
+        register(&app, EVE, "ada", OTHER_PASSWORD).await;
+    }
+    let token = app.mail("verify_email", ADA).await.token();
+    verify(&app, &token).await.expect(StatusCode::NO_CONTENT);
+    app.login("ada").await;
 }
 
 /// Who has registered the address of an account does not learn that its owner chose another password.

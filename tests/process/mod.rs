@@ -177,8 +177,13 @@ impl Service {
 
     /// Asks it to stop (SIGTERM).
     pub fn ask_to_stop(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Sends it a signal, such as `-TERM`.
+    pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        let status = Command::new("kill").args(["-TERM", &pid]).status();
+        let status = Command::new("kill").args([signal, &pid]).status();
         assert!(status.expect("the kill command").success());
     }
 

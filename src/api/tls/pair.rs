@@ -1,15 +1,15 @@
 //! Reading a certificate and its key, and saying what is wrong with them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
 use super::validity::Validity;
 use crate::config;
+use crate::files;
 
 /// A certificate or key that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,9 @@ pub enum TlsError {
     OutOfOrder { certificate: PathBuf, key: PathBuf },
 }
 
+/// The TLS library says of all of these only that it cannot read them.
+const UNUSABLE_KEY: &str = "a private key that is damaged, or that TLS cannot use: RSA has to have 2048 to 8192 bits, and a curve to be P-256, P-384, P-521 or Ed25519";
+
 /// A certificate with its key, ready to be used.
 pub struct Pair {
     pub config: Arc<ServerConfig>,
@@ -70,7 +73,7 @@ impl Pair {
         }
         let Some(private) = &key.key else {
             return Err(key.refuse(if key.is_encrypted {
-                "a private key that is encrypted"
+                "a private key that is encrypted: `openssl pkey -in FILE -out NEW_FILE` writes it in plain form"
             } else if !key.certificates.is_empty() {
                 "a certificate and no private key"
             } else {
@@ -91,12 +94,26 @@ impl Pair {
                 }
             }
             rustls::Error::InvalidCertificate(_) => certificate.refuse(&error),
+            rustls::Error::General(_) => key.refuse(UNUSABLE_KEY),
             error => key.refuse(error),
         })?;
         Ok(Self {
             config: Arc::new(config),
             validity: Validity::of(chain),
         })
+    }
+}
+
+/// The library shows bytes as numbers.
+fn in_words(error: pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => {
+            "a part that has no end, as of a file that was cut off".to_owned()
+        }
+        pem::Error::Base64Decode(_) | pem::Error::IllegalSectionStart { .. } => {
+            "a part that is damaged".to_owned()
+        }
+        other => other.to_string(),
     }
 }
 
@@ -135,25 +152,22 @@ impl<'a> Pem<'a> {
             key: None,
             is_encrypted: false,
         };
-        let metadata = fs::metadata(path).map_err(|error| pem.refuse(error))?;
-        // To read a pipe would wait for its other end.
-        if !metadata.is_file() {
-            return Err(pem.refuse("not a file"));
+        let bytes = files::read(path).map_err(|error| pem.refuse(error))?;
+        let has = |words: &[u8]| bytes.windows(words.len()).any(|window| window == words);
+        pem.is_encrypted = has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED");
+        let certificates = CertificateDer::pem_slice_iter(&bytes);
+        if pem.is_encrypted {
+            // The bytes of the key would be taken for one that is broken.
+            pem.certificates = certificates.map_while(Result::ok).collect();
+            return Ok(pem);
         }
-        let bytes = zeroize::Zeroizing::new(fs::read(path).map_err(|error| pem.refuse(error))?);
-        pem.certificates = CertificateDer::pem_slice_iter(&bytes)
+        pem.certificates = certificates
             .collect::<Result<_, _>>()
-            .map_err(|error| pem.refuse(error))?;
+            .map_err(|error| pem.refuse(in_words(error)))?;
         pem.key = PrivateKeyDer::pem_slice_iter(&bytes)
             .next()
             .transpose()
-            .map_err(|error| pem.refuse(error))?;
-        let has = |words: &[u8]| bytes.windows(words.len()).any(|window| window == words);
-        pem.is_encrypted = has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED");
-        if pem.is_encrypted {
-            // Its bytes would be taken for a key that is broken.
-            pem.key = None;
-        }
+            .map_err(|error| pem.refuse(in_words(error)))?;
         Ok(pem)
     }
 

@@ -89,3 +89,39 @@ fn a_pipe_is_no_certificate() {
     let refused = pair::Pair::read(&files).err().expect("refused").to_string();
     assert!(refused.contains("not a file"), "{refused}");
 }
+
+#[test]
+fn what_is_wrong_with_a_file_is_told_in_words() {
+    const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    const FORMER: &str = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\
+        DEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name);
+    let files = config::Tls {
+        certificate: file("c.pem"),
+        key: file("k.pem"),
+    };
+    let told = |certificate: &str, key: &str| {
+        std::fs::write(&files.certificate, certificate).expect("writes");
+        std::fs::write(&files.key, key).expect("writes");
+        let refused = Pair::read(&files).err().expect("neither is real");
+        refused.to_string()
+    };
+    for (certificate, key, name, words) in [
+        (CERTIFICATE, FORMER, "k.pem", "is encrypted: `openssl pkey"),
+        (&CERTIFICATE[..40], KEY, "c.pem", "cut off"),
+        (CERTIFICATE, &KEY[..40], "k.pem", "cut off"),
+        (
+            CERTIFICATE,
+            &KEY.replace("AAAA", "A-A!"),
+            "k.pem",
+            "damaged",
+        ),
+    ] {
+        let told = told(certificate, key);
+        assert!(told.contains(name) && told.contains(words), "{told}");
+    }
+    let with_mark = told(&format!("\u{feff}{CERTIFICATE}"), &format!("\u{feff}{KEY}"));
+    assert!(!with_mark.contains("in it"), "{with_mark}");
+}

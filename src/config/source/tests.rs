@@ -205,3 +205,28 @@ fn secrets_are_masked_and_not_quoted_in_problems() {
             .all(|e| !e.value.contains("tooshort"))
     );
 }
+
+#[test]
+fn a_shell_that_reads_the_env_file_means_the_same_values() {
+    const KEY: &str = "5f1c0e7a9b3d48e2a6c4f0b8d7e19a23";
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(".env");
+    // What stands in the file, and what a shell makes of it.
+    for (line, exported) in [
+        (KEY.to_owned(), KEY.to_owned()),
+        (format!("'{KEY}'"), KEY.to_owned()),
+        (format!("'\"{KEY}\"'"), format!("\"{KEY}\"")),
+        (format!("\"'{KEY}'\""), format!("'{KEY}'")),
+        (format!("\"\\\"{KEY}\\\"\""), format!("\"{KEY}\"")),
+        (format!("\u{feff}\"{KEY}\""), format!("\u{feff}{KEY}")),
+    ] {
+        std::fs::write(&path, format!("SECRET_KEY={line}\n")).expect("writes");
+        let mut file = Source::empty();
+        file.add_file(&path);
+        for mut source in [file, environment(&[("SECRET_KEY", &exported)])] {
+            let settings = Settings::read(&mut source).expect("valid");
+            let key = settings.secrets.key.expect("given");
+            assert_eq!(key.reveal(), KEY, "{line}");
+        }
+    }
+}

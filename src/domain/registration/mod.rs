@@ -12,7 +12,7 @@ use super::{
 use crate::clock::Timestamp;
 use crate::ids::UserId;
 use crate::mail::Kind;
-use crate::password::Caller;
+use crate::password::{Caller, Priority};
 use crate::store::db::Tx;
 use crate::store::roles;
 use crate::store::users::{self, NewUser};
@@ -224,9 +224,9 @@ async fn refuse_taken(services: &Services, email: &Email, username: &Username) -
 /// Hashes a new password for the account of an address, provided that it is hard to guess for who knows `about`. `field` is
 /// named when it is not.
 ///
-/// The hash shares its salt with those of registrations that wait for the address. A login with the address is still checked
-/// against all of them at once, so the password of such a registration is answered as before: whoever registered the address
-/// does not learn that its account, which may be another's, has a new password.
+/// Where addresses are proved before there is an account, the hash has the salt of the registrations that wait for the address.
+/// A login with the address is still checked against all of them at once, so the password of such a registration is answered
+/// as before: whoever registered the address does not learn that its account, which may be another's, has a new password.
 pub(super) async fn hash_new_password(
     services: &Services,
     caller: Caller,
@@ -236,12 +236,29 @@ pub(super) async fn hash_new_password(
     email_key: &str,
 ) -> Result<String> {
     judge(services, field, password, about, caller).await?;
-    let waiting = waiting_hashes(services, email_key).await?;
-    let beside = waiting.first().map(String::as_str);
     let passwords = &services.passwords;
-    Ok(passwords
-        .hash_at_cost_beside(password.secret(), beside, caller)
-        .await?)
+    if !services.policy.require_email_verification {
+        let hash = passwords.hash(password.secret(), caller, Priority::Interactive);
+        return Ok(hash.await?);
+    }
+    // Those that waited before their address had this salt share that of its account then.
+    let waiting = waiting_hashes(services, email_key).await?;
+    let of_ours = |stored: &&String| passwords.has_our_cost(stored);
+    let hash = match waiting.iter().find(of_ours) {
+        Some(stored) => {
+            let beside = Some(stored.as_str());
+            passwords
+                .hash_beside(password.secret(), beside, caller)
+                .await?
+        }
+        None => {
+            let salt = pending::salt(services, email_key);
+            passwords
+                .hash_salted(password.secret(), salt, caller)
+                .await?
+        }
+    };
+    Ok(hash)
 }
 
 /// Fails for a password that is easy to guess for who knows `about`; names `field` then.

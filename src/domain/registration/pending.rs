@@ -12,7 +12,7 @@ use crate::domain::outbox::{Allowance, Mail};
 use crate::domain::{Error, Origin, Result, Services, email_change, password_check, purpose};
 use crate::ids::{RegistrationId, UserId};
 use crate::mail::Kind;
-use crate::password::Verdict;
+use crate::password::{Kinship, Verdict};
 use crate::store::db::Tx;
 use crate::store::registrations::{self, NewRegistration};
 use crate::store::users::{self, NewUser};
@@ -57,6 +57,17 @@ pub(in crate::domain) async fn hashes(services: &Services, email_key: &str) -> R
     Ok(registrations::hashes_by_email(&mut tx, email_key, services.now()).await?)
 }
 
+/// The salt of what is registered for an address without an account, and of new passwords of its account: one for each
+/// address, whoever asks and whenever, and known to nobody who lacks our key.
+pub(in crate::domain) fn salt(services: &Services, email_key: &str) -> [u8; 16] {
+    // No address has this sign.
+    let name = format!("salt\0{email_key}");
+    let mac = services.mailed.address(&name);
+    let mut salt = [0; 16];
+    salt.copy_from_slice(&mac[..16]);
+    salt
+}
+
 /// A registration under way.
 struct Wanted<'a> {
     services: &'a Services,
@@ -71,8 +82,8 @@ enum Plan {
     /// It is one of its own.
     New {
         password_hash: String,
-        /// The stored hash whose salt it shares.
-        beside: Option<String>,
+        /// What it shares with the hash of the account that the address has.
+        beside: Option<Kinship>,
         /// The registration of the same name and password for another address, which this one corrects.
         instead_of: Option<RegistrationId>,
     },
@@ -82,8 +93,8 @@ enum Plan {
 struct Met {
     /// The registration that has the name.
     waiting: Option<registrations::Registration>,
-    /// A stored hash of the address: of its account, or of another registration.
-    beside: Option<String>,
+    /// The hash of the account that the address has.
+    account: Option<String>,
 }
 
 /// Runs the same statements whether or not the address has an account.
@@ -91,11 +102,9 @@ async fn meet(tx: &mut Tx<'_>, wanted: &Registration, now: Timestamp) -> Result<
     let (email_key, username_key) = (wanted.email.key(), wanted.username.key());
     let waiting = registrations::find_by_username(tx, username_key, now).await?;
     let account = users::credentials_by_email(tx, email_key).await?;
-    let others = registrations::hashes_by_email(tx, email_key, now).await?;
-    let account = account.and_then(|account| account.password_hash);
     Ok(Met {
         waiting,
-        beside: account.or(others.into_iter().next()),
+        account: account.and_then(|account| account.password_hash),
     })
 }
 
@@ -103,8 +112,8 @@ impl Wanted<'_> {
     /// A name that waits is taken, unless the password is the one that it waits with: then it is the same person, who presses a
     /// button twice or corrects the address. That is a check of a password, counted as every other one by what was typed.
     ///
-    /// The hash is made beside the one that the address has, of an account or of another registration, so that a login with
-    /// the address is checked against all of them at once: neither its work nor its answer tells which there are.
+    /// The hash shares its salt with that of the account that the address has, or else has the salt of the address. So a login
+    /// with the address is checked against all of them at once: neither its work nor its answer tells which there are.
     async fn plan(&self) -> Result<Plan> {
         let (services, wanted) = (self.services, &self.registration);
         let place = Place::of(services, self.origin);
@@ -115,7 +124,7 @@ impl Wanted<'_> {
             (met, place.look(&mut tx, None, now).await?)
         };
         let (origin, key) = (self.origin, wanted.username.key());
-        let asker = Asker::at_login(services, origin, &place, familiar, None, key);
+        let asker = Asker::at_registration(services, origin, &place, familiar, key);
         let (password, caller) = (wanted.password.secret(), asker.caller);
         if let Some(other) = &met.waiting {
             let stored = Some(other.password_hash.as_str());
@@ -129,13 +138,23 @@ impl Wanted<'_> {
         }
         let about = [wanted.email.as_str(), wanted.username.as_str()].map(str::to_owned);
         judge(services, "password", &wanted.password, about.into(), caller).await?;
-        let password_hash = services
-            .passwords
-            .hash_beside(password, met.beside.as_deref(), caller)
-            .await?;
+        let passwords = &services.passwords;
+        let account = met.account.as_deref();
+        let beside = account.and_then(|stored| Kinship::of(stored, passwords.max_cost()));
+        let password_hash = match account.filter(|_| beside.is_some()) {
+            Some(stored) => {
+                passwords
+                    .hash_beside(password, Some(stored), caller)
+                    .await?
+            }
+            None => {
+                let salt = salt(services, wanted.email.key());
+                passwords.hash_salted(password, salt, caller).await?
+            }
+        };
         Ok(Plan::New {
             password_hash,
-            beside: met.beside,
+            beside,
             instead_of: met.waiting.map(|other| other.id),
         })
     }
@@ -156,6 +175,7 @@ impl Wanted<'_> {
         let locks = [email.key(), wanted.username.key()];
         let locks = locks.map(|key| [b"r", services.mailed.address(key).as_slice()].concat());
         let event = Event::new(services, "registration.requested").from(self.origin);
+        let max_cost = services.passwords.max_cost();
         idempotency::write(services, once, async move |tx| {
             // First of all: of two for one address or one name at one moment, the second waits here and then sees the first.
             for lock in &locks {
@@ -176,7 +196,9 @@ impl Wanted<'_> {
                 } => {
                     let met = meet(tx, &wanted, now).await?;
                     let waiting = met.waiting.map(|other| other.id);
-                    if waiting != *instead_of || met.beside != *beside {
+                    let account = met.account.as_deref();
+                    let now_beside = account.and_then(|stored| Kinship::of(stored, max_cost));
+                    if waiting != *instead_of || now_beside != *beside {
                         return Err(Error::Overtaken);
                     }
                     // Each has a link of its own, while the address may be sent one. Beyond that it waits without one: the

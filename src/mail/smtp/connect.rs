@@ -1,7 +1,6 @@
 //! Opens connections to the mail server: TCP, TLS as the settings say, and logging in.
 
 use std::error::Error;
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use super::COMMAND;
 use super::lines::Lines;
 use super::outcome::reason;
 use crate::config::{Secret, Smtp, SmtpTls};
+use crate::files;
 use crate::mail::MailError;
 
 /// For each of a host's addresses.
@@ -169,7 +169,7 @@ fn client_id(name: Option<&str>) -> ClientId {
 fn tls(settings: &Smtp) -> Result<TlsParameters, MailError> {
     let builder = TlsParameters::builder(settings.host.clone());
     if let Some(path) = &settings.ca {
-        let trusting = |pem: Vec<u8>| {
+        let trusting = |pem: zeroize::Zeroizing<Vec<u8>>| {
             if CertificateDer::pem_slice_iter(&pem).next().is_none() {
                 return Err("no certificate in it".to_owned());
             }
@@ -177,7 +177,7 @@ fn tls(settings: &Smtp) -> Result<TlsParameters, MailError> {
             let built = builder.add_root_certificate(certificate).build();
             built.map_err(|error| error.to_string())
         };
-        let pem = fs::read(path).map_err(|error| error.to_string());
+        let pem = files::read(path).map_err(|error| error.to_string());
         return pem
             .and_then(trusting)
             .map_err(|problem| MailError::Authority {

@@ -54,7 +54,8 @@ impl Db {
     pub fn reach(url: &DatabaseUrl, patience: Duration) -> Result<()> {
         match url {
             DatabaseUrl::Postgres(url) => postgres::reach(url, patience),
-            DatabaseUrl::File(_) | DatabaseUrl::Memory => Self::check_place(url),
+            DatabaseUrl::File(path) => Location::at(path).reach(),
+            DatabaseUrl::Memory => Ok(()),
         }
     }
 

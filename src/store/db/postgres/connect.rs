@@ -80,7 +80,7 @@ pub async fn alone(url: &config::Postgres) -> Result<Client> {
 pub fn reach(url: &config::Postgres, patience: Duration) -> Result<()> {
     let url = url.clone();
     block_on(move || async move {
-        let mut told = None;
+        let mut told = silent(&hosts::names(&library_config(&url)?));
         let mut tries = 0_u32;
         let trying = async {
             loop {
@@ -94,7 +94,7 @@ pub fn reach(url: &config::Postgres, patience: Duration) -> Result<()> {
                         if tries.is_multiple_of(TRIES_PER_LINE) {
                             tracing::warn!(target: WAITING, "waiting for the database: {}", failure.error);
                         }
-                        told = Some(failure.error);
+                        told = failure.error;
                     }
                     Err(failure) => return Err(failure.error),
                 }
@@ -106,7 +106,7 @@ pub fn reach(url: &config::Postgres, patience: Duration) -> Result<()> {
             return trying.await;
         }
         let outcome = tokio::time::timeout(patience, trying).await;
-        outcome.unwrap_or_else(|_elapsed| Err(told.unwrap_or_else(silent)))
+        outcome.unwrap_or(Err(told))
     })
 }
 
@@ -149,14 +149,16 @@ async fn connect(url: &config::Postgres) -> std::result::Result<Client, Failure>
             Err(Failure { error, is_passing })
         }
         Err(_elapsed) => Err(Failure {
-            error: Error::Unavailable(format!("{hosts}: the server does not answer")),
+            error: silent(&hosts),
             is_passing: true,
         }),
     }
 }
 
-fn silent() -> Error {
-    Error::Unavailable("the server does not answer".to_owned())
+fn silent(hosts: &str) -> Error {
+    Error::Unavailable(format!(
+        "{hosts}: the server does not answer as PostgreSQL does"
+    ))
 }
 
 /// What the client library is told.

@@ -18,6 +18,7 @@ use tokio_rustls::rustls::{
 };
 
 use crate::config::{Certificate, Postgres};
+use crate::files;
 use crate::store::db::{Error, Result};
 
 /// Makes encrypted connections as the settings ask for.
@@ -50,11 +51,15 @@ pub fn connector(url: &Postgres) -> Result<MakeRustlsConnect> {
 fn roots(url: &Postgres) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     let certificates = match &url.roots {
-        Some(path) => CertificateDer::pem_file_iter(path)
-            .and_then(Iterator::collect)
-            .map_err(|error| {
+        Some(path) => {
+            let refuse = |error: &dyn std::fmt::Display| {
                 Error::Unavailable(format!("sslrootcert {}: {error}", path.display()))
-            })?,
+            };
+            let pem = files::read(path).map_err(|error| refuse(&error))?;
+            let certificates =
+                CertificateDer::pem_slice_iter(&pem).collect::<std::result::Result<Vec<_>, _>>();
+            certificates.map_err(|error| refuse(&error))?
+        }
         None => rustls_native_certs::load_native_certs().certs,
     };
     roots.add_parsable_certificates(certificates);

@@ -128,7 +128,7 @@ fn unsound(path: &Path, error: rusqlite::Error) -> BackupError {
     let problem = match error.sqlite_error_code() {
         Some(NotADatabase) => "no SQLite database".to_owned(),
         Some(DatabaseCorrupt) => format!("damaged: {error}"),
-        _ => return Error::from(error).into(),
+        _ => return schema::tell(path, Error::from(error)).into(),
     };
     BackupError::Unsound {
         path: path.to_owned(),

@@ -78,6 +78,7 @@ impl Location {
         options.read(true).append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        self.expect_file()?;
         let lock = || -> io::Result<File> {
             loop {
                 let is_new = !self.path.exists();
@@ -93,6 +94,18 @@ impl Location {
             }
         };
         lock().map(Some).map_err(|error| self.explain_io(&error))
+    }
+
+    /// Waits until another program has set the file up, where there is one. Makes none.
+    pub fn reach(&self) -> Result<()> {
+        self.check()?;
+        if self.in_memory || !self.path.exists() {
+            return Ok(());
+        }
+        // Nothing of this process has opened the file yet, so closing it gives up no lock.
+        let file = OpenOptions::new().read(true).append(true).open(&self.path);
+        let waited = file.and_then(|file| self.wait_for(&file));
+        waited.map_err(|error| self.explain_io(&error))
     }
 
     /// Waits until the file is no longer locked, and logs that.
@@ -122,10 +135,25 @@ impl Location {
         })
     }
 
+    /// Fails when there is something that is no file.
+    fn expect_file(&self) -> Result<()> {
+        match std::fs::metadata(&self.path) {
+            Ok(found) if !found.is_file() => Err(Error::Unavailable(format!(
+                "{}: not a file: name the file that the database is to be in",
+                self.path.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Fails when the file is not there and cannot be made where it will be. Makes none.
     pub fn check(&self) -> Result<()> {
         let folder = folder_of(&self.path);
-        if self.in_memory || self.path.exists() {
+        if self.in_memory {
+            return Ok(());
+        }
+        self.expect_file()?;
+        if self.path.exists() {
             return Ok(());
         }
         let probe = folder.join(format!(".vestibule-{}.probe", std::process::id()));
@@ -150,10 +178,23 @@ impl Location {
 
     /// A connection that may write; creates the file where there is none. Another application's is left as it is.
     pub fn open_writer(&self) -> Result<Connection> {
+        self.open_writer_with(|_| Ok(()))
+    }
+
+    /// The same for a start, which waits longer for another program's lock and says so.
+    pub fn open_writer_patiently(&self) -> Result<Connection> {
+        self.open_writer_with(|connection| connection.busy_handler(Some(wait_and_say_so)))
+    }
+
+    fn open_writer_with(
+        &self,
+        set_up: impl Fn(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<Connection> {
         let access = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let open = || -> Result<Connection> {
             let connection = Connection::open_with_flags(&self.path, self.flags(access))?;
             configure(&connection)?;
+            set_up(&connection)?;
             schema::inspect(&connection)?;
             connection.pragma_update(None, "journal_mode", "wal")?;
             connection.pragma_update(None, "synchronous", "full")?;
@@ -213,6 +254,23 @@ impl Location {
                 connection.pragma_update(None, "query_only", true)
             })
     }
+}
+
+/// Waits a little for the lock of another program, the `turns`th time. False when that was long enough.
+fn wait_and_say_so(turns: i32) -> bool {
+    const TURN: Duration = Duration::from_millis(50);
+    /// After a second.
+    const SAY_SO: i32 = 20;
+    /// A minute.
+    const LAST: i32 = 1200;
+    if turns == SAY_SO {
+        tracing::warn!(
+            target: WAITING,
+            "waiting for the database file, which another program has locked"
+        );
+    }
+    std::thread::sleep(TURN);
+    turns < LAST
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {

@@ -5,7 +5,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::files;
+use crate::files::{self, Unfinished};
+
+/// What follows the number of the process in the name of a draft.
+const SUFFIX: &str = ".partial";
 
 /// What SQLite keeps beside a file while it is open.
 const BESIDE: &[&str] = &["-journal", "-wal", "-shm"];
@@ -14,22 +17,35 @@ const BESIDE: &[&str] = &["-journal", "-wal", "-shm"];
 pub struct Draft {
     path: PathBuf,
     place: PathBuf,
+    /// Tells other processes that it is being made. Its lock goes with the process.
+    file: Option<File>,
+    _unfinished: Vec<Unfinished>,
 }
 
 impl Draft {
-    /// An empty file beside `place`.
+    /// An empty file beside `place`. Those that other processes left behind are deleted.
     pub fn new(place: &Path) -> io::Result<Self> {
-        let draft = Self {
-            path: with_suffix(place, &format!(".{}.partial", std::process::id())),
+        let path = with_suffix(place, &format!(".{}{SUFFIX}", std::process::id()));
+        let parts = [""].iter().chain(BESIDE);
+        let parts = parts.map(|suffix| Unfinished::at(&with_suffix(&path, suffix)));
+        let mut draft = Self {
+            _unfinished: parts.collect(),
+            path,
             place: place.to_owned(),
+            file: None,
         };
+        delete_abandoned(place);
         // One that a process with our number left behind is of no use.
         draft.delete();
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&draft.path)?;
+        let file = options.open(&draft.path)?;
+        // Not every file system has locks. Where they are mandatory, SQLite could not write.
+        #[cfg(unix)]
+        let _ = file.try_lock();
+        draft.file = Some(file);
         files::adopt(&draft.path, files::folder_of(place));
         Ok(draft)
     }
@@ -73,9 +89,33 @@ impl Draft {
     }
 
     fn delete(&self) {
-        let _ = fs::remove_file(&self.path);
-        for suffix in BESIDE {
-            let _ = fs::remove_file(with_suffix(&self.path, suffix));
+        delete_all_of(&self.path);
+    }
+}
+
+fn delete_all_of(draft: &Path) {
+    let _ = fs::remove_file(draft);
+    for suffix in BESIDE {
+        let _ = fs::remove_file(with_suffix(draft, suffix));
+    }
+}
+
+/// Deletes drafts of the same file whose processes were killed: the lock of such a one is free.
+fn delete_abandoned(place: &Path) {
+    let Some(name) = place.file_name().and_then(|name| name.to_str()) else {
+        return;
+    };
+    let is_draft = |found: &str| {
+        let rest = found.strip_prefix(name)?.strip_prefix('.')?;
+        let process = rest.strip_suffix(SUFFIX)?;
+        process.parse::<u32>().ok()
+    };
+    let entries = fs::read_dir(files::folder_of(place)).into_iter().flatten();
+    for entry in entries.flatten() {
+        let is_draft = entry.file_name().to_str().and_then(is_draft).is_some();
+        let path = entry.path();
+        if is_draft && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            delete_all_of(&path);
         }
     }
 }

@@ -4,12 +4,19 @@ use super::super::migration::{HAS_UNFINISHED_COPY, Migration, missing_of};
 use super::super::{Migrated, Result};
 use super::connection::Location;
 use super::history::{self, missing};
+use super::schema;
 
 /// Runs what is missing. A memory database lives as long as a connection to it, so there the opener migrates.
 pub fn migrate(location: &Location) -> Result<Migrated> {
     let _lock = location.lock()?;
-    let mut connection = location.open_writer()?;
-    let migrated = run(&mut connection)?;
+    let mut connection = location.open_writer_patiently()?;
+    let migrated = run(&mut connection).map_err(|error| location.tell(error))?;
+    let strange = schema::check_at_start(&connection).map_err(|error| location.tell(error))?;
+    if let Some(file) = location.file() {
+        for index in strange {
+            tracing::warn!("{}: {index}", file.display());
+        }
+    }
     Ok(Migrated {
         has_unfinished_copy: connection.query_row(HAS_UNFINISHED_COPY, [], |row| row.get(0))?,
         ..migrated

@@ -33,12 +33,20 @@ pub fn restore(
     // SQLite follows a link, and keeps its log beside the file that it leads to.
     let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
     let real = fs::canonicalize(file).map_err(|_| BackupError::Missing(file.to_owned()))?;
+    if !real.is_file() {
+        return Err(BackupError::Unsound {
+            path: file.to_owned(),
+            problem: "not a file: name the backup itself".to_owned(),
+        });
+    }
     if real == place {
         return Err(BackupError::Same(file.to_owned()));
     }
     let former = Former::find(location, &place, replace)?;
     let draft = Draft::new(&place).map_err(BackupError::at(&place))?;
-    let mut restored = copy(&open(&real)?, file, &draft)?;
+    let source = open(&real).map_err(|error| schema::tell(file, error))?;
+    let mut restored = copy(&source, file, &draft)?;
+    drop(source);
     // Before anything else looks at it, and before a migration writes: a trigger would act then.
     let users = match check_schema(&restored, file) {
         Ok(()) => check(&restored, file)?,
@@ -75,10 +83,10 @@ pub fn restore(
 }
 
 /// A backup may lie where nothing can be written.
-fn open(backup: &Path) -> Result<Connection> {
+fn open(backup: &Path) -> std::result::Result<Connection, Error> {
     let access = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(backup, access).map_err(Error::from)?;
-    schema::distrust(&connection).map_err(Error::from)?;
+    let connection = Connection::open_with_flags(backup, access)?;
+    schema::distrust(&connection)?;
     Ok(connection)
 }
 

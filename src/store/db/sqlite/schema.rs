@@ -113,55 +113,98 @@ fn normal(sql: &str) -> String {
     text
 }
 
+/// A difference between a schema and what the migrations make.
+struct Difference {
+    text: String,
+    /// An index more changes no row that is read or written, unless it is unique.
+    is_index_more: bool,
+}
+
 /// What is different in a database of ours from what the migrations make that were run on it; `None`: nothing.
 pub fn difference(connection: &Connection) -> Result<Option<String>> {
+    let first = differences(connection)?.into_iter().next();
+    Ok(first.map(|difference| difference.text))
+}
+
+/// Lets a service start on a database of ours with indexes of its operator, and on nothing else that the migrations did not make.
+/// Gives a sentence for each index.
+///
+/// # Errors
+/// [`Error::Schema`], which does not name the file.
+pub fn check_at_start(connection: &Connection) -> Result<Vec<String>> {
+    let (indexes, others): (Vec<_>, Vec<_>) = differences(connection)?
+        .into_iter()
+        .partition(|difference| difference.is_index_more);
+    if others.is_empty() {
+        return Ok(indexes.into_iter().map(|index| index.text).collect());
+    }
+    let others: Vec<String> = others.into_iter().map(|other| other.text).collect();
+    Err(Error::Schema(format!(
+        "the schema was changed: {}. Undo the change, or restore a backup",
+        others.join("; ")
+    )))
+}
+
+fn differences(connection: &Connection) -> Result<Vec<Difference>> {
+    let only = |text: String| {
+        Ok(vec![Difference {
+            text,
+            is_index_more: false,
+        }])
+    };
     let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0))?;
     if encoding != "UTF-8" {
-        return Ok(Some(format!(
-            "its text is {}, not UTF-8",
-            quoted(&encoding)
-        )));
+        return only(format!("its text is {}, not UTF-8", quoted(&encoding)));
     }
     if let Err(Error::Schema(newer)) = history::missing(connection) {
-        return Ok(Some(newer));
+        return only(newer);
     }
     let applied = history::applied(connection)?;
     let expected = match expected(&applied)? {
         Some(expected) => expected,
         None => {
-            return Ok(Some(
+            return only(
                 "migrations of Vestibule are missing between those that were run".to_owned(),
-            ));
+            );
         }
     };
     let found = objects(connection)?;
+    let mut differences = Vec::new();
     for ((kind, name), (table, sql)) in &found {
         match expected.get(&(kind.clone(), name.clone())) {
             Some(ours) if *ours == (table.clone(), sql.clone()) => (),
-            Some(_) => {
-                return Ok(Some(format!(
+            Some(_) => differences.push(Difference {
+                text: format!(
                     "the {} {} is not as Vestibule made it",
                     kind.escape_debug(),
                     quoted(name)
-                )));
-            }
+                ),
+                is_index_more: false,
+            }),
             None => {
                 let is_known = is_of_a_tool(kind, name, table, sql)
                     || is_former_history(&expected, kind, name, table, sql);
                 if !is_known {
-                    return Ok(Some(alien(kind, name)));
+                    differences.push(Difference {
+                        text: alien(kind, name),
+                        is_index_more: kind == "index"
+                            && !sql.to_ascii_uppercase().starts_with("CREATE UNIQUE"),
+                    });
                 }
             }
         }
     }
     // A history under its former name is copied with the next migration.
     let is_former = found.keys().any(|(_, name)| name == FORMER_HISTORY);
-    let mut missing = expected
+    let missing = expected
         .keys()
         .filter(|key| !found.contains_key(*key))
         .filter(|(_, name)| !is_former || !name.contains(HISTORY));
-    let first = missing.next();
-    Ok(first.map(|(kind, name)| format!("the {kind} {} is missing", quoted(name))))
+    differences.extend(missing.map(|(kind, name)| Difference {
+        text: format!("the {kind} {} is missing", quoted(name)),
+        is_index_more: false,
+    }));
+    Ok(differences)
 }
 
 /// The schema after the migrations of these versions; `None` when they are not the first ones of ours.
