@@ -92,7 +92,8 @@ async fn a_commit_that_is_never_answered_is_given_up_while_readers_go_on() {
     let later: Vec<String> = (20..40).map(|number| format!("user-{number}")).collect();
     let asked = Instant::now();
     for answer in join_all(later.iter().map(|name| register(&app, name))).await {
-        answer.expect_problem(503, "overloaded");
+        // "overloaded" without a connection; "unavailable" with one that was given back meanwhile.
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
     }
     assert!(asked.elapsed() < LIMIT, "{:?}", asked.elapsed());
     let count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'vestibule'";
