@@ -72,9 +72,10 @@ pub(super) async fn check_any(
                 Silence::None => true,
                 Silence::Bound => false,
                 Silence::Cap => {
-                    // This one has ended for all others.
-                    under_way = None;
-                    is_left_after_all(services, &asker).await?
+                    // Until it has taken what it needs this one has ended for all others.
+                    drop(under_way.take());
+                    under_way = take_after_all(services, &asker).await?;
+                    under_way.is_some()
                 }
             };
             if is_heard {
@@ -97,23 +98,29 @@ pub(super) async fn check_any(
     Ok(checked)
 }
 
-/// Whether there is something left for a right password under the silent cap, once the checks under way have ended: right ones
-/// of the same person give back what they took. Only who knows the password waits here.
-async fn is_left_after_all(services: &Services, asker: &Asker) -> Result<bool> {
+/// Takes what a right password needs under the silent cap, once the checks under way have ended: right ones of the same person
+/// give back what they took. `None` when nothing is left then. Only who knows the password waits here.
+async fn take_after_all(services: &Services, asker: &Asker) -> Result<Option<Vec<Attempt>>> {
     let (Some(silent), Some(limit)) = (&asker.silent, services.policy.login_account_limit) else {
-        return Ok(true);
+        return Ok(Some(Vec::new()));
     };
     loop {
-        let next_end = services.attempts.next_end(silent);
         let (now, subject) = (services.steady(), silent.clone());
-        let is_left = services
+        let attempts = services.attempts.clone();
+        let taken = services
             .db
-            .write(async move |tx| try_take(tx, &subject, limit, now).await)
+            .write(async move |tx| {
+                Ok::<_, Error>(if try_take(tx, &subject, limit, now).await? {
+                    Ok(attempts.begin(&subject))
+                } else {
+                    Err(attempts.next_end(&subject))
+                })
+            })
             .await?;
-        match next_end {
-            _ if is_left => return Ok(true),
-            NextEnd::At(end) => end.wait().await,
-            NextEnd::NoneUnderWay | NextEnd::TooManyWait => return Ok(false),
+        match taken {
+            Ok(attempt) => return Ok(Some(vec![attempt])),
+            Err(NextEnd::At(end)) => end.wait().await,
+            Err(NextEnd::NoneUnderWay | NextEnd::TooManyWait) => return Ok(None),
         }
     }
 }

@@ -111,23 +111,6 @@ async fn a_known_device_has_as_many_tries_as_an_unknown_name() {
     }
 }
 
-/// Right passwords in flight are not failures, whichever name they come with.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn right_logins_by_two_names_at_one_moment_all_succeed() {
-    let app = spawn("3/15m").await;
-    app.register("ada").await;
-    let places = ["203.0.113.1", "198.51.7.1", "192.0.2.77", "203.9.113.1"];
-    let logins = (0..16).map(|number| {
-        let client = Client("Someone", places[number % 4]);
-        let name = ["ada", "ada@example.com"][number / 4 % 2];
-        let app = &app;
-        async move { client.tries(app, name, PASSWORD).await }
-    });
-    for answer in join_all(logins).await {
-        answer.expect(StatusCode::OK);
-    }
-}
-
 /// Who has reset the password by mail is the owner: strangers keep that device out no more.
 #[tokio::test]
 async fn the_device_of_a_reset_by_mail_is_known() {

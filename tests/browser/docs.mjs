@@ -180,8 +180,8 @@ test("the reference shows an operation, is searched and turns dark", async () =>
   await screenshot(page, "reference-login");
 
   await page.locator(".sidebar-search").click();
-  await page.getByRole("combobox", { name: "Enter search query" }).fill("change the own pass");
-  const found = page.getByRole("option", { name: /Change the own password/ });
+  await page.getByRole("combobox", { name: "Enter search query" }).fill("change your pass");
+  const found = page.getByRole("option", { name: /Change your password/ });
   await found.waitFor();
   await screenshot(page, "reference-search");
   // What is found is drawn anew while the page behind it grows: now and then a click hits nothing, and one clicks again.
