@@ -116,7 +116,11 @@ async fn what_is_out_of_date_is_not_sent() {
         .answer()
         .await
         .expect(StatusCode::CREATED);
-    tried_in_vain(&app).await;
+    // Once it is known that the server is away, nothing is being composed before its time.
+    for pause in [5, 15] {
+        later(&app, Duration::from_secs(pause));
+        tried_in_vain(&app).await;
+    }
     let hash = stored_hash(&app, "root").await.expect("a password");
     set_stored_hash(&app, "ada", &hash).await;
     server.start_again().await;
