@@ -1,4 +1,4 @@
-//! What the log says of requests: one line each, and a warning for each failed login. docs/logging.md describes both, and
+//! What the log says of requests: one line each, and a warning for each failed login. docs/operations/logging.md describes both, and
 //! filters such as fail2ban's read them: the client's address and the reason are in them, names and secrets never are.
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! The codes of problems: stable, for programs. This table is the one place that says what a code is: the answers, the
-//! specification, the pages at `/problems/{code}` and `docs/problems.md` all read it.
+//! specification, the pages at `/problems/{code}` and `docs/reference/problems.md` all read it.
 
 /// Every problem code: its status, a title, what it means, and what to do about it. The last two are Markdown with nothing
 /// but code spans in it. A code without them does not compile.

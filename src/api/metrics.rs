@@ -1,6 +1,6 @@
 //! Metrics for Prometheus, in the text format of OpenMetrics 1.0. Everyone who reaches the API may read them where they have no
 //! address of their own, so none of them names an account. The mail that waits shows what a mail server does once a recipient is
-//! named: `docs/instances.md` says who should not see it.
+//! named: `docs/how-to/instances.md` says who should not see it.
 
 use std::convert::Infallible;
 use std::io;

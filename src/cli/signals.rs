@@ -1,4 +1,4 @@
-//! Signals to the service, which `docs/deployment.md` describes.
+//! Signals to the service, which `docs/operations/deployment.md` describes.
 
 use std::sync::Arc;
 

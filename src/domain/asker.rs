@@ -1,6 +1,6 @@
 //! Who asks for a check of a password or a code, as far as it can be told beforehand, and what a failure of theirs counts
 //! for. Strangers, known devices and live sessions are counted apart, so that no stranger locks an owner out; see
-//! `docs/brute-force.md`.
+//! `docs/security/brute-force.md`.
 
 use aws_lc_rs::hmac;
 

@@ -156,9 +156,9 @@ async fn a_failed_login_is_one_warning_with_address_and_reason_and_no_name() {
     }
 }
 
-/// The filter and the jail that docs/logging.md shows.
+/// The filter and the jail that docs/operations/logging.md shows.
 fn filter() -> (Vec<regex::Regex>, String) {
-    let page = include_str!("../../docs/logging.md");
+    let page = include_str!("../../docs/operations/logging.md");
     let expressions = page
         .lines()
         .map(|line| line.trim_start_matches("failregex = ").trim())

@@ -1,5 +1,5 @@
 //! Messages as HTTP wants them: one `Host`, a target in any of its forms, media types and headers once, within the limits
-//! that docs/connections.md names.
+//! that docs/operations/connections.md names.
 
 use crate::raw::{self, Reply};
 use crate::support::TestApp;
@@ -146,7 +146,7 @@ async fn two_media_types_are_malformed() {
     }
 }
 
-/// docs/connections.md: 32 KiB, and 100 fields.
+/// docs/operations/connections.md: 32 KiB, and 100 fields.
 #[tokio::test]
 async fn headers_up_to_the_limits_are_taken() {
     let app = TestApp::spawn().await;

@@ -1,5 +1,5 @@
 //! What each code of a problem means and what to do about it: a page for each code, where the `type` of the problem leads
-//! to, and one that lists them. `docs/problems.md` is made of the same texts.
+//! to, and one that lists them. `docs/reference/problems.md` is made of the same texts.
 
 use poem::http::StatusCode;
 
@@ -117,11 +117,12 @@ mod tests {
 
     #[test]
     fn documentation_lists_every_problem() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/problems.md");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/problems.md");
         if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
-            std::fs::write(path, markdown()).expect("writes docs/problems.md");
+            std::fs::write(path, markdown()).expect("writes docs/reference/problems.md");
         } else {
-            let committed = std::fs::read_to_string(path).expect("docs/problems.md is committed");
+            let committed =
+                std::fs::read_to_string(path).expect("docs/reference/problems.md is committed");
             assert_eq!(committed, markdown(), "run with UPDATE_SNAPSHOTS=1");
         }
     }

@@ -1,8 +1,8 @@
-"""Runs the walk through README.md to the letter, in the current folder and against the service that it talks to: every `sh` block in one
-shell, and the lines after `$` of `text` blocks but those that start the service. What comes out has to be what the README shows, but
-for what differs each time: ids, times, tokens.
+"""Runs one section of a page to the letter, in the current folder and against the service that it talks to: every `sh` block in one
+shell, and the lines after `$` of `text` blocks, except those that start the service. What comes out has to be what the page shows,
+apart from what differs each time: ids, times, tokens.
 
-    python3 walk.py README.md
+    python3 walk.py PAGE SECTION ANSWERS    # ANSWERS: how many the section shows at least
 """
 
 import io
@@ -13,17 +13,16 @@ import sys
 import time
 from pathlib import Path
 
-SECTION = "A walk through"
 # Differ each time.
 VARIABLE = re.compile(r"^(id|.*_at|access_token|refresh_token|request_id|next_cursor)$")
 END = "--- end of block ---"
 PATIENCE_SECONDS = 120
 
 
-def blocks(readme: str) -> list[tuple[str, str]]:
-    _, section = readme.split(f"\n## {SECTION}\n", 1)
-    section = section.split("\n## ", 1)[0]
-    return re.findall(r"^```(\w+)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+def blocks(page: str, section: str) -> list[tuple[str, str]]:
+    _, text = page.split(f"\n## {section}\n", 1)
+    text = text.split("\n## ", 1)[0]
+    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def shape(value: object) -> object:
@@ -41,7 +40,7 @@ def answers(text: str) -> list[object]:
 
 
 def await_mail() -> None:
-    """A person who reads has seen the mail come."""
+    """A reader has seen the mail arrive."""
     until = time.monotonic() + PATIENCE_SECONDS
     while not list(Path("outbox").glob("*.eml")) and time.monotonic() < until:
         time.sleep(0.1)
@@ -63,19 +62,20 @@ class Shell:
             if line.rstrip("\n") == END:
                 return "".join(lines)
             lines.append(line)
-        sys.exit(f"README.md: this failed with status {self.process.wait()}:\n{script}\n{''.join(lines)}")
+        sys.exit(f"this failed with status {self.process.wait()}:\n{script}\n{''.join(lines)}")
 
 
 def main() -> None:
+    page, section, least = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     shell, said, shown = Shell(), [], 0
-    for kind, text in blocks(Path(sys.argv[1]).read_text()):
+    for kind, text in blocks(page.read_text(), section):
         if kind == "sh":
             print(text, end="")
             if "outbox/" in text:
                 await_mail()
             output = shell.run(text)
             if "\r" in output:
-                sys.exit(f"README.md: this prints a carriage return:\n{text}")
+                sys.exit(f"{page}: this prints a carriage return:\n{text}")
             said += answers(output)
         elif kind == "text":
             for command in re.findall(r"^\$ (.*)$", text, re.MULTILINE):
@@ -84,14 +84,15 @@ def main() -> None:
                     shell.run(command)
         elif kind == "json":
             expected = answers(text)
-            # The last ones: what an earlier block said of an account may go unshown.
-            found = said[-len(expected):]
+            # The last ones: the page need not show every answer of an earlier block.
+            found = said[-len(expected) :]
             if found != expected:
-                sys.exit(f"README.md shows\n{json.dumps(expected, indent=1)}\nand there came\n{json.dumps(found, indent=1)}")
+                shows, came = json.dumps(expected, indent=1), json.dumps(found, indent=1)
+                sys.exit(f"{page} shows\n{shows}\nbut the service answered\n{came}")
             said, shown = [], shown + len(expected)
-    if shown < 6:
-        sys.exit(f"only {shown} answers are shown")
-    print(f"{shown} answers are what README.md shows.")
+    if shown < least:
+        sys.exit(f"{page}: only {shown} answers are shown")
+    print(f"{page}: {shown} answers are what the page shows.")
 
 
 main()
