@@ -50,11 +50,10 @@ pub(super) async fn check_any(
     others: &[String],
 ) -> Result<Checked> {
     let (attempts, asker) = take_attempts(services, asker).await?;
-    let Attempts { taken, under_way } = attempts;
-    let silence = taken.silence;
-    let mut unchecked = Unchecked {
+    let silence = attempts.taken.silence;
+    let unchecked = Unchecked {
         db: services.db.clone(),
-        taken: Some(taken),
+        attempts: Some(attempts),
     };
     let all: Vec<&str> = stored
         .into_iter()
@@ -64,19 +63,20 @@ pub(super) async fn check_any(
         .passwords
         .verify_any(password, &all, asker.caller)
         .await?;
-    unchecked.taken = None;
-    let mut under_way = Some(under_way);
+    // Until the end: a request that waits for this check must find what it came to.
+    let mut under_way = unchecked.checked();
     let checked = match found {
         Some((0, verdict)) if stored.is_some() => {
             let is_heard = match silence {
                 Silence::None => true,
                 Silence::Bound => false,
-                Silence::Cap => {
-                    // Until it has taken what it needs this one has ended for all others.
-                    drop(under_way.take());
-                    under_way = take_after_all(services, &asker).await?;
-                    under_way.is_some()
-                }
+                Silence::Cap => match take_after_all(services, &asker).await? {
+                    Some(attempts) => {
+                        under_way.extend(attempts);
+                        true
+                    }
+                    None => false,
+                },
             };
             if is_heard {
                 Checked::OfAccount(verdict)
@@ -93,7 +93,6 @@ pub(super) async fn check_any(
             .write(async move |tx| clear(tx, &asker).await)
             .await?;
     }
-    // Whoever waits for this check to end finds what it came to.
     drop(under_way);
     Ok(checked)
 }
@@ -312,9 +311,11 @@ async fn take_once(
             }
         }
     }
-    let subjects = [Some(&asker.open), Some(&of_way), asker.silent.as_ref()];
-    let under_way = subjects.into_iter().flatten();
-    let under_way = under_way.map(|subject| attempts.begin(subject)).collect();
+    let mut under_way = vec![attempts.begin(&asker.open), attempts.begin(&of_way)];
+    // A check that holds nothing of it has nothing to give back. It may wait for those that do.
+    let silent = asker.silent.as_ref();
+    let held = silent.filter(|silent| taken.subjects.contains(silent));
+    under_way.extend(held.map(|silent| attempts.begin(silent)));
     Ok(Ok(Attempts { taken, under_way }))
 }
 
@@ -341,22 +342,32 @@ async fn try_take(
 /// When to come back to an account at which a crowd is waiting.
 const CROWD_RETRY: Duration = Duration::from_secs(1);
 
-/// An attempt without a verdict yet. Dropped like that it is given back: the engine refused, or the caller has gone and
+/// A check without a verdict yet. Dropped like that its attempts are given back: the engine refused, or the caller has gone and
 /// learns nothing.
 struct Unchecked {
     db: Db,
-    taken: Option<Taken>,
+    attempts: Option<Attempts>,
+}
+
+impl Unchecked {
+    /// There is a verdict: the attempts stay taken. Gives what tells others that the check is under way.
+    fn checked(mut self) -> Vec<Attempt> {
+        let attempts = self.attempts.take();
+        attempts.map_or_else(Vec::new, |attempts| attempts.under_way)
+    }
 }
 
 impl Drop for Unchecked {
     fn drop(&mut self) {
-        if let Some(taken) = self.taken.take() {
+        if let Some(Attempts { taken, under_way }) = self.attempts.take() {
             let db = self.db.clone();
             tokio::spawn(async move {
                 let given_back = db.write(async move |tx| give_back(tx, &taken).await).await;
                 if let Err(error) = given_back {
                     tracing::debug!(error = %error, "an attempt was not given back; a success clears it");
                 }
+                // Not before: a request that waits for this check would find nothing left.
+                drop(under_way);
             });
         }
     }

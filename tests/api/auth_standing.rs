@@ -415,6 +415,25 @@ async fn right_logins_beside_each_other_are_not_called_wrong() {
     }
 }
 
+/// The owner logs in at several places at one moment, by username and by address. What all of them share is used up by right
+/// logins alone, so none is called wrong and none is throttled.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn right_logins_by_two_names_at_one_moment_all_succeed() {
+    const PLACES: [&str; 4] = ["192.0.2.1", "198.51.100.2", "203.0.113.3", "2001:db8::4"];
+    for _ in 0..2 {
+        let app = spawn("3/15m").await;
+        app.register("ada").await;
+        let logins = (0..60).map(|number| {
+            let name = ["ada", "ada@example.com"][number % 2];
+            let client = Client("Owner", PLACES[number / 2 % PLACES.len()]);
+            client.tries(&app, name, PASSWORD)
+        });
+        for answer in join_all(logins).await {
+            answer.expect(StatusCode::OK);
+        }
+    }
+}
+
 /// A stranger who asks for a reset, guesses at its token, or has it and fails gives nobody any tries back.
 #[tokio::test]
 async fn a_reset_that_is_not_completed_clears_nothing() {
