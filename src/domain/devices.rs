@@ -43,6 +43,11 @@ impl Place {
         let since = now.minus(KEEP_NETWORK);
         known_devices::look(tx, user_id, &self.device, &self.network, since).await
     }
+
+    /// Makes it known as a device of the user. Says whether it was before.
+    pub async fn see(&self, tx: &mut Tx<'_>, user_id: UserId, now: Timestamp) -> db::Result<bool> {
+        known_devices::see(tx, user_id, &self.device, &self.network, now).await
+    }
 }
 
 /// What a device is remembered by. Tells nothing to who lacks our key.

@@ -1,6 +1,7 @@
 //! Proof that an address is its user's: a link in a mail to it.
 
 use super::audit::Event;
+use super::devices::Place;
 use super::idempotency::Once;
 use super::outbox;
 use super::{Email, Error, Origin, Result, Services, one_time, purpose, registration};
@@ -22,6 +23,7 @@ pub async fn verify(services: &Services, origin: &Origin, token: &str) -> Result
     let now = services.now();
     let account = registration::Confirmed::new(services, origin);
     let event = Event::new(services, "email.verified").from(origin);
+    let place = Place::of(services, origin);
     services
         .db
         .write(async move |tx| {
@@ -37,6 +39,7 @@ pub async fn verify(services: &Services, origin: &Origin, token: &str) -> Result
             if !users::update(tx, contact.id, &changes, now).await? {
                 return Err(Error::InvalidToken);
             }
+            place.see(tx, contact.id, now).await?;
             let event = event.clone().self_service(contact.id);
             event.record(tx).await?;
             Ok(())

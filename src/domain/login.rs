@@ -16,7 +16,7 @@ use crate::ids::{InstanceId, SessionId, UserId};
 use crate::mail::Kind;
 use crate::password::{Caller, Priority, Verdict};
 use crate::store::db::Tx;
-use crate::store::known_devices::{self, Familiar, Seen};
+use crate::store::known_devices::Familiar;
 use crate::store::registrations;
 use crate::store::sessions::{self, NewSession, Session};
 use crate::store::users::{self, Credentials};
@@ -280,6 +280,11 @@ impl Start {
             ..self.session.clone()
         };
         let at = session.rotated_at;
+        // The first login of all is no news, wherever the user registered.
+        let notice = match &self.notice {
+            Some(notice) if users::has_logged_in(tx, user_id).await? => Some(notice),
+            _ => None,
+        };
         let is_recorded = match &self.proof {
             Proof::Password(hash) => users::record_login(tx, user_id, hash, at).await?,
             Proof::Code => users::record_login_by_mail(tx, user_id, at).await?,
@@ -300,10 +305,9 @@ impl Start {
         sessions::insert(tx, &new).await?;
         let keep = self.max_sessions - 1;
         let ended = sessions::end_oldest(tx, user_id, session.id, keep, at).await?;
-        let Place { device, network } = &self.place;
-        let seen = known_devices::see(tx, user_id, device, network, at).await?;
-        if let Some(notice) = &self.notice
-            && seen == Seen::Never
+        let is_known = self.place.see(tx, user_id, at).await?;
+        if let Some(notice) = notice
+            && !is_known
             && let Some(contact) = users::contact(tx, user_id).await?
         {
             notice.enqueue(tx, &contact.email, at).await?;

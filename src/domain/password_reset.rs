@@ -25,7 +25,7 @@ use crate::store::db::Tx;
 use crate::store::one_time_tokens::{self, Given, OneTime};
 use crate::store::sessions::{self, Which};
 use crate::store::users::{self, Changes};
-use crate::store::{known_devices, login_codes, mails, roles};
+use crate::store::{login_codes, mails, roles};
 use crate::token::OneTimeToken;
 
 /// Mails a link to the user with this address. The answer does not reveal whether there is one.
@@ -76,7 +76,7 @@ pub async fn reset(services: &Services, origin: &Origin, token: &str, new: Passw
             }
             if used.given.is_none() {
                 // Who reads the mail is the owner, and so are their device and network from now on.
-                known_devices::see(tx, id, &place.device, &place.network, now).await?;
+                place.see(tx, id, now).await?;
             }
             let ended = sessions::revoke(tx, id, Which::All, now).await?;
             forget_ways_in(tx, id).await?;

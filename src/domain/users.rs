@@ -130,6 +130,7 @@ pub async fn create(
         email_verified: new.email_verified,
         locale: None,
         roles: roles.clone(),
+        place: None,
     };
     let event = |id| {
         Event::by(services, actor, "user.created")
@@ -368,6 +369,7 @@ pub async fn create_admin(
         email_verified: true,
         locale: None,
         roles: vec![roles::ADMIN.to_owned(), roles::USER.to_owned()],
+        place: None,
     };
     let event = |id| Event::new(services, "user.admin_created").on(id);
     account

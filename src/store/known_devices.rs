@@ -1,4 +1,4 @@
-//! Devices from which a user has logged in, and the networks that they were in.
+//! Devices from which a user has registered or logged in, and the networks that they were in.
 
 use super::db::{Result, Tx};
 use crate::clock::Timestamp;
@@ -6,17 +6,6 @@ use crate::ids::UserId;
 
 /// Devices that are remembered of one user; of more, those not seen for longest are forgotten.
 pub const MOST: i64 = 100;
-
-/// What was known when a device was seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
-    /// It was known.
-    Before,
-    /// It was not, and others were.
-    Never,
-    /// It is the first of all.
-    First,
-}
 
 /// What is known of a client before its password is checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -70,14 +59,14 @@ pub async fn is_known(tx: &mut Tx<'_>, user_id: UserId, device: &[u8]) -> Result
     Ok(found.is_some())
 }
 
-/// Notes that a user has logged in from `device`, in `network`.
+/// Notes that a user is at `device`, in `network`. Says whether the device was known.
 pub async fn see(
     tx: &mut Tx<'_>,
     user_id: UserId,
     device: &[u8],
     network: &[u8],
     now: Timestamp,
-) -> Result<Seen> {
+) -> Result<bool> {
     let known = tx
         .execute(
             "UPDATE known_devices SET last_seen_at = ?3, network = ?4 \
@@ -86,19 +75,8 @@ pub async fn see(
         )
         .await?;
     if known == 1 {
-        return Ok(Seen::Before);
+        return Ok(true);
     }
-    let others = tx
-        .query_opt(
-            "SELECT 1 FROM known_devices WHERE user_id = ?1 LIMIT 1",
-            &[user_id.into()],
-            |_| Ok(()),
-        )
-        .await?;
-    let seen = match others {
-        Some(()) => Seen::Never,
-        None => Seen::First,
-    };
     // Two logins from a new device may come here at one moment.
     let added = tx
         .execute(
@@ -107,11 +85,9 @@ pub async fn see(
             &[user_id.into(), device.into(), now.into(), network.into()],
         )
         .await?;
-    if others.is_some() {
-        tx.execute(FORGET_OLDEST, &[user_id.into(), MOST.into()])
-            .await?;
-    }
-    Ok(if added == 1 { seen } else { Seen::Before })
+    tx.execute(FORGET_OLDEST, &[user_id.into(), MOST.into()])
+        .await?;
+    Ok(added == 0)
 }
 
 /// Deletes the devices of a user beyond the ones seen last. The limit of the inner list is never reached: an engine wants one

@@ -232,6 +232,18 @@ pub async fn record_login_by_mail(tx: &mut Tx<'_>, id: UserId, at: Timestamp) ->
     Ok(changed == 1)
 }
 
+/// Whether the user has logged in before.
+pub async fn has_logged_in(tx: &mut Tx<'_>, id: UserId) -> Result<bool> {
+    let found = tx
+        .query_opt(
+            "SELECT 1 FROM users WHERE id = ?1 AND last_login_at IS NOT NULL",
+            &[id.into()],
+            |_| Ok(()),
+        )
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Notes a login, provided that the account is active and its password still the one that was checked.
 pub async fn record_login(
     tx: &mut Tx<'_>,

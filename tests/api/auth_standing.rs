@@ -132,6 +132,52 @@ async fn the_device_of_a_reset_by_mail_is_known() {
     }
 }
 
+/// The owner who registers and has not logged in yet: strangers cannot keep that device out.
+#[tokio::test]
+async fn the_device_of_a_registration_is_known() {
+    let app = spawn("3/15m").await;
+    let body = json!({ "email": "ada@example.com", "username": "ada", "password": PASSWORD });
+    let registers = app.post("/auth/register").json(&body);
+    let registers = OWNER.sends(registers).answer().await;
+    registers.expect(StatusCode::CREATED);
+    for name in ["ada", "ada@example.com"] {
+        for _ in 0..4 {
+            STRANGER.tries(&app, name, OTHER_PASSWORD).await;
+        }
+        OWNER.logs_in(&app, name).await;
+    }
+}
+
+/// Where addresses are proved first, a stranger may have registered. The reader of the mail is the owner.
+#[tokio::test]
+async fn the_device_that_proves_an_address_is_known_and_that_of_its_registration_is_not() {
+    let app = TestApp::spawn_with(&[
+        ("RATE_LIMIT_ENABLED", "true"),
+        ("RATE_LIMIT_LOGIN_ACCOUNT", "3/15m"),
+        ("REQUIRE_EMAIL_VERIFICATION", "true"),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ])
+    .await;
+    let other = Client("Other", "203.0.113.9");
+    let body = json!({ "email": "ada@example.com", "username": "ada", "password": PASSWORD });
+    let registers = app.post("/auth/register").json(&body);
+    let registers = other.sends(registers).answer().await;
+    registers.expect(StatusCode::ACCEPTED);
+    let token = app.mail("verify_email", "ada@example.com").await.token();
+    let proves = app
+        .post("/auth/verify-email")
+        .json(&json!({ "token": token }));
+    let proves = OWNER.sends(proves).answer().await;
+    proves.expect(StatusCode::NO_CONTENT);
+    for name in ["ada", "ada@example.com"] {
+        for _ in 0..4 {
+            STRANGER.tries(&app, name, OTHER_PASSWORD).await;
+        }
+        expect_throttled(other.tries(&app, name, PASSWORD).await);
+        OWNER.logs_in(&app, name).await;
+    }
+}
+
 /// What succeeds elsewhere is not told to strangers: their limit does not suddenly go.
 #[tokio::test]
 async fn a_login_of_the_owner_does_not_show_in_the_limit_of_strangers() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vestibule::store::known_devices::{self, Familiar, Seen};
+use vestibule::store::known_devices::{self, Familiar};
 
 use crate::records;
 use crate::support::TestApp;
@@ -46,7 +46,7 @@ async fn devices_and_networks_are_known_once_they_have_logged_in() {
         .await
         .expect("writes");
     let (first, second, looks) = seen;
-    assert_eq!((first, second), (Seen::First, Seen::Before));
+    assert_eq!((first, second), (false, true));
     let known = |device, place, network| Familiar {
         device,
         place,

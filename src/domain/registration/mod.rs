@@ -3,6 +3,7 @@
 mod pending;
 
 use super::audit::Event;
+use super::devices::Place;
 use super::idempotency::{self, Once};
 use super::outbox::Mail;
 use super::{
@@ -76,6 +77,7 @@ async fn make_at_once(
         email_verified: false,
         locale: registration.locale,
         roles: vec![roles::USER.to_owned()],
+        place: Some(Place::of(services, origin)),
     };
     let event = |id| {
         Event::new(services, "user.registered")
@@ -120,6 +122,8 @@ pub(super) struct NewAccount {
     pub email_verified: bool,
     pub locale: Option<String>,
     pub roles: Vec<String>,
+    /// Where its owner registers: known from then on, so that strangers cannot keep them from their first login.
+    pub place: Option<Place>,
 }
 
 impl NewAccount {
@@ -205,6 +209,9 @@ impl NewAccount {
         email_change::refuse_held(tx, self.email.key(), None, now).await?;
         for role in &self.roles {
             roles::grant(tx, id, role).await?;
+        }
+        if let Some(place) = &self.place {
+            place.see(tx, id, now).await?;
         }
         let stored = users::find(tx, id).await?;
         stored.ok_or_else(|| Error::Internal("a user just stored is not there".to_owned()))

@@ -240,6 +240,7 @@ pub(in crate::domain) struct Confirmed {
     id: UserId,
     events: [Event; 2],
     notice: Mail,
+    place: Place,
 }
 
 impl Confirmed {
@@ -250,6 +251,7 @@ impl Confirmed {
             id,
             events: [event("user.registered"), event("email.verified")],
             notice: Mail::to_address(services, Kind::SeveralRegistrations, ""),
+            place: Place::of(services, origin),
         }
     }
 
@@ -289,6 +291,8 @@ impl Confirmed {
         users::insert(tx, &user).await?;
         email_change::refuse_held(tx, &wanted.email_key, None, now).await?;
         roles::grant(tx, self.id, roles::USER).await?;
+        // Who follows the link reads the mail of the address. Who registered may be a stranger.
+        self.place.see(tx, self.id, now).await?;
         registrations::delete_by_email(tx, &wanted.email_key).await?;
         if is_contested {
             let notice = self.notice.clone().readdressed(self.id, &wanted.email);
