@@ -3,6 +3,11 @@
 //! SQLite is in a temporary folder. For PostgreSQL, `SCALE_DATABASE_URL` is a database of a role that may create others
 //! and is a superuser: `SCALE_DATABASE_URL=postgresql://… cargo bench --bench scale`.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it waits for and measures what really happens"
+)]
+
 #[path = "../tests/scale/filled.rs"]
 mod filled;
 #[path = "../tests/postgres/mod.rs"]

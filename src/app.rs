@@ -1,93 +1,37 @@
 //! The composition root: builds everything once, from the settings. The only file that may import all rooms.
 
+mod error;
 mod listeners;
+mod routes;
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::api::{Front, Limiters, Listener, MetricsListener, Tls, TlsError, check_tls};
-use crate::clock::{SharedClock, Timestamp};
-use crate::config::{Backups, Settings, Tokens};
-use crate::domain::links::Links;
-use crate::domain::outbox::Outbox;
-use crate::domain::readiness::Readiness;
-use crate::domain::refusals::{self, Refusals};
-use crate::domain::{Policy, Services};
-use crate::ids::{Ids, InstanceId, Random};
-use crate::mail::{MailError, Mailer};
-use crate::password::Passwords;
-use crate::store::db::{self, Db, Migrated};
-use crate::text::{TextError, Texts};
-use crate::token::{
-    AccessTokens, Envelopes, Found, Keys, Mailed, RefreshTokens, SecretKey, SecretKeyError,
-};
-use crate::worker;
-
+pub use self::error::StartError;
 use self::listeners::check_addresses;
 pub use self::listeners::{Bindings, Listeners, bind};
+use crate::clock::{SharedClock, Timestamp};
+use crate::config::{Backups, Settings, Tokens};
+use crate::domain::audit::refusals::{self, Refusals};
+use crate::domain::email::links::Links;
+use crate::domain::email::outbox::Outbox;
+use crate::domain::readiness::Readiness;
+use crate::domain::{Policy, Services};
+use crate::http::{Front, Limiters, Listener, MetricsListener, Tls, check_tls};
+use crate::ids::{Ids, InstanceId, Random};
+use crate::mail::Mailer;
+use crate::password::Passwords;
+use crate::store::db::{self, Db, Migrated};
+use crate::text::Texts;
+use crate::token::{AccessTokens, Envelopes, Found, Keys, Mailed, RefreshTokens, SecretKey};
+use crate::worker;
 
 /// Issuer and audience of tokens where the service has not been told what it is called from outside.
 const DEFAULT_ISSUER: &str = "vestibule";
-
-/// Why the service cannot start; each is one line for the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error(transparent)]
-    SecretKey(#[from] SecretKeyError),
-    #[error("DATABASE_URL: {0}")]
-    Database(#[from] db::Error),
-    #[error(transparent)]
-    Texts(#[from] TextError),
-    #[error(transparent)]
-    Mail(#[from] MailError),
-    #[error("no threads for password hashing: {0}")]
-    Passwords(io::Error),
-    #[error("BACKUP_DIR: found {}: {source}; allowed: a folder that exists and can be written", folder.display())]
-    Backups { folder: PathBuf, source: io::Error },
-    #[error("no threads for connections: {0}")]
-    Threads(io::Error),
-    #[error(transparent)]
-    Tls(TlsError),
-    #[error("HOST, PORT: cannot listen on {address}: {source}; {}", advice(source.kind(), address))]
-    Listen {
-        address: SocketAddr,
-        source: io::Error,
-    },
-    #[error("METRICS_ADDR: found {metrics}, which HOST and PORT take; allowed: another port than {}", metrics.port())]
-    SameAddress { metrics: SocketAddr },
-    #[error("METRICS_ADDR: cannot listen on {address}: {source}")]
-    ListenForMetrics {
-        address: SocketAddr,
-        source: io::Error,
-    },
-}
-
-/// What mends an address that cannot be listened on.
-fn advice(kind: io::ErrorKind, address: &SocketAddr) -> String {
-    match kind {
-        io::ErrorKind::AddrInUse => format!(
-            "another program listens there: choose another port, such as PORT={}",
-            if address.port() < u16::MAX {
-                address.port() + 1
-            } else {
-                8000
-            }
-        ),
-        io::ErrorKind::PermissionDenied => {
-            "ports below 1024 are for the administrator: choose PORT=8000".to_owned()
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            "this machine has no such address: choose HOST=127.0.0.1 or HOST=0.0.0.0".to_owned()
-        }
-        _ => "choose another HOST or PORT".to_owned(),
-    }
-}
 
 /// The service, built and not yet listening.
 pub struct App {
@@ -243,12 +187,10 @@ impl App {
             .listening_at(reachable(address, server.tls.is_some()));
         let shutdown_timeout = server.shutdown_timeout;
         let limiters = Limiters::new(&self.settings.limits, &self.clock);
-        let front = Front::new(
-            self.services.clone(),
-            limiters,
-            listener.connections(),
-            self.settings.server.clone(),
-        )?;
+        let connections = listener.connections();
+        let routes = routes::routes(&self.services, connections, &self.settings.server)?;
+        let (services, server) = (self.services.clone(), self.settings.server.clone());
+        let front = Front::new(services, limiters, server, routes);
         Ok(Bound {
             address,
             services: self.services,

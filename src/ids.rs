@@ -1,5 +1,10 @@
 //! Identifiers and randomness. Nothing outside this file asks the system for random bytes.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is where randomness comes in"
+)]
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -1,5 +1,10 @@
 //! What was acknowledged is on disk: the program is killed in the middle of its work, and nothing is missing afterwards.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it waits for and measures what really happens"
+)]
+
 mod database;
 mod postgres;
 mod process;

@@ -1,5 +1,10 @@
 //! The PostgreSQL servers that tests start: what the tests that lean on them take for granted.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it waits for and measures what really happens"
+)]
+
 mod postgres;
 
 use std::io::{BufRead, BufReader};

@@ -1,5 +1,10 @@
 //! Background jobs: backups at regular times, on a clock that moves when told.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it waits for and measures what really happens"
+)]
+
 mod database;
 mod postgres;
 mod process;

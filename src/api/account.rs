@@ -3,20 +3,21 @@
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 
-use super::answer::{Accepted, Changed, Conditional, Json, NoContent, Tagged};
-use super::body::{JsonBody, request_objects};
-use super::code::Code;
 use super::email::{MailRequested, accepted};
-use super::fields::{EmailText, FullNameText, NewPasswordText, PasswordText, UsernameText};
-use super::idempotency::{IdempotencyKey, MaybeReplayed};
-use super::limits::Class;
-use super::objects::{Token, User};
-use super::preconditions::{IfMatch, IfNoneMatch};
-use super::result::{Result, ResultExt};
+use super::operation::{Failures, Tag};
 use super::security::{Caller, OwnAccount, Permitted};
-use super::spec::{Failures, Tag};
+use super::wire::answer::{Accepted, Changed, Conditional, Json, NoContent, Tagged};
+use super::wire::body::{JsonBody, request_objects};
+use super::wire::fields::{EmailText, FullNameText, NewPasswordText, PasswordText, UsernameText};
+use super::wire::idempotency::{IdempotencyKey, MaybeReplayed};
+use super::wire::objects::{Token, User};
+use super::wire::preconditions::{IfMatch, IfNoneMatch};
 use crate::domain::account::{self, Profile};
-use crate::domain::{Email, FullName, Invalid, Password, Username, email_change};
+use crate::domain::email::email_change;
+use crate::domain::{Email, FullName, Invalid, Password, Username};
+use crate::http::code::Code;
+use crate::http::limits::Class;
+use crate::http::result::{Result, ResultExt};
 
 /// What the operations answer besides success and what every operation may answer.
 pub const FAILURES: Failures = &[

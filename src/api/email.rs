@@ -3,21 +3,21 @@
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 
-use super::answer::{Accepted, Json, NoContent};
-use super::body::{JsonBody, request_objects};
-use super::code::Code;
-use super::context::Ctx;
-use super::fields::{CodeText, EmailText, MailedTokenText, NewPasswordText};
-use super::idempotency::{IdempotencyKey, MaybeReplayed};
-use super::limits::Class;
-use super::objects::Token;
-use super::result::{Result, ResultExt};
-use super::spec::{Failures, Tag};
+use super::operation::{Failures, Tag};
+use super::wire::answer::{Accepted, Json, NoContent};
+use super::wire::body::{JsonBody, request_objects};
+use super::wire::fields::{CodeText, EmailText, MailedTokenText, NewPasswordText};
+use super::wire::idempotency::{IdempotencyKey, MaybeReplayed};
+use super::wire::objects::Token;
 use crate::config::Secret;
-use crate::domain::{
-    Email, FieldCode, FieldError, Password, account_security, email_change, email_login,
-    email_verification, password_reset,
-};
+use crate::domain::account::account_security;
+use crate::domain::authentication::{email_login, password_reset};
+use crate::domain::email::{email_change, email_verification};
+use crate::domain::{Email, FieldCode, FieldError, Password};
+use crate::http::code::Code;
+use crate::http::context::Ctx;
+use crate::http::limits::Class;
+use crate::http::result::{Result, ResultExt};
 use crate::token::OneTimeToken;
 
 /// What the operations answer besides success and what every operation may answer.

@@ -1,158 +1,136 @@
-//! The routes by their templates: finds what a path is, which methods it has, and how it is named in the log.
+//! The routes of the operations.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use poem::http::{HeaderValue, Method};
+use poem::http::{Method, header};
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result, RouteMethod};
 use poem_openapi::OpenApi;
 
-use super::answer::ACCEPTED_PATCHES;
+use super::apis;
 use super::auth::OAUTH;
+use super::wire::query::Queries;
+use crate::http::routes::{Handling, Route, trim};
+use crate::http::{target, upload};
 
-/// A path of the API.
-pub struct Route {
-    /// As in the specification: `/users/{id}`.
-    pub template: String,
-    /// Whether it is an endpoint of OAuth 2.0.
-    pub is_oauth: bool,
-    methods: Vec<Method>,
+/// Every operation, by its path.
+pub fn routes() -> Vec<Route> {
+    of_all(&apis())
 }
 
-/// All paths.
-pub struct Routes(Vec<Route>);
-
-impl Routes {
-    /// The paths of `Api`, `files` that answer to GET alone, and `pages` with a form, which is sent to them by POST.
-    pub fn of<Api: OpenApi>(_: &Api, files: &[&str], pages: &[&str]) -> Self {
-        let documented = Api::meta()
-            .into_iter()
-            .flat_map(|api| api.paths)
-            .map(|path| Route {
-                template: path.path,
-                is_oauth: path
-                    .operations
-                    .iter()
-                    .any(|operation| operation.operation_id.is_some_and(|id| OAUTH.contains(&id))),
-                methods: path
-                    .operations
-                    .into_iter()
-                    .map(|operation| operation.method)
-                    .collect(),
-            });
-        let other = |path: &&str, methods: &[Method]| Route {
-            template: (*path).to_owned(),
-            is_oauth: false,
-            methods: methods.to_vec(),
+fn of_all<Api: OpenApi>(_: &Api) -> Vec<Route> {
+    let operations = Arc::new(Operations(router()));
+    let paths = Api::meta().into_iter().flat_map(|api| api.paths);
+    let routes = paths.map(|path| {
+        let is_any = |ids: &[&str]| {
+            let mut operations = path.operations.iter();
+            operations.any(|operation| operation.operation_id.is_some_and(|id| ids.contains(&id)))
         };
-        let files = files.iter().map(|path| other(path, &[Method::GET]));
-        let pages = pages
-            .iter()
-            .map(|path| other(path, &[Method::GET, Method::POST]));
-        let mut routes: Vec<Route> = documented.chain(files).chain(pages).collect();
-        // `/users/me` is to be found before `/users/{id}`.
-        routes.sort_by_key(|route| route.template.contains('{'));
-        Self(routes)
-    }
-
-    /// The value of `Allow` for the service as a whole.
-    pub fn allow_all(&self) -> String {
-        let routes = self.0.iter();
-        allow(
-            routes
-                .flat_map(|route| route.methods.iter().map(Method::as_str))
-                .collect(),
-        )
-    }
-
-    /// The route of a path without a slash at its end.
-    pub fn find(&self, path: &str) -> Option<&Route> {
-        self.0.iter().find(|route| route.matches(path))
-    }
+        let handling = Handling {
+            is_oauth: is_any(OAUTH),
+            is_login: is_any(LOGINS),
+            is_probe: is_any(PROBES),
+            is_private: !is_any(PROBES),
+            gives_tokens: is_any(&["issueToken"]),
+        };
+        let methods = path.operations.iter();
+        let methods: Vec<Method> = methods.map(|operation| operation.method.clone()).collect();
+        Route::new(path.path, methods, handling, operations.clone())
+    });
+    routes.collect()
 }
 
-/// These methods, HEAD wherever there is GET, and OPTIONS.
-fn allow(mut names: BTreeSet<&str>) -> String {
-    if names.contains("GET") {
-        names.insert("HEAD");
-    }
-    names.insert("OPTIONS");
-    names.into_iter().collect::<Vec<_>>().join(", ")
-}
+/// Operations whose failures are failed logins.
+const LOGINS: &[&str] = &["issueToken", "loginWithCode"];
 
-impl Route {
-    fn matches(&self, path: &str) -> bool {
-        if !self.template.contains('{') {
-            return self.template == path;
+/// Operations that monitors ask all the time.
+const PROBES: &[&str] = &["getHealth", "getReadiness"];
+
+/// All operations, which find out by themselves which of them a path is for.
+struct Operations(poem::Route);
+
+impl Endpoint for Operations {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let path = request.uri().path();
+        let trimmed = trim(path);
+        if trimmed.len() < path.len() {
+            let trimmed = trimmed.to_owned();
+            target::set_path(&mut request, &trimmed)?;
         }
-        let mut segments = path.split('/');
-        let fits = self.template.split('/').all(|expected| {
-            segments.next().is_some_and(|segment| {
-                expected == segment || (expected.starts_with('{') && !segment.is_empty())
-            })
-        });
-        fits && segments.next().is_none()
-    }
-
-    /// Whether the route has this method; HEAD wherever GET is (RFC 9110 §9.3.2).
-    pub fn allows(&self, method: &Method) -> bool {
-        let method = if method == Method::HEAD {
-            &Method::GET
-        } else {
-            method
-        };
-        self.methods.contains(method)
-    }
-
-    /// The value of `Allow`.
-    pub fn allow(&self) -> String {
-        allow(self.methods.iter().map(Method::as_str).collect())
-    }
-
-    /// The value of `Accept-Patch` (RFC 5789 §3.1).
-    pub fn accept_patch(&self) -> Option<HeaderValue> {
-        self.methods
-            .contains(&Method::PATCH)
-            .then_some(ACCEPTED_PATCHES)
+        if !has_no_body(&request) {
+            let body = upload::read(&mut request).await?;
+            request.set_body(body);
+        }
+        let answered = self.0.call(request).await;
+        answered.map(IntoResponse::into_response)
     }
 }
 
-/// The path without a slash at its end.
-pub fn trim(path: &str) -> &str {
-    match path.strip_suffix('/') {
-        Some("") | None => path,
-        Some(trimmed) => trimmed,
-    }
+/// The handlers behind their routes. poem-openapi's own service would make text of every error before it can be seen.
+fn router() -> poem::Route {
+    let mut table = std::collections::HashMap::new();
+    apis().add_routes(&mut table);
+    table
+        .into_iter()
+        .fold(poem::Route::new(), |route, (path, methods)| {
+            let queries = Queries::at(&path);
+            let methods = methods
+                .into_iter()
+                .fold(RouteMethod::new(), |methods, (method, endpoint)| {
+                    methods.method(method, endpoint)
+                });
+            let endpoint = methods.around(move |endpoint, request| {
+                let queries = queries.clone();
+                async move { queries.call(&*endpoint, request).await }
+            });
+            route.at(path, endpoint)
+        })
+}
+
+fn has_no_body(request: &Request) -> bool {
+    let headers = request.headers();
+    let is_empty = headers
+        .get(header::CONTENT_LENGTH)
+        .is_none_or(|length| length == "0");
+    is_empty && !headers.contains_key(header::TRANSFER_ENCODING) && request.method() == Method::GET
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::routes::Routes;
 
     #[test]
-    fn finds_routes_and_their_methods() {
-        let routes = Routes::of(&super::super::apis(), &["/docs"], &["/verify-email"]);
-        let template = |path: &str| routes.find(path).map(|route| route.template.as_str());
-        assert_eq!(template("/users/me"), Some("/users/me"));
-        assert_eq!(template("/users/0190"), Some("/users/{id}"));
-        assert_eq!(template("/users/0190/roles"), Some("/users/{id}/roles"));
-        assert_eq!(template("/docs"), Some("/docs"));
-        let page = routes.find("/verify-email").expect("there");
-        assert_eq!(page.allow(), "GET, HEAD, OPTIONS, POST");
-        for nothing in [
-            "/users/",
-            "/users//roles",
-            "/users/1/2/3",
-            "/nothing",
-            "",
-            "/users/../docs",
-        ] {
-            assert_eq!(template(nothing), None, "{nothing}");
-        }
-        let me = routes.find("/users/me").expect("there");
-        assert_eq!(me.allow(), "DELETE, GET, HEAD, OPTIONS, PATCH, PUT");
-        assert!(me.allows(&Method::HEAD) && !me.allows(&Method::POST));
+    fn paths_are_handled_as_their_operations_need() {
+        let routes = Routes::new(routes());
+        let marks = |path: &str| {
+            let Handling {
+                is_oauth,
+                is_login,
+                is_probe,
+                is_private,
+                gives_tokens,
+            } = routes
+                .find(path)
+                .map_or_else(|| routes.beside(path), |route| route.handling);
+            [is_oauth, is_login, is_probe, is_private, gives_tokens]
+        };
+        assert_eq!(marks("/auth/token"), [true, true, false, true, true]);
+        assert_eq!(marks("/auth/revoke"), [true, false, false, true, false]);
         assert_eq!(
-            (trim("/users/"), trim("/"), trim("/users")),
-            ("/users", "/", "/users")
+            marks("/auth/email-login"),
+            [false, true, false, true, false]
         );
+        assert_eq!(marks("/auth/refresh"), [false, false, false, true, false]);
+        assert_eq!(marks("/users/me"), [false, false, false, true, false]);
+        assert_eq!(
+            marks("/users/nothing/here"),
+            [false, false, false, true, false]
+        );
+        assert_eq!(marks("/nothing"), [false; 5]);
+        for probe in ["/healthz", "/readyz"] {
+            assert_eq!(marks(probe), [false, false, true, false, false]);
+        }
     }
 }

@@ -14,10 +14,11 @@ use poem_openapi::registry::{
 };
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
-use super::context::{self, Context};
-use super::problem::Failure;
-use super::result::ResultExt;
-use crate::domain::{ACCOUNT_SCOPE, Actor, Services, authentication, roles};
+use crate::domain::authorization::roles;
+use crate::domain::{ACCOUNT_SCOPE, Actor, Services, authentication};
+use crate::http::context::{self, Context};
+use crate::http::problem::Failure;
+use crate::http::result::ResultExt;
 
 pub const BEARER: &str = "BearerAuth";
 pub const PASSWORD: &str = "PasswordAuth";

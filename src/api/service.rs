@@ -3,13 +3,13 @@
 use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
 
-use super::answer::Json;
-use super::code::Code;
-use super::context::Ctx;
-use super::fields::{Count, Nullable, Seconds};
-use super::result::{Result, ResultExt};
-use super::spec::{Failures, Tag};
+use super::operation::{Failures, Tag};
+use super::wire::answer::Json;
+use super::wire::fields::{Count, Nullable, Seconds};
 use crate::domain::readiness;
+use crate::http::code::Code;
+use crate::http::context::Ctx;
+use crate::http::result::{Result, ResultExt};
 
 /// What the operations answer besides success and what every operation may answer.
 pub const FAILURES: Failures = &[

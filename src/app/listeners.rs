@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use tokio::net::TcpListener;
 
 use super::StartError;
-use crate::api::{BindError, Listener, MetricsListener, Serving};
 use crate::clock::SharedClock;
 use crate::config::{Server, Settings};
+use crate::http::{BindError, Listener, MetricsListener, Serving};
 
 /// The addresses, bound before anything is made: where one is taken, nothing is left behind.
 pub struct Bindings {

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use super::{Exit, Outcome, settings};
+use super::outcome::{Exit, Outcome};
+use super::setup::settings;
 use crate::clock::{Clock, SystemClock};
 use crate::store::db::{self, BackupError, Copied};
 use crate::token::SecretKey;

@@ -2,7 +2,8 @@
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use super::{Exit, Outcome, settings};
+use super::outcome::{Exit, Outcome};
+use super::setup::settings;
 use crate::password::bench_passwords::table;
 
 pub fn command() -> Command {

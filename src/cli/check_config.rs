@@ -5,7 +5,8 @@ use std::fmt::Display;
 use clap::{ArgMatches, Command};
 
 use super::exposed_files::Secret;
-use super::{Exit, Outcome, WRONG_USE, source};
+use super::outcome::{Exit, Outcome, WRONG_USE};
+use super::setup::source;
 use crate::app;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;

@@ -5,7 +5,8 @@ use std::io::IsTerminal;
 
 use clap::{Arg, ArgMatches, Command};
 
-use super::{Exit, Outcome, build, runtime, settings};
+use super::outcome::{Exit, Outcome};
+use super::setup::{build, runtime, settings};
 use crate::config::{DatabaseUrl, Secret};
 use crate::domain::{Email, Error, Invalid, Password, Username, users};
 

@@ -35,7 +35,7 @@ impl Secret {
             paths.extend(first_open_file(&backups.folder));
         }
         if settings.env_file_has_secrets {
-            paths.push(PathBuf::from(super::ENV_FILE));
+            paths.push(PathBuf::from(super::setup::ENV_FILE));
         }
         Self { paths }
     }

@@ -17,7 +17,8 @@ use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme, crypto};
 
-use super::{Exit, FAILED, Outcome, runtime, settings};
+use super::outcome::{Exit, FAILED, Outcome};
+use super::setup::{runtime, settings};
 use crate::config::{self, Server};
 
 pub fn command() -> Command {

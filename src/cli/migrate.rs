@@ -2,7 +2,8 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::{Exit, Outcome, settings};
+use super::outcome::{Exit, Outcome};
+use super::setup::settings;
 use crate::store::db::{Db, Migration};
 
 pub fn command() -> Command {

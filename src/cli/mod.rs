@@ -9,38 +9,26 @@ mod exposed_files;
 mod healthcheck;
 mod migrate;
 mod openapi;
+mod outcome;
 mod restore;
 mod send_test_mail;
 mod serve;
+mod setup;
 mod signals;
 
-use std::fmt::Display;
-use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, Command};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-use crate::app::{App, Groundwork, StartError};
-use crate::clock::SystemClock;
-use crate::config::{self, Problem, Settings, Source};
-use crate::files;
-use crate::ids::SystemRandom;
-use crate::log;
+use self::outcome::Exit;
+use self::setup::runtime;
 use crate::store::db::WAITING;
-
-/// Settings in the current folder.
-const ENV_FILE: &str = ".env";
-
-/// It did not work.
-const FAILED: u8 = 1;
-/// It was asked for in a way that cannot work.
-const WRONG_USE: u8 = 2;
+use crate::{config, files};
 
 /// Runs what the command line asks for.
 pub fn run() -> ExitCode {
@@ -124,23 +112,6 @@ fn tell_what_is_waited_for() {
     tracing_subscriber::registry().with(layer).init();
 }
 
-/// The exit code of a command that did not do what it was asked; why is on standard error already.
-struct Exit(u8);
-
-impl Exit {
-    fn failed(reason: impl Display) -> Self {
-        log::fatal(reason);
-        Self(FAILED)
-    }
-
-    fn wrong_use(reason: impl Display) -> Self {
-        log::fatal(reason);
-        Self(WRONG_USE)
-    }
-}
-
-type Outcome = Result<(), Exit>;
-
 fn command() -> Command {
     let settings = config::SECTIONS.iter().flat_map(|(section, settings)| {
         settings.iter().map(move |setting| {
@@ -178,59 +149,11 @@ fn flag(name: &str) -> String {
     name.to_ascii_lowercase().replace('_', "-")
 }
 
-/// Raw settings from flags, environment and `.env` in the current folder.
-fn source(matches: &ArgMatches) -> Source {
-    let flags = config::catalogue().filter_map(|setting| {
-        let value = matches.get_one::<String>(setting.name)?;
-        Some((setting.name.to_owned(), value.clone()))
-    });
-    Source::gather(flags.collect(), Path::new(ENV_FILE))
-}
-
-/// The settings, or the first problem on one line.
-fn settings(matches: &ArgMatches) -> Result<Settings, Exit> {
-    Settings::read(&mut source(matches)).map_err(|problems| first_of(&problems))
-}
-
-fn first_of(problems: &[Problem]) -> Exit {
-    Exit::wrong_use(problems.first().map(Problem::to_string).unwrap_or_default())
-}
-
-fn build(settings: Settings) -> Result<App, Exit> {
-    Groundwork::lay(settings)
-        .and_then(build_on)
-        .map_err(explain)
-}
-
-fn build_on(groundwork: Groundwork) -> Result<App, StartError> {
-    let clock = Arc::new(SystemClock::new());
-    App::build_on(groundwork, clock, Arc::new(SystemRandom))
-}
-
-fn explain(error: StartError) -> Exit {
-    match error {
-        error @ (StartError::SecretKey(_)
-        | StartError::Backups { .. }
-        | StartError::Texts(_)
-        | StartError::Mail(_)
-        | StartError::SameAddress { .. }
-        | StartError::Tls(_)) => Exit::wrong_use(error),
-        error => Exit::failed(error),
-    }
-}
-
-/// The runtime of a command: this thread alone. Connections are served by threads of their own; what is left, accepting
-/// them and background jobs, never keeps a thread busy.
-fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Exit::failed(format!("cannot wait for the system: {error}")))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::setup::source;
     use super::*;
+    use crate::config::Settings;
 
     #[test]
     fn the_command_line_is_sound_and_takes_every_setting() {

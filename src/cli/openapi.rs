@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use super::{Exit, Outcome};
+use super::outcome::{Exit, Outcome};
 use crate::api;
 
 pub fn command() -> Command {

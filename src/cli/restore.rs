@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::backup::{describe, explain, file};
-use super::{Exit, Outcome, settings};
+use super::outcome::{Exit, Outcome};
+use super::setup::settings;
 use crate::clock::{Clock, SystemClock};
 use crate::store::db::{self, BackupError, Migration};
 use crate::token::SecretKey;

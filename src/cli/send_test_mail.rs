@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Command};
 
-use super::{Exit, Outcome, explain, runtime, settings};
+use super::outcome::{Exit, Outcome, explain};
+use super::setup::{runtime, settings};
 use crate::app;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::Email;

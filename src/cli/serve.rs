@@ -5,17 +5,21 @@ use std::sync::Arc;
 use clap::ArgMatches;
 
 use super::exposed_files::Secret;
+use super::outcome::{Exit, Outcome, explain, first_of};
+use super::setup::{build_on, runtime, source};
 use super::signals::{self, Hangup};
-use super::{Exit, Outcome, build_on, explain, first_of, runtime, source};
-#[cfg(target_os = "linux")]
-use crate::api::{LEAVING, MetricsListener};
 use crate::app::{self, App, Groundwork, StartError};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, LogFormat, Settings};
-use crate::domain::{Services, roles};
+use crate::domain::Services;
+use crate::domain::authorization::roles;
 use crate::files;
+use crate::http::MetricsListener;
 use crate::log::{self, Log};
 use crate::token::Found;
+
+#[cfg(target_os = "linux")]
+use crate::http::LEAVING;
 
 pub fn run(matches: &ArgMatches) -> Outcome {
     let mut log = None;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use super::outcome::Exit;
+use crate::http::Tls;
+
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
-
-use super::Exit;
-use crate::api::Tls;
 
 /// Signals that other programs send by habit, as rotators of logs do. By default they would end the process at once.
 #[cfg(unix)]

@@ -8,6 +8,7 @@ mod cors;
 mod database;
 mod env_file;
 mod exposure;
+mod gather;
 mod key_strength;
 mod limits;
 mod logging;
@@ -20,10 +21,13 @@ mod secret;
 mod secrets;
 mod server;
 mod sessions;
+mod setting;
 mod smtp;
 mod source;
 mod spelling;
 mod tokens;
+
+pub use self::setting::Setting;
 
 pub use accounts::Accounts;
 pub use audit::Audit;
@@ -43,21 +47,6 @@ pub use smtp::{Smtp, SmtpTls};
 pub use source::{Effective, Problem, Source};
 pub use spelling::{duration, plain, without_secrets};
 pub use tokens::{Algorithm, Tokens};
-
-/// One setting: how it is spelled, what it means and what it may be.
-#[derive(Debug)]
-pub struct Setting {
-    /// Name in the environment and in `.env`; `--like-this` on the command line.
-    pub name: &'static str,
-    /// Value when nothing is given. `None`: off, or found out at start as `help` says.
-    pub default: Option<&'static str>,
-    /// What a value may be, for error messages.
-    pub allowed: &'static str,
-    /// What it is for, in one or two sentences.
-    pub help: &'static str,
-    /// Never shown.
-    pub secret: bool,
-}
 
 /// The settings by section, in the order in which they are documented.
 pub const SECTIONS: &[(&str, &[Setting])] = &[

@@ -1,8 +1,7 @@
 //! Names that are none of ours: which of them are slips of ours, and which belong to others who had no thought of us.
 
 use super::catalogue;
-
-pub const PREFIX: &str = "VESTIBULE_";
+use super::setting::PREFIX;
 
 /// Names with our prefix that scripts use and that are no settings.
 const NOT_SETTINGS: &[&str] = &[

@@ -1,4 +1,4 @@
-//! What can go wrong, in the terms of the service. `api/problem.rs` makes HTTP of it.
+//! What can go wrong, in the terms of the service. `http/problem.rs` makes HTTP of it.
 
 use std::time::Duration;
 

@@ -6,10 +6,10 @@ use super::{Error, Result, Services};
 use crate::clock::Timestamp;
 use crate::ids::{InstanceId, SessionId};
 use crate::store::db::{self, Tx};
-use crate::store::sessions::Spent;
+use crate::store::sessions::{self, Spent};
 use crate::store::{
     audit, email_codes, held_emails, idempotency, known_devices, leases, login_codes, mails,
-    one_time_tokens, registrations, sessions, throttles,
+    one_time_tokens, registrations, throttles,
 };
 
 /// Rows deleted in one unit of work: a few milliseconds of the writer's time.

@@ -1,143 +1,30 @@
 //! What the service does, one file a capability. Knows no HTTP and no database engine: functions take the
 //! [`Services`], the [`Actor`] where a login is needed, and parsed types; they answer with [`Error`].
 
-mod actor;
-mod asker;
-mod attempts;
-mod audit;
-mod devices;
-mod email;
+pub mod audit;
+pub mod authorization;
+pub mod email;
 mod error;
-mod password_check;
 mod precondition;
-mod purpose;
-mod scope;
+pub mod readiness;
+mod services;
 mod types;
 
 pub mod account;
-pub mod account_security;
 pub mod authentication;
 pub mod clocks;
-pub mod email_change;
-pub mod email_login;
-pub mod email_verification;
 pub mod expiry;
 pub mod idempotency;
-pub mod introspection;
-pub mod links;
-pub mod login;
-pub mod one_time;
-pub mod outbox;
-pub mod password_reset;
-pub mod readiness;
-pub mod reauthentication;
-pub mod refresh;
-pub mod refusals;
 pub mod registration;
-pub mod roles;
 pub mod sessions;
-pub mod tokens;
-mod user_agents;
 pub mod users;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use aws_lc_rs::hmac;
-
-pub use self::actor::{Actor, FRESH};
-pub use self::attempts::Attempts;
+pub use self::authentication::attempts::Attempts;
+pub use self::authorization::actor::{Actor, FRESH};
+pub use self::authorization::scope::ACCOUNT as ACCOUNT_SCOPE;
 pub use self::email::Email;
 pub use self::error::{Error, FieldCode, FieldError, Invalid, Result};
 pub use self::precondition::{Precondition, Revision};
-pub use self::scope::ACCOUNT as ACCOUNT_SCOPE;
+pub use self::services::{Policy, Services};
 pub use self::types::{FullName, Origin, Password, Username};
 pub use crate::store::users::User;
-
-use crate::clock::{SharedClock, Timestamp};
-use crate::config::{Limit, Notices};
-use crate::ids::{Ids, InstanceId};
-use crate::mail::Mailer;
-use crate::password::Passwords;
-use crate::store::db::Db;
-use crate::store::sessions::Lifetimes;
-use crate::text::Texts;
-use crate::token::{AccessTokens, Envelopes, Mailed, RefreshTokens};
-
-/// Everything that the capabilities work with; built once by the composition root.
-pub struct Services {
-    pub db: Db,
-    pub passwords: Passwords,
-    pub access_tokens: AccessTokens,
-    pub refresh_tokens: RefreshTokens,
-    /// Hides identifiers where failed logins are counted.
-    pub login_identifier_key: hmac::Key,
-    /// For answers that are kept.
-    pub idempotency: Envelopes,
-    /// Tokens and codes of mails.
-    pub mailed: Mailed,
-    /// Hides devices where they are remembered.
-    pub device_key: hmac::Key,
-    pub links: links::Links,
-    pub texts: Arc<Texts>,
-    pub mailer: Mailer,
-    pub outbox: outbox::Outbox,
-    pub readiness: readiness::Readiness,
-    /// Failures that are put on record beside the requests.
-    pub refusals: refusals::Refusals,
-    /// Password checks under way.
-    pub attempts: Arc<Attempts>,
-    /// This one of the instances that share the database.
-    pub instance: InstanceId,
-    pub clock: SharedClock,
-    pub ids: Ids,
-    pub policy: Policy,
-}
-
-/// Choices of the operator.
-#[derive(Debug, Clone)]
-pub struct Policy {
-    pub registration_enabled: bool,
-    /// Users cannot log in, or get an account by registering, before their address is verified.
-    pub require_email_verification: bool,
-    pub email_login_enabled: bool,
-    pub notices: Notices,
-    /// Requested mails to one address; `None` if they are not counted.
-    pub mail_address_limits: Vec<Limit>,
-    /// Notices of logins from new devices to one user; `None` does not count them.
-    pub notice_limit: Option<Limit>,
-    /// Of mails to one address that others can cause.
-    pub stranger_limits: Vec<Limit>,
-    pub refresh_lifetime: Duration,
-    /// How long a session lives, however often it is refreshed.
-    pub session_lifetime: Duration,
-    /// Live sessions of one user.
-    pub sessions_per_user: i64,
-    /// How long address and user agent of an act are kept that is not somebody's own affair.
-    pub audit_origin: Duration,
-    /// Failed password checks of one account; `None` does not count them.
-    pub login_account_limit: Option<Limit>,
-    /// No account has more than so many failed checks in a row. Off together with all limits alone.
-    pub has_failure_bound: bool,
-}
-
-impl Services {
-    /// The time now.
-    pub fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    /// The time now by a clock that is not set while the service runs: for limits that are stored.
-    pub fn steady(&self) -> Timestamp {
-        self.clock.steady()
-    }
-
-    /// How long sessions live, looked at from `now`.
-    fn lifetimes(&self, now: Timestamp) -> Lifetimes {
-        Lifetimes {
-            now,
-            idle: self.policy.refresh_lifetime,
-            absolute: self.policy.session_lifetime,
-        }
-    }
-}

@@ -1,7 +1,7 @@
 //! Ending sessions: logout and token revocation.
 
 use super::audit::Event;
-use super::outbox::Notice;
+use super::email::outbox::Notice;
 use super::{Actor, Error, Origin, Result, Services};
 use crate::ids::SessionId;
 use crate::mail::Kind;

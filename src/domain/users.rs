@@ -1,17 +1,18 @@
 //! Users in the hands of administrators.
 
 use super::audit::Event;
-use super::email::Start;
-use super::idempotency::Once;
-use super::outbox::Mail;
-use super::password_reset::forget_ways_in;
-use super::registration::NewAccount;
-use super::roles::{
-    ROLES_WRITE, USER, USERS_READ, USERS_WRITE, check_count, keep_an_admin, require_grantable,
+use super::authentication::password_reset::forget_ways_in;
+use super::authorization::roles::{
+    ROLES_WRITE, USER, USERS_READ, USERS_WRITE, check_count, keep_an_admin, require_authority,
+    require_grantable,
 };
+use super::email::outbox::Mail;
+use super::email::{Start, held};
+use super::idempotency::Once;
+use super::registration::NewAccount;
 use super::{
     Actor, Email, Error, FieldCode, FieldError, FullName, Invalid, Password, Precondition, Result,
-    Services, User, Username, email_change,
+    Services, User, Username,
 };
 use crate::ids::UserId;
 use crate::mail::Kind;
@@ -231,7 +232,7 @@ pub async fn update(
             })
             .await?;
             if let Some(email) = update.email.as_ref().filter(|_| is_new_address) {
-                email_change::refuse_held(tx, email.key(), Some(id), now).await?;
+                held::refuse_held(tx, email.key(), Some(id), now).await?;
             }
             if update.is_active == Some(false) {
                 sessions::revoke(tx, id, Which::All, now).await?;
@@ -339,16 +340,6 @@ pub async fn delete(
             Ok(event.record(tx).await?)
         })
         .await
-}
-
-/// Fails unless the actor has every permission that this user has by their roles: with less the actor could take over an account
-/// that may do more.
-pub(super) async fn require_authority(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    user_id: UserId,
-) -> Result<()> {
-    actor.require_all(&roles::permissions_of(tx, user_id).await?)
 }
 
 /// Creates an administrator without being one: for the operator, who has the database.

@@ -4,10 +4,10 @@
 mod lines;
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
-use std::sync::OnceLock;
+use std::io;
+use std::io::{IsTerminal, Write};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 use tracing::Subscriber;

@@ -1,9 +1,10 @@
 //! Writes mails as .eml files into a folder while there is no mail server. They hold links and codes that work: their owner
 //! alone may read them, and the log names no more than the file.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use uuid::Uuid;
 

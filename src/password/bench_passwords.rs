@@ -1,9 +1,15 @@
 //! The table by which an operator chooses `BCRYPT_COST` and `HASH_LANES`: what this machine does with 1 to 8 lanes, beside
 //! the `bcrypt` crate. Measures steps, not whole hashes, so that a high cost takes no longer than a low one.
 
-use super::lanes::{Lanes, MAX_LANES};
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it measures how long hashes take on this machine"
+)]
+
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
+
+use super::lanes::{Lanes, MAX_LANES};
 
 /// What a person who logs in should wait for the hash at most.
 const LOGIN_LIMIT: Duration = Duration::from_millis(250);

@@ -2,7 +2,10 @@
 
 mod contact;
 mod page;
+pub(super) mod row;
 
+pub(in crate::store) use self::row::{USER_COLUMNS, map_user, user_columns, words};
+pub use self::row::{User, lock};
 use super::db::{Result, Row, Tx};
 use super::is_storable;
 use crate::clock::Timestamp;
@@ -10,23 +13,6 @@ use crate::ids::UserId;
 
 pub use contact::{Contact, contact, contact_by_email, lock_by_email, mark_reached, mark_refused};
 pub use page::{COUNT_KEYS, FEW, Filter, Search, page, page_statement};
-
-/// An account as it is shown: everything but its password.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
-    pub id: UserId,
-    /// As its owner spells it, the domain in ASCII.
-    pub email: String,
-    pub username: String,
-    pub full_name: Option<String>,
-    pub email_verified: bool,
-    pub is_active: bool,
-    /// Names of roles, in alphabetical order.
-    pub roles: Vec<String>,
-    pub created_at: Timestamp,
-    pub updated_at: Timestamp,
-    pub last_login_at: Option<Timestamp>,
-}
 
 /// A user about to be stored.
 pub struct NewUser<'a> {
@@ -68,45 +54,6 @@ pub struct Changes<'a> {
 pub const EMAIL_KEY: &str = "users.email_key";
 /// The column whose uniqueness a username is caught by.
 pub const USERNAME_KEY: &str = "users.username_key";
-
-/// The columns of [`User`], for a table or alias `users`.
-macro_rules! user_columns {
-    () => {
-        "users.id, users.email, users.username, users.full_name, users.email_verified, users.is_active, \
-         users.created_at, users.updated_at, users.last_login_at, \
-         (SELECT string_agg(role_name, ' ') FROM user_roles WHERE user_id = users.id)"
-    };
-}
-pub(super) use user_columns;
-
-/// How many columns `user_columns!` has.
-pub(super) const USER_COLUMNS: usize = 10;
-
-/// Reads `user_columns!` from the start of a row.
-pub(super) fn map_user(row: &Row<'_>) -> Result<User> {
-    Ok(User {
-        id: row.get(0)?,
-        email: row.get(1)?,
-        username: row.get(2)?,
-        full_name: row.get(3)?,
-        email_verified: row.get(4)?,
-        is_active: row.get(5)?,
-        created_at: row.get(6)?,
-        updated_at: row.get(7)?,
-        last_login_at: row.get(8)?,
-        roles: words(row.get(9)?),
-    })
-}
-
-/// Splits what `string_agg(…, ' ')` joined: in alphabetical order, each once. Sorting in SQL would build a temporary table
-/// for every row.
-pub(super) fn words(joined: Option<String>) -> Vec<String> {
-    let joined = joined.unwrap_or_default();
-    let mut words: Vec<String> = joined.split_ascii_whitespace().map(str::to_owned).collect();
-    words.sort_unstable();
-    words.dedup();
-    words
-}
 
 /// Stores a new, active user. Fails on [`EMAIL_KEY`] or [`USERNAME_KEY`] when taken.
 pub async fn insert(tx: &mut Tx<'_>, user: &NewUser<'_>) -> Result<()> {
@@ -323,17 +270,6 @@ pub async fn update(
         )
         .await?;
     Ok(changed == 1)
-}
-
-/// Touches the row of a user, so that two units of work that both read and then change the user run one after the other
-/// on every engine.
-pub async fn lock(tx: &mut Tx<'_>, id: UserId) -> Result<()> {
-    tx.execute(
-        "UPDATE users SET updated_at = updated_at WHERE id = ?1",
-        &[id.into()],
-    )
-    .await?;
-    Ok(())
 }
 
 /// Deletes a user with roles and sessions; false when there is none.

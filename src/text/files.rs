@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use super::TextError;
 use super::catalogue::Catalogue;
-use super::{ENGLISH, TextError};
+use super::languages::ENGLISH;
 use crate::files;
 
 const LANGUAGES: [(&str, &str); 2] = [

@@ -78,6 +78,9 @@ fn weight(text: &str) -> Option<u16> {
     }
 }
 
+/// The language that has every text.
+pub(super) const ENGLISH: &str = "en";
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
+use crate::domain::Services;
+use crate::domain::audit::refusals;
 use crate::domain::clocks::{self, Difference};
-use crate::domain::{Services, refusals};
 
 /// How soon a minute that is over is noticed, and how soon what could not be written is tried again.
 const LOOK_EVERY: Duration = Duration::from_secs(10);

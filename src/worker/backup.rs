@@ -1,10 +1,10 @@
 //! Backups at regular times. The files themselves tell when the last one was made, so that a start makes up for one that
 //! was missed, and several services can share a folder.
 
-use std::fs::{self, OpenOptions};
-use std::io;
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use crate::clock::Timestamp;
 use crate::config::Backups;

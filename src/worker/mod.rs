@@ -40,7 +40,7 @@ pub fn start(services: &Arc<Services>, backups: Option<Backups>) -> Jobs {
 }
 
 impl Jobs {
-    /// Ends them. What is being sent once [`crate::domain::outbox::Outbox::close`] was called has until `deadline` is over.
+    /// Ends them. What is being sent once [`crate::domain::email::outbox::Outbox::close`] was called has until `deadline` is over.
     pub async fn stop(mut self, deadline: Option<Sleep>) {
         self.others.abort();
         if let Some(deadline) = deadline {

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::clock::Timestamp;
-use crate::domain::outbox::{self, Outcome};
+use crate::domain::email::outbox::{self, Outcome};
 use crate::domain::{self, Services};
 use crate::mail::CONNECTIONS;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::json;
 use uuid::Uuid;
+use vestibule::domain::audit::refusals;
 use vestibule::domain::expiry::clean_up;
-use vestibule::domain::refusals;
 
 use crate::records::{self, Event, event, events};
 use crate::support::{PASSWORD, Send, Session, TestApp};

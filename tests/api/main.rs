@@ -1,5 +1,10 @@
 //! The API as a client meets it: one file a room of `src/api`.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it waits for and measures what really happens"
+)]
+
 #[path = "../database/mod.rs"]
 mod database;
 #[path = "../postgres/mod.rs"]

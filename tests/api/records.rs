@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 use uuid::Uuid;
-use vestibule::domain::refusals;
+use vestibule::domain::audit::refusals;
 use vestibule::store::db::{self, FromValue, Row, Value};
 
 use crate::support::{Session, TestApp};

@@ -1,5 +1,10 @@
 //! The command line, as an operator types it.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it waits for and measures what really happens"
+)]
+
 #[path = "../database/mod.rs"]
 mod database;
 #[path = "../postgres/mod.rs"]

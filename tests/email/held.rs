@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use vestibule::domain::email::outbox;
 use vestibule::domain::expiry::clean_up;
-use vestibule::domain::outbox;
 use vestibule::token::OneTimeToken;
 
 use crate::change::{change, confirm, request, undo, verified};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::json;
-use vestibule::domain::outbox;
+use vestibule::domain::email::outbox;
 use vestibule::ids::MailId;
 use vestibule::store::mails::{self, NewMail};
 

@@ -1,5 +1,10 @@
 //! What goes by mail, as a client and a reader of mail meet it.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it waits for and measures what really happens"
+)]
+
 #[path = "../database/mod.rs"]
 mod database;
 #[path = "../postgres/mod.rs"]

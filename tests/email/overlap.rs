@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::json;
-use vestibule::domain::outbox;
+use vestibule::domain::email::outbox;
 
 use crate::database;
 use crate::support::{Answer, OTHER_PASSWORD, PASSWORD, Send, Session, TestApp};

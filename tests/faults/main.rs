@@ -3,6 +3,11 @@
 //!
 //! Each test needs a server, and most ruin it: all are `#[ignore]`d.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it waits for and measures what really happens"
+)]
+
 #[path = "../database/mod.rs"]
 mod database;
 #[path = "../postgres/mod.rs"]

@@ -1,5 +1,10 @@
 //! Mails handed over to a mail server that works, and to one that fails in every way.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it waits for and measures what really happens"
+)]
+
 #[path = "../support/certificates.rs"]
 mod certificates;
 #[path = "../support/smtp/mod.rs"]

@@ -1,6 +1,11 @@
 //! The whole service and a mail server: every mail arrives once, whatever the server, the network or another instance does
 //! meanwhile, and no request waits for it.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it waits for and measures what really happens"
+)]
+
 #[path = "../database/mod.rs"]
 mod database;
 #[path = "../postgres/mod.rs"]

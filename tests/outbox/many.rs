@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
-use vestibule::domain::outbox;
+use vestibule::domain::email::outbox;
 use vestibule::ids::{MailId, UserId};
 use vestibule::store::db::Tx;
 use vestibule::store::mails::{self, NewMail};

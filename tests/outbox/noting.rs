@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use vestibule::domain::outbox::{self, Outcome};
+use vestibule::domain::email::outbox;
+use vestibule::domain::email::outbox::Outcome;
 
 use crate::given_up::{UNKNOWN, is_marked};
 use crate::smtp::{At, Do, Gate, SmtpServer};

@@ -1,6 +1,11 @@
 //! A million users: every statement goes along an index, and nobody waits for the clean-up. These tests take a minute or
 //! two, which is why none of them is run unless asked for.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it waits for and measures what really happens"
+)]
+
 #[path = "../postgres/mod.rs"]
 mod postgres;
 

@@ -1,5 +1,10 @@
 //! The database room by itself: what `read`, `scan` and `write` promise, on every kind of database.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it waits for and measures what really happens"
+)]
+
 #[path = "../support/certificates.rs"]
 mod certificates;
 #[path = "../database/mod.rs"]

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use mail_parser::MessageParser;
-use vestibule::domain::outbox;
+use vestibule::domain::email::outbox;
 
 use super::TestApp;
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{member, members};
+use crate::api::document::{member, members};
 
 pub const USER_ID: &str = "01981d2c-7b5e-7c3a-9f10-5a2b6c8d4e1f";
 const SESSION_ID: &str = "01981d2d-0c44-7d18-8a6b-3e9f1c7b2a50";

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::{member, members};
+use crate::api::document::{member, members};
 
 const NOTE: &str = "New values may come.";
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::api::answer::JSON;
-use crate::api::code::Code;
-use crate::api::problem::Failure;
-use crate::domain::{ACCOUNT_SCOPE, Error, FieldCode, FieldError, Invalid, roles};
+use crate::domain::authorization::roles;
+use crate::domain::{ACCOUNT_SCOPE, Error, FieldCode, FieldError, Invalid};
+use crate::http::code::Code;
+use crate::http::media_types::JSON;
+use crate::http::problem::Failure;
 
 /// A failure that has this code.
 pub fn example(code: Code) -> Failure {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::reference;
+use crate::api::document::reference;
 
 /// Operations that are never refused for a rate.
 pub const UNLIMITED: &[&str] = &["getHealth", "getReadiness"];

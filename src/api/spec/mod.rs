@@ -1,6 +1,7 @@
 //! `openapi.json`: what poem-openapi gives, and what it cannot say: typed errors, headers, examples, closed objects,
 //! links, texts about the whole.
 
+pub(super) mod document;
 mod examples;
 mod extensible;
 mod failures;
@@ -13,41 +14,11 @@ mod schemas;
 mod texts;
 mod v3_1;
 
-use poem_openapi::{OpenApiService, Tags};
-use serde_json::{Map, Value, json};
+use poem_openapi::OpenApiService;
+use serde_json::{Value, json};
 
+use self::document::{member, members};
 use self::order::Order;
-
-use super::code::Code;
-use super::{account, auth, email, reset_links, service, users};
-
-/// For each operation what it may answer besides success and besides what the shape of its request brings.
-pub type Failures = &'static [(&'static str, &'static [Code])];
-
-const FAILURES: [Failures; 6] = [
-    auth::FAILURES,
-    email::FAILURES,
-    account::FAILURES,
-    users::FAILURES,
-    reset_links::FAILURES,
-    service::FAILURES,
-];
-
-/// The tags.
-#[derive(Tags)]
-#[oai(rename_all = "lowercase")]
-pub enum Tag {
-    /// Registration, login and tokens.
-    Auth,
-    /// Mail: verification of addresses, password resets, login codes.
-    Email,
-    /// The account of the logged-in user.
-    Account,
-    /// Administration of users.
-    Users,
-    /// Health and readiness.
-    Service,
-}
 
 /// The tags in the order in which a newcomer needs them.
 const TAG_ORDER: [&str; 5] = ["auth", "email", "account", "users", "service"];
@@ -142,23 +113,9 @@ fn servers() -> Value {
     ])
 }
 
-/// The members of an object; none of anything else.
-fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
-    value.as_object_mut().into_iter().flat_map(Map::iter_mut)
-}
-
-/// A member that is there.
-fn member<'a>(value: &'a mut Value, name: &str) -> Option<&'a mut Value> {
-    value.as_object_mut()?.get_mut(name)
-}
-
-/// A reference to a component.
-fn reference(kind: &str, name: &str) -> Value {
-    json!({ "$ref": format!("#/components/{kind}/{name}") })
-}
-
 #[cfg(test)]
 mod tests {
+    use super::operations::FAILURES;
     use super::*;
 
     #[test]

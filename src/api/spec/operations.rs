@@ -2,14 +2,18 @@
 
 use serde_json::{Map, Value, json};
 
+use super::examples;
 use super::headers::{self, UNLIMITED};
 use super::problems::{self, Problem};
 use super::texts::Told;
-use super::{FAILURES, examples, member, members, reference};
-use crate::api::auth::OAUTH;
-use crate::api::body::FORM;
-use crate::api::code::Code;
+use crate::api::auth::{self, OAUTH};
+use crate::api::document::{member, members, reference};
+use crate::api::operation::Failures;
 use crate::api::security::{BEARER, PASSWORD};
+use crate::api::users::{self, reset_links};
+use crate::api::wire::body::FORM;
+use crate::api::{account, email, service};
+use crate::http::code::Code;
 
 /// Every operation of the document.
 pub fn all(document: &mut Value) -> impl Iterator<Item = &mut Value> {
@@ -149,3 +153,12 @@ fn add_headers(
         response["headers"][name] = reference("headers", component);
     }
 }
+
+pub(super) const FAILURES: [Failures; 6] = [
+    auth::FAILURES,
+    email::FAILURES,
+    account::FAILURES,
+    users::FAILURES,
+    reset_links::FAILURES,
+    service::FAILURES,
+];

@@ -8,14 +8,15 @@ use serde_json::{Value, json};
 
 use super::failures::{example, oauth_told};
 use super::headers::UNLIMITED;
-use super::reference;
-use crate::api::answer::JSON;
 use crate::api::auth::OAUTH;
-use crate::api::body::{FORM, MAX_ERRORS};
-use crate::api::code::Code;
-use crate::api::error_body::{ErrorBody, ErrorForm, PROBLEM_JSON};
-use crate::api::problem::{Failure, title};
+use crate::api::document::reference;
+use crate::api::wire::body::FORM;
 use crate::domain::FieldCode;
+use crate::http::code::Code;
+use crate::http::error_body::{ErrorBody, ErrorForm, PROBLEM_JSON};
+use crate::http::media_types::JSON;
+use crate::http::problem::{Failure, title};
+use crate::http::query::MAX_ERRORS;
 
 /// What a status comes with at most operations, under a name of its own.
 const USUAL: &[(&str, &[Code])] = &[

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{examples, member, members};
-use crate::domain::{Email, FullName, Username, roles};
+use super::examples;
+use crate::api::document::{member, members};
+use crate::domain::authorization::roles;
+use crate::domain::{Email, FullName, Username};
 
 pub fn complete(document: &mut Value) {
     unwrap_references(document);
@@ -122,7 +124,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::api::{entity_tag, fields, idempotency};
+    use crate::api::wire::{entity_tag, fields, idempotency};
     use crate::domain::Password;
 
     /// What the service takes and the specification does not say, for the tests that send what is and is not allowed.

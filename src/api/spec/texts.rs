@@ -1,6 +1,7 @@
 //! Texts of each operation that the documentation of its handler does not have.
 
-use crate::domain::{ACCOUNT_SCOPE, roles};
+use crate::domain::ACCOUNT_SCOPE;
+use crate::domain::authorization::roles;
 
 /// Of one operation.
 pub struct Told {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use clap::{Arg, ArgMatches, Command};
 
 use self::progress::{Bar, Lines};
-use super::{Exit, Outcome, runtime};
+use super::outcome::{Exit, Outcome};
+use super::setup::runtime;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{DatabaseUrl, catalogue, plain, without_secrets};
 use crate::ids::{Ids, InstanceId, SystemRandom};

@@ -1,6 +1,7 @@
 //! Searching for addresses by how they begin.
 
-use super::{fold, to_ascii, without_joiners};
+use super::address::{to_ascii, without_joiners};
+use crate::domain::types::fold;
 
 /// How the start of an address, as it is typed into a search, is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

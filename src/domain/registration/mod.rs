@@ -1,44 +1,24 @@
 //! Making an account, by its owner or by an administrator.
 
-mod pending;
+pub(super) mod pending;
+mod request;
 
+pub(super) use self::pending::Confirmed;
+pub use self::request::{Registered, Registration};
 use super::audit::Event;
-use super::devices::Place;
+use super::authentication::devices::Place;
+use super::authentication::new_password::hash_new_password;
+use super::email::held;
+use super::email::outbox::Mail;
 use super::idempotency::{self, Once};
-use super::outbox::Mail;
-use super::{
-    Email, Error, FieldCode, FieldError, FullName, Origin, Password, Result, Services, User,
-    Username, email_change,
-};
+use super::{Email, Error, FullName, Origin, Password, Result, Services, User, Username};
 use crate::clock::Timestamp;
 use crate::ids::UserId;
 use crate::mail::Kind;
-use crate::password::{Caller, Priority};
+use crate::password::Caller;
 use crate::store::db::Tx;
 use crate::store::roles;
 use crate::store::users::{self, NewUser};
-
-pub(super) use pending::{Confirmed, hashes as waiting_hashes};
-
-/// What a person fills in.
-#[derive(Debug)]
-pub struct Registration {
-    pub email: Email,
-    pub username: Username,
-    pub full_name: FullName,
-    pub password: Password,
-    /// Language of his mails, when it is known.
-    pub locale: Option<String>,
-}
-
-/// What a registration has come to.
-#[derive(Debug, Clone)]
-pub enum Registered {
-    /// The account is there.
-    Account(Box<User>),
-    /// Whoever has the address is told by mail how to go on. Whether it had an account is not told.
-    VerificationSent,
-}
 
 /// Makes an account with the role `user`, once where there is a key; or, where addresses have to be proved first, notes what
 /// account is wanted.
@@ -95,12 +75,6 @@ async fn make_at_once(
         .await
 }
 
-impl From<User> for Registered {
-    fn from(user: User) -> Self {
-        Self::Account(Box::new(user))
-    }
-}
-
 /// Fails unless anybody may register.
 ///
 /// # Errors
@@ -128,7 +102,7 @@ pub(super) struct NewAccount {
 
 impl NewAccount {
     /// Makes the account, puts `event` on record and mails its owner what he needs. Whoever commits then calls
-    /// [`super::outbox::Outbox::wake`]. `caller` waits for the password's hash; that takes a while, so what
+    /// [`super::email::outbox::Outbox::wake`]. `caller` waits for the password's hash; that takes a while, so what
     /// else the account depends on is for `check` to find out, in the unit of work that stores it.
     ///
     /// # Errors
@@ -206,7 +180,7 @@ impl NewAccount {
             at: now,
         };
         users::insert(tx, &user).await?;
-        email_change::refuse_held(tx, self.email.key(), None, now).await?;
+        held::refuse_held(tx, self.email.key(), None, now).await?;
         for role in &self.roles {
             roles::grant(tx, id, role).await?;
         }
@@ -224,63 +198,6 @@ async fn refuse_taken(services: &Services, email: &Email, username: &Username) -
     match users::taken(&mut tx, email.key(), username.key()).await? {
         (true, _) => Err(Error::EmailTaken),
         (_, true) => Err(Error::UsernameTaken),
-        _ => email_change::refuse_held(&mut tx, email.key(), None, services.now()).await,
+        _ => held::refuse_held(&mut tx, email.key(), None, services.now()).await,
     }
-}
-
-/// Hashes a new password for the account of an address, provided that it is hard to guess for who knows `about`. `field` is
-/// named when it is not.
-///
-/// Where addresses are proved before there is an account, the hash has the salt of the registrations that wait for the address.
-/// A login with the address is still checked against all of them at once, so the password of such a registration is answered
-/// as before: whoever registered the address does not learn that its account, which may be another's, has a new password.
-pub(super) async fn hash_new_password(
-    services: &Services,
-    caller: Caller,
-    field: &str,
-    password: &Password,
-    about: Vec<String>,
-    email_key: &str,
-) -> Result<String> {
-    judge(services, field, password, about, caller).await?;
-    let passwords = &services.passwords;
-    if !services.policy.require_email_verification {
-        let hash = passwords.hash(password.secret(), caller, Priority::Interactive);
-        return Ok(hash.await?);
-    }
-    // Those that waited before their address had this salt share that of its account then.
-    let waiting = waiting_hashes(services, email_key).await?;
-    let of_ours = |stored: &&String| passwords.has_our_cost(stored);
-    let hash = match waiting.iter().find(of_ours) {
-        Some(stored) => {
-            let beside = Some(stored.as_str());
-            passwords
-                .hash_beside(password.secret(), beside, caller)
-                .await?
-        }
-        None => {
-            let salt = pending::salt(services, email_key);
-            passwords
-                .hash_salted(password.secret(), salt, caller)
-                .await?
-        }
-    };
-    Ok(hash)
-}
-
-/// Fails for a password that is easy to guess for who knows `about`; names `field` then.
-async fn judge(
-    services: &Services,
-    field: &str,
-    password: &Password,
-    about: Vec<String>,
-    caller: Caller,
-) -> Result<()> {
-    let judged = services
-        .passwords
-        .weakness(password.secret(), about, caller);
-    if let Some(message) = judged.await? {
-        return Err(FieldError::new(field, FieldCode::TooWeak, message).into());
-    }
-    Ok(())
 }

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{Registered, Registration, judge};
+use super::{Registered, Registration};
 use crate::clock::Timestamp;
-use crate::domain::asker::Asker;
 use crate::domain::audit::Event;
-use crate::domain::devices::Place;
+use crate::domain::authentication::asker::Asker;
+use crate::domain::authentication::devices::Place;
+use crate::domain::authentication::new_password::{judge, salt};
+use crate::domain::authentication::password_check;
+use crate::domain::email::outbox::{Allowance, Mail};
+use crate::domain::email::{held, purpose};
 use crate::domain::idempotency::{self, Once};
-use crate::domain::outbox::{Allowance, Mail};
-use crate::domain::{Error, Origin, Result, Services, email_change, password_check, purpose};
+use crate::domain::{Error, Origin, Result, Services};
 use crate::ids::{RegistrationId, UserId};
 use crate::mail::Kind;
 use crate::password::{Kinship, Verdict};
@@ -46,26 +49,6 @@ async fn refuse_taken(services: &Services, wanted: &Registration) -> Result<()> 
         (_, true) => Err(Error::UsernameTaken),
         _ => Ok(()),
     }
-}
-
-/// The password hashes of registrations that wait for this e-mail key, the newest first.
-pub(in crate::domain) async fn hashes(services: &Services, email_key: &str) -> Result<Vec<String>> {
-    if !services.policy.require_email_verification {
-        return Ok(Vec::new());
-    }
-    let mut tx = services.db.read().await?;
-    Ok(registrations::hashes_by_email(&mut tx, email_key, services.now()).await?)
-}
-
-/// The salt of what is registered for an address without an account, and of new passwords of its account: one for each
-/// address, whoever asks and whenever, and known to nobody who lacks our key.
-pub(in crate::domain) fn salt(services: &Services, email_key: &str) -> [u8; 16] {
-    // No address has this sign.
-    let name = format!("salt\0{email_key}");
-    let mac = services.mailed.address(&name);
-    let mut salt = [0; 16];
-    salt.copy_from_slice(&mac[..16]);
-    salt
 }
 
 /// A registration under way.
@@ -289,7 +272,7 @@ impl Confirmed {
             at: now,
         };
         users::insert(tx, &user).await?;
-        email_change::refuse_held(tx, &wanted.email_key, None, now).await?;
+        held::refuse_held(tx, &wanted.email_key, None, now).await?;
         roles::grant(tx, self.id, roles::USER).await?;
         // Who follows the link reads the mail of the address. Who registered may be a stranger.
         self.place.see(tx, self.id, now).await?;

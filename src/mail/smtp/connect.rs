@@ -16,9 +16,8 @@ use rustls_pki_types::pem::PemObject;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-use super::COMMAND;
 use super::lines::Lines;
-use super::outcome::reason;
+use super::outcome::{COMMAND, reason};
 use crate::config::{Secret, Smtp, SmtpTls};
 use crate::files;
 use crate::mail::MailError;

@@ -16,17 +16,16 @@ use lettre::{Address, Message};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::{MailError, SendError};
-use crate::config::Smtp;
 use connect::Dialler;
 use content::Content;
 use outcome::{Failure, Step};
 
+use self::outcome::COMMAND;
+use super::{MailError, SendError};
+use crate::config::Smtp;
+
 /// Connections at one time: mail servers count them by client, and some allow few. Most of the time there are fewer.
 pub const CONNECTIONS: usize = 12;
-
-/// For one command.
-const COMMAND: Duration = Duration::from_secs(60);
 
 /// For the first command on a connection used before: one that hangs has been forgotten by the other side.
 const FIRST_AGAIN: Duration = Duration::from_secs(10);

@@ -8,6 +8,8 @@ use lettre::transport::smtp::response::Response;
 use tokio::time::error::Elapsed;
 use tokio_rustls::rustls::{self, CertificateError as Certificate};
 
+use std::time::Duration;
+
 use crate::mail::SendError;
 
 /// Longest message kept, in characters: servers like to explain themselves.
@@ -188,6 +190,9 @@ fn one_line(text: &str) -> String {
         .take(LONGEST)
         .collect()
 }
+
+/// For one command.
+pub(super) const COMMAND: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

@@ -2,13 +2,14 @@
 //! lanes, over the measured speed; no count of jobs stands in for it. In a class that is full, a newcomer takes the place
 //! of the newest job of the caller who has most waiting there (longest queue drop: Suter et al., INFOCOM 1998).
 
+use std::time::{Duration, Instant};
+
 use super::class::{Class, Path};
 use super::job::Priority;
 use super::queue::{Queue, Slot};
 use super::reputation::Reputation;
 use super::task::Task;
 use crate::password::caller::{Caller, Standing};
-use std::time::{Duration, Instant};
 
 /// Bounds the memory for waiting jobs (a kilobyte or two each) where they are so cheap that `max_wait` would not.
 const MAX_PER_CLASS: usize = 4_096;

@@ -1,15 +1,16 @@
 //! Work that is no hash and yet costs processor time, such as judging a password. One thread does it, one call after the
 //! other, and it waits in turns and by class as hashes do.
 
-use super::job::EngineError;
-use super::shared::Shared;
-use super::task::{Call, Work};
-use super::worker::stand_back;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 use tokio::sync::oneshot;
+
+use super::job::EngineError;
+use super::shared::Shared;
+use super::task::{Call, Work};
+use super::worker::stand_back;
 
 /// A closure with the way to answer it. It is told whether the answer is still wanted.
 pub(super) struct Pending<W, T> {

@@ -99,8 +99,9 @@ impl Path {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::password::caller::ClientKey;
     use std::net::Ipv6Addr;
+
+    use crate::password::caller::ClientKey;
 
     fn path(ip: &str) -> Vec<String> {
         let ip: Ipv6Addr = ip.parse().unwrap();

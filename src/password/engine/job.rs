@@ -1,8 +1,9 @@
 //! What callers give the engine and what they get back.
 
-use crate::password::caller::Caller;
 use std::time::Duration;
 use zeroize::Zeroizing;
+
+use crate::password::caller::Caller;
 
 /// One password to hash.
 pub struct Job {

@@ -4,6 +4,11 @@
 //! Batching is continuous: between two steps (some 75 µs) finished hashes leave their lanes and waiting jobs join, so
 //! that nobody waits for a batch to fill or to end.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the engine measures how long its steps take"
+)]
+
 mod admission;
 mod calls;
 mod class;
@@ -13,6 +18,7 @@ mod prefixes;
 mod queue;
 mod refusals;
 mod reputation;
+mod settings;
 mod shared;
 mod stats;
 mod task;
@@ -25,32 +31,18 @@ pub use job::{EngineError, Job, Priority};
 pub use pace::Speed;
 pub use stats::{BUCKET_MS, EngineSnapshot, Histogram};
 
-use super::caller::{Caller, ClientKey};
-use super::lanes::{Digest, MAX_LANES};
 use calls::Pending;
 use shared::{Place, Shared};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+
 use tokio::sync::oneshot;
 use worker::Worker;
 
-/// How the engine is set up.
-#[derive(Debug, Clone, Copy)]
-pub struct EngineSettings {
-    /// Worker threads; one per core is best.
-    pub threads: usize,
-    /// Hashes that one thread works on at once, 1 to [`MAX_LANES`]. More lanes serve more log-ins per second, each of
-    /// which takes longer.
-    pub lanes: usize,
-    /// The longest expected wait with which a job is let in.
-    pub max_wait: Duration,
-    /// The highest bcrypt cost that is worked on.
-    pub max_cost: u32,
-    /// The cost that [`Engine::reference`] tells the speed for.
-    pub reference_cost: u32,
-}
+pub use self::settings::EngineSettings;
+use super::caller::{Caller, ClientKey};
+use super::lanes::{Digest, MAX_LANES};
 
 /// The running engine. Stops when dropped.
 pub struct Engine {

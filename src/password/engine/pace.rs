@@ -1,9 +1,10 @@
 //! How fast this machine hashes: measured once at the start, then followed while the engine works, so that the expected
 //! wait stays true when other programs take part of the cores.
 
-use crate::password::lanes::{Lanes, MAX_LANES};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
+
+use crate::password::lanes::{Lanes, MAX_LANES};
 
 /// Each new step time moves the average by this part: at ~75 µs a step, a change shows after some 20 ms.
 const WEIGHT: f64 = 1.0 / 256.0;

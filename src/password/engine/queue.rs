@@ -1,10 +1,11 @@
 //! The jobs that wait: people by class and in turns, and background work in order of arrival. Knows nothing of threads and
 //! time; its owner locks it.
 
+use std::collections::BTreeMap;
+
 use super::class::{Class, Path};
 use super::task::{Task, Ticket};
 use super::turns::Turns;
-use std::collections::BTreeMap;
 
 /// Where a job waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,12 +157,13 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::password::caller::{Caller, ClientKey};
-    use crate::password::engine::job::Priority;
-    use crate::password::engine::task::{Hash, Work};
     use proptest::prelude::*;
     use std::time::Instant;
     use tokio::sync::oneshot;
+
+    use crate::password::caller::{Caller, ClientKey};
+    use crate::password::engine::job::Priority;
+    use crate::password::engine::task::{Hash, Work};
 
     /// Every fifth in the background, of cost 4 to 6; people of four networks and three classes.
     fn task(ticket: Ticket) -> (Slot, Task) {

@@ -1,8 +1,9 @@
 //! Strangers who were refused for overload and told when to come back. Bounded, and forgotten after seconds.
 
-use crate::password::caller::ClientKey;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
+
+use crate::password::caller::ClientKey;
 
 /// A refused stranger is asked to come back in a second or later.
 const LEAST_WAIT: Duration = Duration::from_millis(800);

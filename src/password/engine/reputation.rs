@@ -1,11 +1,12 @@
 //! What networks of strangers have come to lately: failed, successful and refused checks by prefix, and who was told to
 //! come back. Bounded, and forgotten with time. Decides about turns alone, never about access.
 
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
 use super::prefixes::prefixes;
 use super::refusals::Refusals;
 use crate::password::caller::ClientKey;
-use std::hash::{BuildHasher, RandomState};
-use std::time::{Duration, Instant};
 
 /// What a network's recent checks say about its next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

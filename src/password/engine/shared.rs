@@ -1,6 +1,11 @@
 //! What the front door and the workers share: the queue and the loads under one lock, and atomics that tell a busy
 //! worker whether the lock is worth taking.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+use tokio::sync::oneshot;
+
 use super::EngineSettings;
 use super::admission::{self, Refused};
 use super::job::{EngineError, Job, Priority};
@@ -11,10 +16,6 @@ use super::stats::{Counters, EngineSnapshot};
 use super::task::{Call, Hash, Task, Ticket, Work};
 use crate::password::caller::{Caller, ClientKey};
 use crate::password::lanes::Digest;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
-use tokio::sync::oneshot;
 
 type Answer = oneshot::Receiver<Result<Digest, EngineError>>;
 

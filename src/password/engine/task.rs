@@ -1,11 +1,12 @@
 //! A job on its way through the engine, with the way to answer it.
 
-use super::job::{EngineError, Priority};
-use crate::password::caller::Caller;
-use crate::password::lanes::{Digest, LaneState};
 use std::time::Instant;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
+
+use super::job::{EngineError, Priority};
+use crate::password::caller::Caller;
+use crate::password::lanes::{Digest, LaneState};
 
 /// A job's number, in order of arrival.
 pub(super) type Ticket = u64;

@@ -5,16 +5,18 @@ mod calls;
 mod flood;
 mod padding;
 
-use super::reputation::Suspicion;
-use super::shared::Load;
-use super::{Digest, Engine, EngineError, EngineSettings, Job, Priority};
-use crate::password::caller::{Caller, ClientKey};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
+
+use super::reputation::Suspicion;
+use super::shared::Load;
+use super::{Engine, EngineError, EngineSettings, Job, Priority};
+use crate::password::caller::{Caller, ClientKey};
+use crate::password::lanes::Digest;
 
 /// A cost that no test lives to see the end of: its job stays in its lane until it is dropped.
 const ENDLESS: u32 = 31;

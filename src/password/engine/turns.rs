@@ -1,9 +1,10 @@
 //! The waiting jobs of one class, in turns by groups within groups: one job per group and turn. Knows what has most
 //! waiting, so that an overfull queue gives up that and not the job of a newcomer.
 
+use std::collections::{BTreeMap, HashMap};
+
 use super::class::Path;
 use super::task::{Task, Ticket};
-use std::collections::{BTreeMap, HashMap};
 
 /// A group of callers. Every operation takes logarithmic time in the number of jobs.
 #[derive(Default)]

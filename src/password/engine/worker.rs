@@ -1,15 +1,16 @@
 //! One hashing thread: takes jobs from the queue into its lanes, steps them, answers.
 
-use super::job::{EngineError, Priority};
-use super::queue::Slot;
-use super::shared::{Load, Shared, State};
-use super::task::{Task, Work};
-use crate::password::lanes::Lanes;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 use zeroize::Zeroizing;
+
+use super::job::{EngineError, Priority};
+use super::queue::Slot;
+use super::shared::{Load, Shared, State};
+use super::task::{Task, Work};
+use crate::password::lanes::Lanes;
 
 /// How far hashing stands back behind the threads that serve requests (`nice`).
 #[cfg(target_os = "linux")]

@@ -1,9 +1,10 @@
 //! Lanes against the published test vectors and against the `bcrypt` crate.
 
-use super::{Digest, Lanes, MAX_LANES, PASSWORD_BYTES};
 use bcrypt::HashParts;
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+use super::{Digest, Lanes, MAX_LANES, PASSWORD_BYTES};
 
 /// Password and hash, as published: OpenBSD and jBCrypt (`TestBCrypt.java`), crypt_blowfish of the John the Ripper
 /// project (`wrapper.c`), py-bcrypt.

@@ -2,19 +2,20 @@
 //! of work in the target. The rows that are there are the progress: a run that was interrupted goes on behind the greatest
 //! key. At the end both sides are read again and compared.
 
+mod checksum;
 mod error;
 mod marker;
 mod record;
 mod statements;
 
-use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use futures_util::future::{join, try_join};
 
+pub use self::checksum::Checksum;
 use self::marker::{Claim, Claimed};
-use self::record::{Record, hex};
+use self::record::Record;
 use super::db::{self, Db, Value};
 use super::tables::{TABLES, Table};
 use crate::clock::Timestamp;
@@ -40,27 +41,6 @@ pub trait Progress {
     /// A table's turn: `done` of its `total` rows, where that could be counted, are done already.
     fn begin(&mut self, step: Step, table: &'static str, done: u64, total: Option<u64>);
     fn advance(&mut self, rows: u64);
-}
-
-/// The rows of a table, and a SHA-256 over all of them in the order of their keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checksum {
-    pub rows: u64,
-    pub sha256: [u8; 32],
-}
-
-impl Checksum {
-    /// The first 64 bits of the SHA-256 in hexadecimal: enough to tell two apart by eye.
-    pub fn short(&self) -> String {
-        hex(&self.sha256[..8])
-    }
-}
-
-impl fmt::Display for Checksum {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let s = if self.rows == 1 { "" } else { "s" };
-        write!(f, "{} row{s} (SHA-256 {})", self.rows, self.short())
-    }
 }
 
 /// A table that is the same on both sides.

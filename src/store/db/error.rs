@@ -60,3 +60,9 @@ impl fmt::Display for Constraint {
         }
     }
 }
+
+/// Target of log lines that say what a start waits for. Commands show them too.
+pub const WAITING: &str = "vestibule::waiting";
+
+/// What a statement gives.
+pub type Result<T> = std::result::Result<T, Error>;

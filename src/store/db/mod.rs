@@ -6,33 +6,33 @@
 //! - [`Db::write`]: one unit of work. It may be run again, so it must have no effect but on its `Tx`.
 //!   [`Db::write_one`] is the same for a unit of one statement, which then takes one round trip.
 
-mod backup;
+pub(crate) mod backup;
 mod error;
 mod migration;
 mod postgres;
+mod row;
 mod sqlite;
+mod tx;
 mod value;
 
 use std::ops::AsyncFnMut;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use self::error::{Result, WAITING};
+use self::migration::HAS_UNFINISHED_COPY;
+use self::postgres::Form;
+pub use self::row::Row;
+use self::sqlite::{Location, Sqlite};
+use self::tx::Kind;
+pub use self::tx::Tx;
+use crate::clock::Timestamp;
+use crate::config::DatabaseUrl;
+
 pub use backup::{BackupError, Copied, Restored};
 pub use error::{Constraint, Error};
 pub use migration::{Migrated, Migration};
 pub use value::{FromValue, Value};
-
-use self::migration::HAS_UNFINISHED_COPY;
-use self::postgres::Form;
-use self::sqlite::{Location, Sqlite};
-use crate::clock::Timestamp;
-use crate::config::DatabaseUrl;
-
-/// Target of log lines that say what a start waits for. Commands show them too.
-pub const WAITING: &str = "vestibule::waiting";
-
-/// What a statement gives.
-pub type Result<T> = std::result::Result<T, Error>;
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
@@ -226,67 +226,5 @@ pub fn restore(
         DatabaseUrl::File(path) => sqlite::restore(&Location::at(path), file, replace, now),
         DatabaseUrl::Memory => sqlite::restore(&Location::memory(), file, replace, now),
         DatabaseUrl::Postgres(_) => Err(BackupError::Elsewhere(postgres::BACKUPS)),
-    }
-}
-
-/// An open transaction or read connection.
-pub struct Tx<'a>(Kind<'a>);
-
-enum Kind<'a> {
-    Sqlite(sqlite::Tx<'a>),
-    Postgres(postgres::Tx<'a>),
-}
-
-/// One row of an answer; columns are counted from 0.
-pub struct Row<'a>(RowKind<'a>);
-
-enum RowKind<'a> {
-    Sqlite(&'a rusqlite::Row<'a>),
-    Postgres(&'a postgres::PostgresRow),
-}
-
-impl Tx<'_> {
-    /// Runs a statement and says how many rows it changed.
-    pub async fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
-        match &mut self.0 {
-            Kind::Sqlite(tx) => tx.execute(sql, values),
-            Kind::Postgres(tx) => tx.execute(sql, values).await,
-        }
-    }
-
-    /// The first row of an answer, if there is one.
-    pub async fn query_opt<T>(
-        &mut self,
-        sql: &str,
-        values: &[Value<'_>],
-        map_row: impl Fn(&Row<'_>) -> Result<T> + Send,
-    ) -> Result<Option<T>> {
-        match &mut self.0 {
-            Kind::Sqlite(tx) => tx.query_opt(sql, values, map_row),
-            Kind::Postgres(tx) => tx.query_opt(sql, values, map_row).await,
-        }
-    }
-
-    /// All rows of an answer. The statement bounds their number.
-    pub async fn query_all<T>(
-        &mut self,
-        sql: &str,
-        values: &[Value<'_>],
-        map_row: impl Fn(&Row<'_>) -> Result<T> + Send,
-    ) -> Result<Vec<T>> {
-        match &mut self.0 {
-            Kind::Sqlite(tx) => tx.query_all(sql, values, map_row),
-            Kind::Postgres(tx) => tx.query_all(sql, values, map_row).await,
-        }
-    }
-}
-
-impl Row<'_> {
-    /// The value of column `index`.
-    pub fn get<T: FromValue>(&self, index: usize) -> Result<T> {
-        match &self.0 {
-            RowKind::Sqlite(row) => sqlite::column(row, index),
-            RowKind::Postgres(row) => postgres::column(row, index),
-        }
     }
 }

@@ -1,9 +1,9 @@
 //! How to write to users, and what came of it.
 
-use super::is_storable;
 use crate::clock::Timestamp;
 use crate::ids::UserId;
 use crate::store::db::{Result, Row, Tx};
+use crate::store::is_storable;
 
 /// What is needed to send a mail to a user.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! Work that is no hash.
 
 use super::*;
-use crate::password::caller::{AccountKey, Standing};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
+
+use crate::password::caller::{AccountKey, Standing};
 
 type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, EngineError>> + 'a>>;
 

@@ -1,17 +1,18 @@
 //! Floods of wrong logins from many networks, in simulated time: who gets a lane, decided by the queue, the admission and
 //! the memory that the engine has.
 
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
 use crate::password::caller::{AccountKey, Caller, ClientKey, Standing};
 use crate::password::engine::admission::{self, Load};
 use crate::password::engine::job::Priority;
 use crate::password::engine::queue::Queue;
 use crate::password::engine::reputation::Reputation;
 use crate::password::engine::task::{Hash, Task, Work};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
-use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
 
 /// Two threads of six lanes at cost 12, each hash a quarter of a second: 48 hashes a second.
 const LANES: usize = 12;

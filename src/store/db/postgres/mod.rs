@@ -9,7 +9,7 @@ mod runner;
 mod statement;
 mod tls;
 mod unit;
-mod value;
+pub(super) mod value;
 
 use std::ops::{AsyncFnMut, AsyncFnOnce};
 use std::sync::Arc;
@@ -18,7 +18,8 @@ use deadpool_postgres::{Object, Pool};
 use tokio::sync::{Semaphore, oneshot};
 
 use self::runner::Runner;
-use super::{Error, Kind, Result, Row};
+use super::tx::Kind;
+use super::{Error, Result};
 use crate::config;
 
 pub use connect::reach;
@@ -164,12 +165,4 @@ async fn is_fit(client: &Object) -> Result<()> {
         return Err(Error::Unavailable("the server takes no writes".to_owned()));
     }
     Ok(())
-}
-
-/// One row of an answer.
-pub type PostgresRow = tokio_postgres::Row;
-
-/// Calls `map_row` for a row of ours.
-fn mapped<T>(row: &PostgresRow, map_row: impl Fn(&Row<'_>) -> Result<T>) -> Result<T> {
-    map_row(&Row(super::RowKind::Postgres(row)))
 }

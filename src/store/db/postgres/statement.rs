@@ -7,9 +7,10 @@ use futures_util::TryStreamExt;
 use futures_util::future::join;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::connect;
 use super::error::{Trouble, from_library, trouble};
 use super::placeholders::translated;
-use super::{PostgresRow, connect, mapped};
+use super::value::PostgresRow;
 use crate::store::db::{Error, Result, Row, Value};
 
 /// Starts a transaction. A statement sees what was committed before it began, and a row that another transaction has
@@ -214,4 +215,9 @@ async fn query(client: &Object, sql: &str, values: &[Value<'_>]) -> Answer<Vec<P
 /// Takes a connection out of the pool for ever.
 pub fn discard(client: Object) {
     drop(Object::take(client));
+}
+
+/// Calls `map_row` for a row of ours.
+fn mapped<T>(row: &PostgresRow, map_row: impl Fn(&Row<'_>) -> Result<T>) -> Result<T> {
+    map_row(&Row(crate::store::db::row::RowKind::Postgres(row)))
 }

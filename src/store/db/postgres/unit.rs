@@ -13,7 +13,8 @@ use tokio::sync::Semaphore;
 use super::connect;
 use super::error::{Trouble, from_library, is_end};
 use super::statement::{Form, Transaction, Tx, discard};
-use crate::store::db::{self, Error, Kind, Result};
+use crate::store::db::tx::Kind;
+use crate::store::db::{self, Error, Result};
 
 /// How often a unit is run at most.
 const TRIES: u32 = 6;

@@ -6,7 +6,6 @@ use bytes::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
-use super::PostgresRow;
 use crate::store::db::value::Column;
 use crate::store::db::{Error, FromValue, Result, Value};
 
@@ -86,3 +85,6 @@ pub fn column<T: FromValue>(row: &PostgresRow, index: usize) -> Result<T> {
     let Raw(column) = row.try_get(index).map_err(|_| wrong())?;
     T::from_column(column).ok_or_else(wrong)
 }
+
+/// One row of an answer.
+pub type PostgresRow = tokio_postgres::Row;

@@ -22,7 +22,7 @@ pub fn backup(location: &Location, file: &Path) -> Result<Copied> {
         return Err(BackupError::Exists(file.to_owned()));
     }
     let (Some(database), Some(source)) = (location.file(), location.open_reader()?) else {
-        return Err(BackupError::Elsewhere(super::IN_MEMORY));
+        return Err(BackupError::Elsewhere(super::connection::IN_MEMORY));
     };
     let draft = Draft::new(file).map_err(BackupError::at(file))?;
     let copy = copy(&source, database, &draft)?;

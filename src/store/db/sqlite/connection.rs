@@ -346,3 +346,12 @@ fn constraint(code: i32, message: String) -> Constraint {
         _ => Constraint::Other(message),
     }
 }
+
+/// Why a database in memory has no backups.
+pub(super) const IN_MEMORY: &str =
+    "a database in memory ends with its process: there is nothing to back up or restore";
+
+pub fn statement(connection: &Connection, sql: &str) -> Result<()> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}

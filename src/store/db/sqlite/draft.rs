@@ -1,9 +1,10 @@
 //! A file in the making: beside its place, for its owner alone, and nothing of it left unless it was finished.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use crate::files::{self, Unfinished};
 

@@ -8,29 +8,28 @@ mod migrations;
 mod restore;
 mod schema;
 mod snapshot;
+mod tx;
+pub(super) mod value;
 mod writer;
 
-use std::future::Future;
 use std::ops::{AsyncFnMut, AsyncFnOnce};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ToSql};
 use tokio::sync::Semaphore;
 
-use self::connection::is_lost;
-use super::value::Column;
-use super::{BackupError, Copied, Error, FromValue, Kind, Result, Row, RowKind, Value};
+pub use self::tx::Tx;
+use self::tx::in_place;
+use super::tx::Kind;
+use super::{BackupError, Copied, Error, Result, Value};
 
 pub use backup::backup;
 pub use connection::Location;
 pub use migrations::{migrate, pending};
 pub use restore::restore;
-
-type Reader = r2d2::PooledConnection<SqliteConnectionManager>;
 
 /// Scans running at one time; more wait their turn without holding a thread.
 const MAX_SCANS: usize = 4;
@@ -38,10 +37,6 @@ const MAX_SCANS: usize = 4;
 /// Read connections besides those of scans and one for each core. Look-ups never wait, so that each async thread has one
 /// under way at most: the thread of each core and the one of background jobs; the rest is slack.
 const SPARE_READERS: usize = 4;
-
-/// Why a database in memory has no backups.
-const IN_MEMORY: &str =
-    "a database in memory ends with its process: there is nothing to back up or restore";
 
 /// An open SQLite database.
 #[derive(Clone)]
@@ -136,125 +131,6 @@ fn reader(readers: &r2d2::Pool<SqliteConnectionManager>) -> Result<Tx<'static>> 
         .get()
         .map_err(|error| Error::Unavailable(format!("no connection to read with: {error}")))?;
     Ok(Tx::Reader(connection))
-}
-
-/// Polls a future that never waits to its end: over SQLite, no statement does.
-fn in_place<F: Future>(future: F) -> Result<F::Output> {
-    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => Ok(output),
-        Poll::Pending => Err(Error::Defect(
-            "a unit of work waited for something other than the database".to_owned(),
-        )),
-    }
-}
-
-/// A connection in use.
-pub enum Tx<'a> {
-    /// The writer's, inside the savepoint of a unit.
-    Writer {
-        connection: &'a mut Connection,
-        /// Set when a statement showed that the connection is not worth keeping.
-        lost: &'a mut bool,
-    },
-    /// One of the pool.
-    Reader(Reader),
-}
-
-impl Tx<'_> {
-    fn connection(&self) -> &Connection {
-        match self {
-            Self::Writer { connection, .. } => connection,
-            Self::Reader(connection) => connection,
-        }
-    }
-
-    /// Remembers an error after which the connection is not worth keeping.
-    fn noted<T>(&mut self, result: Result<T>) -> Result<T> {
-        if let (Self::Writer { lost, .. }, Err(error)) = (self, &result) {
-            **lost |= is_lost(error);
-        }
-        result
-    }
-
-    pub fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
-        let changed = execute(self.connection(), sql, values);
-        self.noted(changed)
-    }
-
-    pub fn query_opt<T>(
-        &mut self,
-        sql: &str,
-        values: &[Value<'_>],
-        map_row: impl Fn(&Row<'_>) -> Result<T>,
-    ) -> Result<Option<T>> {
-        let first = query_opt(self.connection(), sql, values, map_row);
-        self.noted(first)
-    }
-
-    pub fn query_all<T>(
-        &mut self,
-        sql: &str,
-        values: &[Value<'_>],
-        map_row: impl Fn(&Row<'_>) -> Result<T>,
-    ) -> Result<Vec<T>> {
-        let all = query_all(self.connection(), sql, values, map_row);
-        self.noted(all)
-    }
-}
-
-fn execute(connection: &Connection, sql: &str, values: &[Value<'_>]) -> Result<u64> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let changed = statement.execute(rusqlite::params_from_iter(values))?;
-    Ok(changed as u64)
-}
-
-fn query_opt<T>(
-    connection: &Connection,
-    sql: &str,
-    values: &[Value<'_>],
-    map_row: impl Fn(&Row<'_>) -> Result<T>,
-) -> Result<Option<T>> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(rusqlite::params_from_iter(values))?;
-    let first = rows
-        .next()?
-        .map(|row| map_row(&Row(RowKind::Sqlite(row))))
-        .transpose()?;
-    // A statement that writes is only whole once it has been stepped to its end.
-    while rows.next()?.is_some() {}
-    Ok(first)
-}
-
-fn query_all<T>(
-    connection: &Connection,
-    sql: &str,
-    values: &[Value<'_>],
-    map_row: impl Fn(&Row<'_>) -> Result<T>,
-) -> Result<Vec<T>> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(rusqlite::params_from_iter(values))?;
-    let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
-        all.push(map_row(&Row(RowKind::Sqlite(row)))?);
-    }
-    Ok(all)
-}
-
-/// Column `index` of a row.
-pub fn column<T: FromValue>(row: &rusqlite::Row<'_>, index: usize) -> Result<T> {
-    let value = match row.get_ref(index)? {
-        ValueRef::Null => Some(Column::Null),
-        ValueRef::Integer(value) => Some(Column::Integer(value)),
-        ValueRef::Text(value) => std::str::from_utf8(value).ok().map(Column::Text),
-        ValueRef::Blob(value) => Some(Column::Bytes(value)),
-        ValueRef::Real(_) => None,
-    };
-    value.and_then(T::from_column).ok_or_else(|| {
-        Error::Defect(format!(
-            "column {index} is no {}",
-            std::any::type_name::<T>()
-        ))
-    })
 }
 
 impl ToSql for Value<'_> {

@@ -28,7 +28,7 @@ pub fn restore(
     now: Timestamp,
 ) -> Result<Restored> {
     let Some(place) = location.file() else {
-        return Err(BackupError::Elsewhere(super::IN_MEMORY));
+        return Err(BackupError::Elsewhere(super::connection::IN_MEMORY));
     };
     // SQLite follows a link, and keeps its log beside the file that it leads to.
     let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());

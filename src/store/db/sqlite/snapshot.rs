@@ -7,8 +7,7 @@
 use rusqlite::Connection;
 
 use super::super::Result;
-use super::connection::Location;
-use super::writer::statement;
+use super::connection::{Location, statement};
 
 /// The connection that holds the newest snapshot. It never stays open across a write: that would keep the log from
 /// being started over, and it would grow for ever.

@@ -15,10 +15,12 @@ use rusqlite::Connection;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use super::connection::{Location, is_lost};
+use super::connection::{Location, is_lost, statement};
 use super::snapshot::Snapshot;
-use super::{Tx, in_place, migrations};
-use crate::store::db::{self, Error, Kind, Result};
+use super::tx::in_place;
+use super::{Tx, migrations};
+use crate::store::db::tx::Kind;
+use crate::store::db::{self, Error, Result};
 
 /// Units that may wait. At a tenth of the measured speed they are through in half a second.
 const QUEUE: usize = 4096;
@@ -308,9 +310,4 @@ fn run_in_savepoint(connection: &mut Connection, job: &mut dyn Job, lost: &mut b
         statement(connection, "ROLLBACK TO unit")?;
     }
     statement(connection, "RELEASE unit")
-}
-
-pub fn statement(connection: &Connection, sql: &str) -> Result<()> {
-    connection.prepare_cached(sql)?.execute([])?;
-    Ok(())
 }
