@@ -1,49 +1,73 @@
 //! The routes of the operations.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use poem::endpoint::BoxEndpoint;
 use poem::http::{Method, header};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result, RouteMethod};
 use poem_openapi::OpenApi;
 
 use super::apis;
-use super::auth::OAUTH;
+use super::auth::OAUTH_PATHS;
 use super::wire::query::Queries;
 use crate::http::routes::{Handling, Route, trim};
 use crate::http::{target, upload};
 
 /// Every operation, by its path.
+///
+/// The descriptions of the operations know their paths too. They are large, and nothing else needs them at the start.
 pub fn routes() -> Vec<Route> {
-    of_all(&apis())
-}
-
-fn of_all<Api: OpenApi>(_: &Api) -> Vec<Route> {
-    let operations = Arc::new(Operations(router()));
-    let paths = Api::meta().into_iter().flat_map(|api| api.paths);
-    let routes = paths.map(|path| {
-        let is_any = |ids: &[&str]| {
-            let mut operations = path.operations.iter();
-            operations.any(|operation| operation.operation_id.is_some_and(|id| ids.contains(&id)))
-        };
-        let handling = Handling {
-            is_oauth: is_any(OAUTH),
-            is_login: is_any(LOGINS),
-            is_probe: is_any(PROBES),
-            is_private: !is_any(PROBES),
-            gives_tokens: is_any(&["issueToken"]),
-        };
-        let methods = path.operations.iter();
-        let methods: Vec<Method> = methods.map(|operation| operation.method.clone()).collect();
-        Route::new(path.path, methods, handling, operations.clone())
+    let endpoints = endpoints();
+    let described: Vec<(String, Vec<Method>)> = endpoints
+        .iter()
+        .map(|(path, methods)| (template(path), methods.keys().cloned().collect()))
+        .collect();
+    let operations = Arc::new(Operations(router(endpoints)));
+    let routes = described.into_iter().map(|(template, methods)| {
+        let handling = handling(&template);
+        Route::new(template, methods, handling, operations.clone())
     });
     routes.collect()
 }
 
+fn handling(template: &str) -> Handling {
+    let is_probe = PROBES.contains(&template);
+    Handling {
+        is_oauth: OAUTH_PATHS.contains(&template),
+        is_login: LOGINS.contains(&template),
+        is_probe,
+        is_private: !is_probe,
+        gives_tokens: template == "/auth/token",
+    }
+}
+
 /// Operations whose failures are failed logins.
-const LOGINS: &[&str] = &["issueToken", "loginWithCode"];
+const LOGINS: &[&str] = &["/auth/token", "/auth/email-login"];
 
 /// Operations that monitors ask all the time.
-const PROBES: &[&str] = &["getHealth", "getReadiness"];
+const PROBES: &[&str] = &["/healthz", "/readyz"];
+
+/// What answers, by path as Poem writes it (`/users/:param0`) and method.
+type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
+
+fn endpoints() -> Endpoints {
+    let mut endpoints = Endpoints::new();
+    apis().add_routes(&mut endpoints);
+    endpoints
+}
+
+/// A path as the specification writes it: `/users/{id}`. poem-openapi drops the names of parameters. All of ours are called so;
+/// a test compares each path with its description.
+fn template(path: &str) -> String {
+    let segments = path
+        .split('/')
+        .map(|segment| match segment.strip_prefix(':') {
+            Some(_) => "{id}",
+            None => segment,
+        });
+    segments.collect::<Vec<_>>().join("/")
+}
 
 /// All operations, which find out by themselves which of them a path is for.
 struct Operations(poem::Route);
@@ -68,10 +92,8 @@ impl Endpoint for Operations {
 }
 
 /// The handlers behind their routes. poem-openapi's own service would make text of every error before it can be seen.
-fn router() -> poem::Route {
-    let mut table = std::collections::HashMap::new();
-    apis().add_routes(&mut table);
-    table
+fn router(endpoints: Endpoints) -> poem::Route {
+    endpoints
         .into_iter()
         .fold(poem::Route::new(), |route, (path, methods)| {
             let queries = Queries::at(&path);
@@ -99,7 +121,42 @@ fn has_no_body(request: &Request) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::auth::OAUTH;
     use crate::http::routes::Routes;
+
+    fn described<Api: OpenApi>(_: &Api) -> Vec<poem_openapi::registry::MetaPath> {
+        Api::meta().into_iter().flat_map(|api| api.paths).collect()
+    }
+
+    #[test]
+    fn the_routes_are_those_of_the_specification() {
+        let described = described(&apis());
+        assert_eq!(endpoints().len(), described.len());
+        let routes = Routes::new(routes());
+        for path in described {
+            let route = routes.find(&path.path);
+            let route = route.unwrap_or_else(|| panic!("no route {}", path.path));
+            assert_eq!(route.template, path.path);
+            let mut ids = path.operations.iter().filter_map(|it| it.operation_id);
+            let is_oauth = ids.any(|id| OAUTH.contains(&id));
+            assert_eq!(route.handling.is_oauth, is_oauth, "{}", path.path);
+            for method in [
+                Method::GET,
+                Method::POST,
+                Method::PUT,
+                Method::PATCH,
+                Method::DELETE,
+            ] {
+                let is_described = path.operations.iter().any(|it| it.method == method);
+                assert_eq!(
+                    route.allows(&method),
+                    is_described,
+                    "{method} {}",
+                    path.path
+                );
+            }
+        }
+    }
 
     #[test]
     fn paths_are_handled_as_their_operations_need() {

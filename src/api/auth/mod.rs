@@ -68,6 +68,8 @@ pub const FAILURES: Failures = &[
 
 /// Operations of OAuth 2.0: RFC 6749, RFC 7009 and RFC 7662 say what their errors look like.
 pub const OAUTH: &[&str] = &["issueToken", "revokeToken", "introspectToken"];
+/// Their paths.
+pub const OAUTH_PATHS: &[&str] = &["/auth/token", "/auth/revoke", "/auth/introspect"];
 
 /// A request of the password grant (RFC 6749 §4.3.2) or the refresh grant (§6).
 #[derive(Debug, Object)]
