@@ -4,7 +4,7 @@ use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 
 use super::email::{MailRequested, accepted};
-use super::operation::{Failures, Tag};
+use super::operation::{Operation, Tag};
 use super::security::{Caller, OwnAccount, Permitted};
 use super::wire::answer::{Accepted, Changed, Conditional, Json, NoContent, Tagged};
 use super::wire::body::{JsonBody, request_objects};
@@ -12,6 +12,7 @@ use super::wire::fields::{EmailText, FullNameText, NewPasswordText, PasswordText
 use super::wire::idempotency::{IdempotencyKey, MaybeReplayed};
 use super::wire::objects::{Token, User};
 use super::wire::preconditions::{IfMatch, IfNoneMatch};
+use crate::domain::ACCOUNT_SCOPE;
 use crate::domain::account::{self, Profile};
 use crate::domain::email::email_change;
 use crate::domain::{Email, FullName, Invalid, Password, Username};
@@ -19,45 +20,63 @@ use crate::http::code::Code;
 use crate::http::limits::Class;
 use crate::http::result::{Result, ResultExt};
 
-/// What the operations answer besides success and what every operation may answer.
-pub const FAILURES: Failures = &[
-    ("getCurrentUser", &[Code::PreconditionFailed]),
-    (
-        "replaceCurrentUser",
-        &[
+/// The operations of this file.
+pub const OPERATIONS: &[Operation] = &[
+    Operation {
+        success: "Your account.",
+        failures: &[Code::PreconditionFailed],
+        ..Operation::at("getCurrentUser", "/users/me")
+    },
+    Operation {
+        scope: Some(ACCOUNT_SCOPE),
+        body: "The new profile.",
+        success: "The account with its new profile.",
+        failures: &[
             Code::InsufficientUserAuthentication,
             Code::UsernameTaken,
             Code::PreconditionFailed,
         ],
-    ),
-    (
-        "updateCurrentUser",
-        &[
+        ..Operation::at("replaceCurrentUser", "/users/me")
+    },
+    Operation {
+        scope: Some(ACCOUNT_SCOPE),
+        body: "The parts of the profile to change.",
+        success: "The account with the changed profile.",
+        failures: &[
             Code::InsufficientUserAuthentication,
             Code::UsernameTaken,
             Code::PreconditionFailed,
         ],
-    ),
-    (
-        "deleteCurrentUser",
-        &[
+        ..Operation::at("updateCurrentUser", "/users/me")
+    },
+    Operation {
+        scope: Some(ACCOUNT_SCOPE),
+        success: "The account and its sessions are deleted.",
+        failures: &[
             Code::InsufficientUserAuthentication,
             Code::LastAdmin,
             Code::PreconditionFailed,
         ],
-    ),
-    (
-        "changePassword",
-        &[Code::InvalidCredentials, Code::AccountThrottled],
-    ),
-    (
-        "requestEmailChange",
-        &[
+        ..Operation::at("deleteCurrentUser", "/users/me")
+    },
+    Operation {
+        scope: Some(ACCOUNT_SCOPE),
+        body: "The current password and the new one.",
+        success: "The new password is set. New tokens for this session.",
+        failures: &[Code::InvalidCredentials, Code::AccountThrottled],
+        ..Operation::at("changePassword", "/users/me/password")
+    },
+    Operation {
+        scope: Some(ACCOUNT_SCOPE),
+        body: "The new address and the password.",
+        success: "The request was accepted. The change takes effect when the user follows the link in the mail.",
+        failures: &[
             Code::InvalidCredentials,
             Code::AccountThrottled,
             Code::IdempotencyKeyReused,
         ],
-    ),
+        ..Operation::at("requestEmailChange", "/users/me/email")
+    },
 ];
 
 /// The whole profile.

@@ -3,7 +3,7 @@
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 
-use super::operation::{Failures, Tag};
+use super::operation::{Operation, Tag};
 use super::wire::answer::{Accepted, Json, NoContent};
 use super::wire::body::{JsonBody, request_objects};
 use super::wire::fields::{CodeText, EmailText, MailedTokenText, NewPasswordText};
@@ -20,29 +20,63 @@ use crate::http::limits::Class;
 use crate::http::result::{Result, ResultExt};
 use crate::token::OneTimeToken;
 
-/// What the operations answer besides success and what every operation may answer.
-pub const FAILURES: Failures = &[
-    ("requestEmailVerification", &[Code::IdempotencyKeyReused]),
-    (
-        "verifyEmail",
-        &[Code::InvalidToken, Code::UsernameTaken, Code::EmailTaken],
-    ),
-    ("requestPasswordReset", &[Code::IdempotencyKeyReused]),
-    ("resetPassword", &[Code::InvalidToken]),
-    (
-        "confirmEmailChange",
-        &[Code::InvalidToken, Code::EmailTaken],
-    ),
-    ("undoEmailChange", &[Code::InvalidToken]),
-    ("secureAccount", &[Code::InvalidToken]),
-    (
-        "requestLoginCode",
-        &[Code::EmailLoginDisabled, Code::IdempotencyKeyReused],
-    ),
-    (
-        "loginWithCode",
-        &[Code::InvalidToken, Code::EmailLoginDisabled],
-    ),
+/// The operations of this file.
+pub const OPERATIONS: &[Operation] = &[
+    Operation {
+        body: "The address to verify.",
+        success: "The request was accepted.",
+        failures: &[Code::IdempotencyKeyReused],
+        ..Operation::at("requestEmailVerification", "/auth/verify-email/request")
+    },
+    Operation {
+        body: "The token of the mail.",
+        success: "The address is verified.",
+        failures: &[Code::InvalidToken, Code::UsernameTaken, Code::EmailTaken],
+        ..Operation::at("verifyEmail", "/auth/verify-email")
+    },
+    Operation {
+        body: "The address of the account.",
+        success: "The request was accepted.",
+        failures: &[Code::IdempotencyKeyReused],
+        ..Operation::at("requestPasswordReset", "/auth/password-reset/request")
+    },
+    Operation {
+        body: "The token of the mail and the new password.",
+        success: "The new password is set, and all sessions have ended.",
+        failures: &[Code::InvalidToken],
+        ..Operation::at("resetPassword", "/auth/password-reset")
+    },
+    Operation {
+        body: "The token of the mail to the new address.",
+        success: "The account has the new address.",
+        failures: &[Code::InvalidToken, Code::EmailTaken],
+        ..Operation::at("confirmEmailChange", "/auth/email-change")
+    },
+    Operation {
+        body: "The token of the mail to the old address.",
+        success: "The account has the old address again, and all sessions have ended.",
+        failures: &[Code::InvalidToken],
+        ..Operation::at("undoEmailChange", "/auth/email-change/undo")
+    },
+    Operation {
+        body: "The token of the notice.",
+        success: "All sessions have ended, and the password is removed.",
+        failures: &[Code::InvalidToken],
+        ..Operation::at("secureAccount", "/auth/secure-account")
+    },
+    Operation {
+        body: "The address of the account.",
+        success: "The request was accepted. The code of the mail works only with this handle.",
+        failures: &[Code::EmailLoginDisabled, Code::IdempotencyKeyReused],
+        ..Operation::at("requestLoginCode", "/auth/email-login/request")
+    },
+    Operation {
+        is_login: true,
+        body: "The handle of the request, and the code of its mail.",
+        success: "Tokens of a new session.",
+        failures: &[Code::InvalidToken, Code::EmailLoginDisabled],
+        ..Operation::at("loginWithCode", "/auth/email-login")
+    },
 ];
 
 /// The address to write to.

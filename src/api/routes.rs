@@ -8,8 +8,8 @@ use poem::http::{Method, header};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result, RouteMethod};
 use poem_openapi::OpenApi;
 
-use super::apis;
-use super::auth::OAUTH_PATHS;
+use super::operation::Operation;
+use super::operations;
 use super::wire::query::Queries;
 use crate::http::routes::{Handling, Route, trim};
 use crate::http::{target, upload};
@@ -32,28 +32,26 @@ pub fn routes() -> Vec<Route> {
 }
 
 fn handling(template: &str) -> Handling {
-    let is_probe = PROBES.contains(&template);
+    let is_any = |is_so: fn(&Operation) -> bool| {
+        let mut operations = operations::all().filter(|operation| operation.path == template);
+        operations.any(is_so)
+    };
+    let is_probe = is_any(|operation| operation.is_probe);
     Handling {
-        is_oauth: OAUTH_PATHS.contains(&template),
-        is_login: LOGINS.contains(&template),
+        is_oauth: is_any(|operation| operation.is_oauth),
+        is_login: is_any(|operation| operation.is_login),
         is_probe,
         is_private: !is_probe,
-        gives_tokens: template == "/auth/token",
+        gives_tokens: is_any(|operation| operation.id == "issueToken"),
     }
 }
-
-/// Operations whose failures are failed logins.
-const LOGINS: &[&str] = &["/auth/token", "/auth/email-login"];
-
-/// Operations that monitors ask all the time.
-const PROBES: &[&str] = &["/healthz", "/readyz"];
 
 /// What answers, by path as Poem writes it (`/users/:param0`) and method.
 type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
 
 fn endpoints() -> Endpoints {
     let mut endpoints = Endpoints::new();
-    apis().add_routes(&mut endpoints);
+    operations::apis().add_routes(&mut endpoints);
     endpoints
 }
 
@@ -121,7 +119,6 @@ fn has_no_body(request: &Request) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::auth::OAUTH;
     use crate::http::routes::Routes;
 
     fn described<Api: OpenApi>(_: &Api) -> Vec<poem_openapi::registry::MetaPath> {
@@ -130,16 +127,17 @@ mod tests {
 
     #[test]
     fn the_routes_are_those_of_the_specification() {
-        let described = described(&apis());
+        let described = described(&operations::apis());
         assert_eq!(endpoints().len(), described.len());
         let routes = Routes::new(routes());
         for path in described {
             let route = routes.find(&path.path);
             let route = route.unwrap_or_else(|| panic!("no route {}", path.path));
             assert_eq!(route.template, path.path);
-            let mut ids = path.operations.iter().filter_map(|it| it.operation_id);
-            let is_oauth = ids.any(|id| OAUTH.contains(&id));
-            assert_eq!(route.handling.is_oauth, is_oauth, "{}", path.path);
+            for operation in &path.operations {
+                let known = operation.operation_id.and_then(operations::find);
+                assert_eq!(known.map(|known| known.path), Some(path.path.as_str()));
+            }
             for method in [
                 Method::GET,
                 Method::POST,

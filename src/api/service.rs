@@ -3,7 +3,7 @@
 use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
 
-use super::operation::{Failures, Tag};
+use super::operation::{Operation, Tag};
 use super::wire::answer::Json;
 use super::wire::fields::{Count, Nullable, Seconds};
 use crate::domain::readiness;
@@ -11,10 +11,19 @@ use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::result::{Result, ResultExt};
 
-/// What the operations answer besides success and what every operation may answer.
-pub const FAILURES: Failures = &[
-    ("getHealth", &[]),
-    ("getReadiness", &[Code::Overloaded, Code::Unavailable]),
+/// The operations of this file.
+pub const OPERATIONS: &[Operation] = &[
+    Operation {
+        is_probe: true,
+        success: "The process runs.",
+        ..Operation::at("getHealth", "/healthz")
+    },
+    Operation {
+        is_probe: true,
+        success: "Requests can be served.",
+        failures: &[Code::Overloaded, Code::Unavailable],
+        ..Operation::at("getReadiness", "/readyz")
+    },
 ];
 
 /// The process runs.

@@ -7,7 +7,7 @@ use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
 
 use self::register::{RegisterAnswer, RegisterRequest, RegistrationOpen, registered};
-use super::operation::{Failures, Tag};
+use super::operation::{Operation, Tag};
 use super::security::{Caller, Permitted, TokensIntrospect};
 use super::wire::answer::{Json, NoContent};
 use super::wire::body::{FormBody, JsonBody, request_objects};
@@ -19,6 +19,7 @@ use super::wire::objects::{Introspection, Token};
 use crate::config::Secret;
 use crate::domain::authentication::login::{self, Login};
 use crate::domain::authentication::{introspection, reauthentication, refresh};
+use crate::domain::authorization::roles;
 use crate::domain::registration;
 use crate::domain::sessions::{self, LogoutScope};
 use crate::http::code::Code;
@@ -27,49 +28,70 @@ use crate::http::limits::Class;
 use crate::http::problem::Failure;
 use crate::http::result::{Result, ResultExt};
 
-/// What the operations answer besides success and what every operation may answer.
-pub const FAILURES: Failures = &[
-    (
-        "registerUser",
-        &[
+/// The operations of this file.
+pub const OPERATIONS: &[Operation] = &[
+    Operation {
+        body: "The account to create.",
+        success: "The account exists; `status` is `created`.",
+        accepted: Some(
+            "The address must be verified first; `status` is `verification_required`, and the mail says what to do next.",
+        ),
+        failures: &[
             Code::RegistrationDisabled,
             Code::EmailTaken,
             Code::UsernameTaken,
             Code::IdempotencyKeyReused,
             Code::AccountThrottled,
         ],
-    ),
-    (
-        "issueToken",
-        &[
+        ..Operation::at("registerUser", "/auth/register")
+    },
+    Operation {
+        is_oauth: true,
+        is_login: true,
+        body: "One of the two grants.",
+        success: "Tokens of a new session, or of the refreshed one.",
+        failures: &[
             Code::AccountDisabled,
             Code::EmailNotVerified,
             Code::AccountThrottled,
         ],
-    ),
-    (
-        "refreshToken",
-        &[Code::InvalidRefreshToken, Code::RefreshTokenReused],
-    ),
-    (
-        "logout",
-        &[
+        ..Operation::at("issueToken", "/auth/token")
+    },
+    Operation {
+        body: "The refresh token to replace.",
+        success: "A new pair. The refresh token that was sent is no longer valid.",
+        failures: &[Code::InvalidRefreshToken, Code::RefreshTokenReused],
+        ..Operation::at("refreshToken", "/auth/refresh")
+    },
+    Operation {
+        success: "The sessions have ended.",
+        failures: &[
             Code::InsufficientUserAuthentication,
             Code::InsufficientScope,
         ],
-    ),
-    ("revokeToken", &[]),
-    ("introspectToken", &[Code::PermissionDenied]),
-    (
-        "reauthenticate",
-        &[Code::InvalidCredentials, Code::AccountThrottled],
-    ),
+        ..Operation::at("logout", "/auth/logout")
+    },
+    Operation {
+        is_oauth: true,
+        body: "The token to revoke.",
+        success: "The token is no longer valid.",
+        ..Operation::at("revokeToken", "/auth/revoke")
+    },
+    Operation {
+        scope: Some(roles::TOKENS_INTROSPECT),
+        is_oauth: true,
+        body: "The token to introspect.",
+        success: "Details of the token, or that it is not active.",
+        failures: &[Code::PermissionDenied],
+        ..Operation::at("introspectToken", "/auth/introspect")
+    },
+    Operation {
+        body: "The password of the user.",
+        success: "A new pair. Its access token is accepted where a step-up is needed.",
+        failures: &[Code::InvalidCredentials, Code::AccountThrottled],
+        ..Operation::at("reauthenticate", "/auth/reauthenticate")
+    },
 ];
-
-/// Operations of OAuth 2.0: RFC 6749, RFC 7009 and RFC 7662 say what their errors look like.
-pub const OAUTH: &[&str] = &["issueToken", "revokeToken", "introspectToken"];
-/// Their paths.
-pub const OAUTH_PATHS: &[&str] = &["/auth/token", "/auth/revoke", "/auth/introspect"];
 
 /// A request of the password grant (RFC 6749 §4.3.2) or the refresh grant (§6).
 #[derive(Debug, Object)]

@@ -3,9 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::document::reference;
-
-/// Operations that are never refused for a rate.
-pub const UNLIMITED: &[&str] = &["getHealth", "getReadiness"];
+use crate::api::operations;
 
 pub const ENTITY_TAG: &str = "\"XrY7u-Ae7tCTyyK7j1rNww\"";
 
@@ -93,7 +91,7 @@ pub fn components() -> Value {
 /// The headers that every answer of an operation with this status may have: name and component.
 pub fn of_answer(id: &str, status: u16) -> Vec<(&'static str, &'static str)> {
     let mut names = vec!["X-Request-Id"];
-    if !UNLIMITED.contains(&id) {
+    if !operations::find(id).is_some_and(|known| known.is_probe) {
         names.extend(["RateLimit-Policy", "RateLimit"]);
     }
     match status {

@@ -3,16 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::examples;
-use super::headers::{self, UNLIMITED};
+use super::headers;
 use super::problems::{self, Problem};
-use super::texts::Told;
-use crate::api::auth::{self, OAUTH};
 use crate::api::document::{member, members, reference};
-use crate::api::operation::Failures;
+use crate::api::operations;
 use crate::api::security::{BEARER, PASSWORD};
-use crate::api::users::{self, reset_links};
 use crate::api::wire::body::FORM;
-use crate::api::{account, email, service};
 use crate::http::code::Code;
 
 /// Every operation of the document.
@@ -64,7 +60,8 @@ fn error_response(id: &str, problem: &Problem) -> Value {
 fn codes(method: &str, operation: &Value, id: &str) -> Vec<Code> {
     // A request without the header Host is refused everywhere.
     let mut codes = vec![Code::MalformedRequest, Code::Internal];
-    if !OAUTH.contains(&id) {
+    let known = operations::find(id);
+    if !known.is_some_and(|known| known.is_oauth) {
         // For parameters of the query that it does not have.
         codes.push(Code::ValidationFailed);
     }
@@ -78,15 +75,13 @@ fn codes(method: &str, operation: &Value, id: &str) -> Vec<Code> {
     if !operation["security"].is_null() {
         codes.extend([Code::NotAuthenticated, Code::InvalidAccessToken]);
     }
-    if !UNLIMITED.contains(&id) {
+    if !known.is_some_and(|known| known.is_probe) {
         codes.extend([Code::RateLimited, Code::Overloaded, Code::Unavailable]);
     }
-    if Told::of(id).is_some_and(|told| told.scope.is_some()) {
+    if known.is_some_and(|known| known.scope.is_some()) {
         codes.push(Code::InsufficientScope);
     }
-    let mut tables = FAILURES.iter().flat_map(|table| table.iter());
-    let own = tables.find(|(name, _)| *name == id);
-    codes.extend(own.map_or(&[][..], |(_, own)| own));
+    codes.extend(known.map_or(&[][..], |known| known.failures));
     codes.sort_by_key(|code| (code.status(), code.as_str()));
     codes.dedup();
     codes
@@ -94,7 +89,7 @@ fn codes(method: &str, operation: &Value, id: &str) -> Vec<Code> {
 
 /// Says of public operations that they are, and of others which scope a limited login has to have.
 fn secure(operation: &mut Value, id: &str) {
-    let scope = Told::of(id).and_then(|told| told.scope);
+    let scope = operations::find(id).and_then(|known| known.scope);
     operation["security"] = match (operation["security"].is_null(), scope) {
         (true, _) => json!([]),
         (false, None) => json!([{ BEARER: [] }, { PASSWORD: [] }]),
@@ -115,7 +110,7 @@ fn describe_request(operation: &mut Value, schemas: &Value, id: &str) {
         }
     }
     if let Some(body) = member(operation, "requestBody") {
-        body["description"] = Told::of(id).map_or("", |told| told.body).into();
+        body["description"] = operations::find(id).map_or("", |known| known.body).into();
         for (kind, content) in member(body, "content").into_iter().flat_map(members) {
             // Of a form the schema's own example is what Scalar fills in; with others beside it, it sends nothing.
             if kind != FORM {
@@ -130,7 +125,9 @@ fn describe_success(operation: &mut Value, schemas: &Value, id: &str) {
     let known = headers::components();
     for (status, response) in member(operation, "responses").into_iter().flat_map(members) {
         if status.starts_with('2') {
-            response["description"] = Told::of(id).map_or("", |told| told.success(status)).into();
+            response["description"] = operations::find(id)
+                .map_or("", |known| known.success(status))
+                .into();
         }
         for (_, content) in member(response, "content").into_iter().flat_map(members) {
             content["examples"] = examples::of_body(schemas, id, Some(status), content);
@@ -153,12 +150,3 @@ fn add_headers(
         response["headers"][name] = reference("headers", component);
     }
 }
-
-pub(super) const FAILURES: [Failures; 6] = [
-    auth::FAILURES,
-    email::FAILURES,
-    account::FAILURES,
-    users::FAILURES,
-    reset_links::FAILURES,
-    service::FAILURES,
-];

@@ -7,9 +7,8 @@ use poem::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::failures::{example, oauth_told};
-use super::headers::UNLIMITED;
-use crate::api::auth::OAUTH;
 use crate::api::document::reference;
+use crate::api::operations;
 use crate::api::wire::body::FORM;
 use crate::domain::FieldCode;
 use crate::http::code::Code;
@@ -82,8 +81,12 @@ impl Problem {
         }
     }
 
+    fn is_probe(&self) -> bool {
+        operations::find(&self.operation).is_some_and(|known| known.is_probe)
+    }
+
     fn is_oauth(&self) -> bool {
-        OAUTH.contains(&self.operation.as_str())
+        operations::find(&self.operation).is_some_and(|known| known.is_oauth)
     }
 
     fn title(&self) -> &'static str {
@@ -115,7 +118,7 @@ impl Problem {
             format!("Token{base}")
         } else if self.usual.is_some() && self.is_oauth() {
             format!("OAuth{base}")
-        } else if self.usual.is_some() && UNLIMITED.contains(&self.operation.as_str()) {
+        } else if self.usual.is_some() && self.is_probe() {
             format!("Unlimited{base}")
         } else {
             base

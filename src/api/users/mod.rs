@@ -11,7 +11,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::account::parse_full_name;
-use super::operation::{Failures, Tag};
+use super::operation::{Operation, Tag};
 use super::security::{Permitted, RolesWrite, UsersRead, UsersWrite};
 use super::wire::answer::{Changed, Conditional, Created, Json, NoContent, Tagged};
 use super::wire::body::{JsonBody, request_objects};
@@ -29,33 +29,42 @@ use crate::http::problem::Failure;
 use crate::http::result::{Result, ResultExt};
 use crate::ids::UserId;
 
-/// What the operations answer besides success and what every operation may answer.
-pub const FAILURES: Failures = &[
-    (
-        "listUsers",
-        &[Code::MalformedRequest, Code::PermissionDenied],
-    ),
-    (
-        "createUser",
-        &[
+/// The operations of this file.
+pub const OPERATIONS: &[Operation] = &[
+    Operation {
+        scope: Some(roles::USERS_READ),
+        success: "One page of users.",
+        failures: &[Code::MalformedRequest, Code::PermissionDenied],
+        ..Operation::at("listUsers", "/users")
+    },
+    Operation {
+        scope: Some(roles::USERS_WRITE),
+        body: "The user to create.",
+        success: "The user has been created.",
+        failures: &[
             Code::PermissionDenied,
             Code::EmailTaken,
             Code::UsernameTaken,
             Code::IdempotencyKeyReused,
         ],
-    ),
-    (
-        "getUser",
-        &[
+        ..Operation::at("createUser", "/users")
+    },
+    Operation {
+        scope: Some(roles::USERS_READ),
+        success: "The user with this id.",
+        failures: &[
             Code::MalformedRequest,
             Code::PermissionDenied,
             Code::NotFound,
             Code::PreconditionFailed,
         ],
-    ),
-    (
-        "updateUser",
-        &[
+        ..Operation::at("getUser", "/users/{id}")
+    },
+    Operation {
+        scope: Some(roles::USERS_WRITE),
+        body: "The parts of the user to change.",
+        success: "The changed user.",
+        failures: &[
             Code::MalformedRequest,
             Code::PermissionDenied,
             Code::InsufficientUserAuthentication,
@@ -65,10 +74,12 @@ pub const FAILURES: Failures = &[
             Code::LastAdmin,
             Code::PreconditionFailed,
         ],
-    ),
-    (
-        "deleteUser",
-        &[
+        ..Operation::at("updateUser", "/users/{id}")
+    },
+    Operation {
+        scope: Some(roles::USERS_WRITE),
+        success: "The user is deleted.",
+        failures: &[
             Code::MalformedRequest,
             Code::PermissionDenied,
             Code::InsufficientUserAuthentication,
@@ -76,17 +87,21 @@ pub const FAILURES: Failures = &[
             Code::LastAdmin,
             Code::PreconditionFailed,
         ],
-    ),
-    (
-        "setUserRoles",
-        &[
+        ..Operation::at("deleteUser", "/users/{id}")
+    },
+    Operation {
+        scope: Some(roles::ROLES_WRITE),
+        body: "All roles of the user.",
+        success: "The user with these roles.",
+        failures: &[
             Code::MalformedRequest,
             Code::PermissionDenied,
             Code::NotFound,
             Code::LastAdmin,
             Code::PreconditionFailed,
         ],
-    ),
+        ..Operation::at("setUserRoles", "/users/{id}/roles")
+    },
 ];
 
 /// One page of users, newest first.

@@ -6,20 +6,31 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::api::email::{MailRequested, accepted};
-use crate::api::operation::{Failures, Tag};
+use crate::api::operation::{Operation, Tag};
 use crate::api::security::{Permitted, UsersWrite};
 use crate::api::wire::answer::{Accepted, Json};
 use crate::api::wire::fields::DateTime;
 use crate::api::wire::idempotency::{IdempotencyKey, MaybeReplayed};
 use crate::domain::authentication::password_reset::{self, Link};
+use crate::domain::authorization::roles;
 use crate::http::code::Code;
 use crate::http::result::{Result, ResultExt};
 use crate::ids::UserId;
 
-/// What the operations answer besides success and what every operation may answer.
-pub const FAILURES: Failures = &[
-    ("createPasswordResetLink", REFUSALS),
-    ("mailPasswordResetLink", REFUSALS),
+/// The operations of this file.
+pub const OPERATIONS: &[Operation] = &[
+    Operation {
+        scope: Some(roles::USERS_WRITE),
+        success: "The link to hand over.",
+        failures: REFUSALS,
+        ..Operation::at("createPasswordResetLink", "/users/{id}/password-reset")
+    },
+    Operation {
+        scope: Some(roles::USERS_WRITE),
+        success: "The link will be mailed.",
+        failures: REFUSALS,
+        ..Operation::at("mailPasswordResetLink", "/users/{id}/password-reset/mail")
+    },
 ];
 
 const REFUSALS: &[Code] = &[

@@ -12,7 +12,7 @@ use poem_openapi::error::ParseParamError;
 use poem_openapi::registry::{MetaParamIn, MetaPath, MetaSchema, MetaSchemaRef, Registry};
 
 use crate::api::apis;
-use crate::api::auth::OAUTH;
+use crate::api::operations;
 use crate::http::context::QueryFault;
 use crate::http::query::{Operation, Parameter, read};
 use crate::http::routes;
@@ -51,7 +51,10 @@ fn shape(path: &str) -> String {
 fn operations(path: MetaPath, registry: &Registry) -> Vec<Operation> {
     let operations = path.operations.into_iter().map(|operation| Operation {
         method: operation.method,
-        ignores_unknown: operation.operation_id.is_some_and(|id| OAUTH.contains(&id)),
+        ignores_unknown: operation
+            .operation_id
+            .and_then(operations::find)
+            .is_some_and(|known| known.is_oauth),
         is_public: operation.security.is_empty(),
         parameters: operation
             .params
