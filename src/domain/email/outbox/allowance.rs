@@ -10,36 +10,33 @@ use crate::mail::Kind;
 use crate::store::db::{self, Tx};
 use crate::store::throttles;
 
-/// What is counted apart from one another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Counted {
-    Verification,
-    Reset,
-    Code,
-    Change,
-    PasswordChanged,
-    NewDevice,
-    SessionsEnded,
-    /// Registrations that are to be confirmed.
-    Registration,
-    /// Codes that are asked for from a device of the user.
-    KnownDevicesCode,
-}
-
-impl Counted {
-    fn of(kind: Kind) -> Option<Self> {
-        match kind {
-            Kind::VerifyEmail => Some(Self::Verification),
-            Kind::PasswordReset => Some(Self::Reset),
-            Kind::LoginCode => Some(Self::Code),
-            Kind::EmailChange => Some(Self::Change),
-            Kind::PasswordChanged => Some(Self::PasswordChanged),
-            Kind::NewDevice => Some(Self::NewDevice),
-            Kind::SessionsEnded => Some(Self::SessionsEnded),
-            _ => None,
-        }
+/// What mails of a kind are counted as: by a name, because that is stored. `None`: they are not limited.
+const fn counted_as(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::VerifyEmail
+        | Kind::PasswordReset
+        | Kind::LoginCode
+        | Kind::EmailChange
+        | Kind::PasswordChanged
+        | Kind::NewDevice
+        | Kind::SessionsEnded => Some(kind.as_str()),
+        // Each is the answer to a step that has a limit of its own, or to one that needs a login or a link.
+        Kind::AccountExists
+        | Kind::AccountSecured
+        | Kind::PasswordRemoved
+        | Kind::SeveralRegistrations
+        | Kind::SetPassword
+        | Kind::EmailChanged
+        | Kind::Test => None,
     }
 }
+
+/// Registrations that are to be confirmed.
+const REGISTRATION: &str = "registration";
+/// Codes that are asked for from a device of the user.
+const KNOWN_DEVICES_CODE: &str = "known_devices_code";
+/// Mails of all kinds that strangers cause.
+const STRANGERS: &str = "strangers";
 
 /// How often an address may be sent what somebody asks for, or a user be told of himself. Counts by the address alone,
 /// whoever has it.
@@ -52,20 +49,20 @@ impl Allowance {
     /// Of mails of a kind that anybody may ask for, to an address.
     pub fn of_requests(services: &Services, kind: Kind, email_key: &str) -> Self {
         let limits = &services.policy.mail_address_limits;
-        Self::new(services, Counted::of(kind), email_key, limits)
+        Self::new(services, counted_as(kind), email_key, limits)
     }
 
     /// Of login codes that are asked for from this device of the user: what strangers ask for does not use them up.
     pub fn of_known_device(services: &Services, email_key: &str, device: &str) -> Self {
         let limits = &services.policy.mail_address_limits;
         let whom = format!("{device} {email_key}");
-        Self::new(services, Some(Counted::KnownDevicesCode), &whom, limits)
+        Self::new(services, Some(KNOWN_DEVICES_CODE), &whom, limits)
     }
 
     /// Of registrations with an address.
     pub fn of_registrations(services: &Services, email_key: &str) -> Self {
         let limits = &services.policy.mail_address_limits;
-        Self::new(services, Some(Counted::Registration), email_key, limits)
+        Self::new(services, Some(REGISTRATION), email_key, limits)
     }
 
     /// Of mails to prove an address that has been registered.
@@ -84,41 +81,33 @@ impl Allowance {
 
     /// Of mails to an address that others can cause, of all kinds and from all accounts together.
     pub fn of_strangers(services: &Services, email_key: &str) -> Self {
-        Self::to_anybodys(services, [b's', 0], email_key)
+        let limits = &services.policy.stranger_limits;
+        Self::new(services, Some(STRANGERS), email_key, limits)
     }
 
     /// Of notices of a kind to an address that its account has not proved: it may be anybody's. Other mails keep none of them away.
     pub fn of_unproved_notices(services: &Services, kind: Kind, email_key: &str) -> Self {
-        let counted_as = Counted::of(kind).map_or(u8::MAX, |counted| counted as u8);
-        Self::to_anybodys(services, [b'n', counted_as], email_key)
-    }
-
-    fn to_anybodys(services: &Services, counted_as: [u8; 2], email_key: &str) -> Self {
-        let whom = services.mailed.address(email_key);
-        let limits = services.policy.stranger_limits.iter();
-        let subjects = limits.enumerate().map(|(index, limit)| {
-            let place = [b'm', index as u8];
-            let subject = [&place[..], &counted_as, &whom].concat();
-            (subject, limit.interval(), limit.period - limit.interval())
-        });
-        Self {
-            subjects: subjects.collect(),
-        }
+        let limits = &services.policy.stranger_limits;
+        let counted_as = format!("unproved {}", kind.as_str());
+        Self::new(services, Some(&counted_as), email_key, limits)
     }
 
     /// Of notices of a kind to a user: one kind does not keep another from being told.
     pub fn of_notices(services: &Services, kind: Kind, user_id: UserId) -> Self {
         let limits = services.policy.notice_limit.as_slice();
-        Self::new(services, Counted::of(kind), &user_id.to_string(), limits)
+        Self::new(services, counted_as(kind), &user_id.to_string(), limits)
     }
 
-    fn new(services: &Services, counted: Option<Counted>, whom: &str, limits: &[Limit]) -> Self {
+    fn new(services: &Services, counted_as: Option<&str>, whom: &str, limits: &[Limit]) -> Self {
         let whom = services.mailed.address(whom);
-        let limits = counted.map_or(&[][..], |_| limits);
-        let counted_as = counted.map_or(u8::MAX, |counted| counted as u8);
-        let subjects = limits.iter().enumerate().map(|(index, limit)| {
-            let subject = [&[b'm', counted_as, index as u8][..], &whom].concat();
-            (subject, limit.interval(), limit.period - limit.interval())
+        let name = counted_as.unwrap_or_default();
+        let limits = counted_as.map_or(&[][..], |_| limits);
+        let subjects = limits.iter().map(|limit| {
+            // A limit is known by its periods: with its place in the setting, another order would mix up what was counted.
+            let (interval, period) = (limit.interval(), limit.period);
+            let which = format!("m{name} {} {}\0", interval.as_millis(), period.as_millis());
+            let subject = [which.as_bytes(), &whom].concat();
+            (subject, interval, period - interval)
         });
         Self {
             subjects: subjects.collect(),
