@@ -6,7 +6,7 @@ use crate::postgres::{PASSWORD_IN_A_URL, Server};
 use crate::support::{PASSWORD, Send, Session, TestApp};
 use crate::{SERVER, instance};
 
-const DOCUMENTATION: &str = include_str!("../../docs/operations/deployment.md");
+const DOCUMENTATION: &str = include_str!("../../docs/how-to/postgresql.md");
 
 const ROLE: &str = "vestibule_service";
 
