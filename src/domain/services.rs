@@ -89,7 +89,7 @@ pub struct Policy {
     pub session_lifetime: Duration,
     /// Live sessions of one user.
     pub sessions_per_user: i64,
-    /// How long address and user agent of an act are kept that is not somebody's own affair.
+    /// How long the audit log keeps address and user agent of what users do with a permission.
     pub audit_origin: Duration,
     /// Failed password checks of one account; `None` does not count them.
     pub login_account_limit: Option<Limit>,

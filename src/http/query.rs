@@ -14,7 +14,7 @@ pub const MAX_ERRORS: usize = 32;
 pub(crate) struct Operation {
     pub(crate) method: Method,
     pub(crate) parameters: Vec<Parameter>,
-    /// RFC 6749 §3.1 and §3.2: parameters that nobody knows are ignored.
+    /// RFC 6749 §3.1 and §3.2: unknown parameters are ignored.
     pub(crate) ignores_unknown: bool,
     pub(crate) is_public: bool,
 }

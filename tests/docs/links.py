@@ -1,5 +1,5 @@
 """Checks the links between the pages in Markdown: each relative link leads to a file of the repository, each anchor to a heading,
-and `docs/SUMMARY.md` lists every page of `docs`.
+and `docs/SUMMARY.md` lists every page of `docs`. Pages that code, scripts and prose name by their paths exist, too.
 
     python3 links.py
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)|\bhref=\"([^\"]+)\"|\bsrc=\"([^\"]+)\"")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+MENTION = re.compile(r"\bdocs/[a-z0-9/-]+\.md\b")
 CODE = re.compile(r"`[^`\n]*`")
 
 
@@ -52,6 +53,16 @@ def main() -> None:
         for page in map(str, pages)
         if page.startswith("docs/") and page not in listed | {"docs/SUMMARY.md"}
     ]
+    mentions = 0
+    for name in names:
+        try:
+            found = set(MENTION.findall(Path(name).read_text()))
+        except (UnicodeDecodeError, OSError):
+            continue
+        mentions += len(found)
+        wrong += [f"{name}: there is no {page}" for page in sorted(found) if not any(it.endswith(page) for it in files)]
+    if mentions < 10:
+        wrong.append(f"only {mentions} pages are named")
     if checked < 100:
         wrong.append(f"only {checked} links were found")
     print("\n".join(wrong) or f"{checked} links between {len(pages)} pages lead where they say.")

@@ -14,7 +14,7 @@ use crate::store::known_devices::Familiar;
 /// The way in which a guess comes. Each has checks of its own that may fail in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::domain) enum Way {
-    /// From a device that the user has never logged in from.
+    /// From a device that is not known as one of the user.
     Stranger,
     /// From a device of the user, in another network than the last time. A stranger with the same program and provider
     /// passes for it.

@@ -1,6 +1,6 @@
-//! Password checks under way, by account. Each has taken one of the attempts that an account has; when none is left,
-//! whoever comes next waits for a check to end before being refused: it may succeed and give all attempts back. So many
-//! right logins at one moment all succeed, and many guesses at one moment are no more than the limit allows.
+//! Password checks under way, by what they hold attempts of. Each check has taken its attempts beforehand. When none is left,
+//! the next request waits for a check to end before it is refused, because that check may succeed and give all attempts back.
+//! So many right logins at one moment all succeed, and many guesses at one moment are no more than the limit allows.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

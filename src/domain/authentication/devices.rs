@@ -1,6 +1,8 @@
-//! Devices that have logged in before. There are no cookies to know one by: a device is a kind of program in a provider's
-//! network. Whoever gets a new version, or another address of the same provider, is not told of himself. And the networks
-//! that they were in: a single IPv4 address, or the /64 of an IPv6 address.
+//! Known devices of a user, and the networks that they were in. A device becomes known when the user logs in, registers, or
+//! follows the link of an email on it.
+//!
+//! There are no device cookies. A device is a kind of program in a provider's network, so a new version of the program, or
+//! another address of the same provider, is the same device. A network is one IPv4 address, or the /64 of an IPv6 address.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -50,7 +52,7 @@ impl Place {
     }
 }
 
-/// What a device is remembered by. Tells nothing to who lacks our key.
+/// What a device is remembered by. Reveals nothing without our key.
 fn fingerprint(services: &Services, origin: &Origin) -> Vec<u8> {
     let program = origin.user_agent.as_deref().map(without_versions);
     let name = [

@@ -35,7 +35,7 @@ pub struct Login<'a> {
 /// Starts a session. Unknown and known accounts take the same work: one attempt counted, one hash, one audit event.
 ///
 /// # Errors
-/// [`Error::LoginRefused`]; [`Error::AccountDisabled`] and [`Error::EmailNotVerified`], only to who knows the password;
+/// [`Error::LoginRefused`]; [`Error::AccountDisabled`] and [`Error::EmailNotVerified`], only to a client that knows the password;
 /// [`Error::InvalidScope`], [`Error::AccountThrottled`].
 pub async fn login(
     services: &Arc<Services>,
@@ -271,7 +271,7 @@ impl Start {
     }
 
     /// `None` when the account was disabled meanwhile, or the password was changed or hashed anew while it was being checked.
-    /// Whoever commits then calls [`crate::domain::email::outbox::Outbox::wake`].
+    /// The caller commits, then calls [`crate::domain::email::outbox::Outbox::wake`].
     pub async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<(Session, Vec<String>)>> {
         let user_id = self.session.user_id;
         let permissions = roles::permissions_of(tx, user_id).await?;

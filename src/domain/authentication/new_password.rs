@@ -1,4 +1,4 @@
-//! A new password: judged, and hashed so that nobody learns from the time it takes whether its address has an account.
+//! Judges and hashes new passwords. The time that this takes does not reveal whether an address has an account.
 
 use crate::domain::{FieldCode, FieldError, Password, Result, Services};
 use crate::password::{Caller, Priority};
@@ -9,7 +9,7 @@ use crate::store::registrations;
 ///
 /// Where addresses are proved before there is an account, the hash has the salt of the registrations that wait for the address.
 /// A login with the address is still checked against all of them at once, so the password of such a registration is answered
-/// as before: whoever registered the address does not learn that its account, which may be another's, has a new password.
+/// as before. A stranger who registered the address does not learn that its account has a new password.
 pub(in crate::domain) async fn hash_new_password(
     services: &Services,
     caller: Caller,
@@ -70,8 +70,8 @@ pub(in crate::domain) async fn hashes(services: &Services, email_key: &str) -> R
     Ok(registrations::hashes_by_email(&mut tx, email_key, services.now()).await?)
 }
 
-/// The salt of what is registered for an address without an account, and of new passwords of its account: one for each
-/// address, whoever asks and whenever, and known to nobody who lacks our key.
+/// The salt of registrations for an address and of new passwords of its account. Each address has one, which never changes. Only
+/// the holder of our key can compute it.
 pub(in crate::domain) fn salt(services: &Services, email_key: &str) -> [u8; 16] {
     // No address has this sign.
     let name = format!("salt\0{email_key}");

@@ -124,7 +124,7 @@ async fn take_after_all(services: &Services, asker: &Asker) -> Result<Option<Vec
     }
 }
 
-/// Forgets the failures that stood in the way of who has now succeeded. What strangers typed elsewhere stays counted: that
+/// Forgets the failures that count for the client that has now succeeded. What strangers typed elsewhere stays counted: that
 /// it suddenly is not would tell them of this login.
 async fn clear(tx: &mut Tx<'_>, asker: &Asker) -> Result<()> {
     if let Some(id) = asker.user_id {

@@ -9,7 +9,7 @@ pub struct Registration {
     pub username: Username,
     pub full_name: FullName,
     pub password: Password,
-    /// Language of his mails, when it is known.
+    /// Language of the user's mails, if known.
     pub locale: Option<String>,
 }
 
@@ -18,7 +18,7 @@ pub struct Registration {
 pub enum Registered {
     /// The account is there.
     Account(Box<User>),
-    /// Whoever has the address is told by mail how to go on. Whether it had an account is not told.
+    /// The owner of the address gets a mail that says how to go on. The answer does not reveal whether it had an account.
     VerificationSent,
 }
 

@@ -1,8 +1,9 @@
 //! A row, of whichever engine.
 
-use super::sqlite::{self};
+use super::Result;
+use super::postgres::value::{self as postgres, PostgresRow};
+use super::sqlite::value as sqlite;
 use super::value::FromValue;
-use super::{Result, postgres};
 
 /// One row of an answer; columns are counted from 0.
 pub struct Row<'a>(pub(super) RowKind<'a>);
@@ -11,7 +12,7 @@ impl Row<'_> {
     /// The value of column `index`.
     pub fn get<T: FromValue>(&self, index: usize) -> Result<T> {
         match &self.0 {
-            RowKind::Sqlite(row) => sqlite::value::column(row, index),
+            RowKind::Sqlite(row) => sqlite::column(row, index),
             RowKind::Postgres(row) => postgres::column(row, index),
         }
     }
@@ -19,5 +20,5 @@ impl Row<'_> {
 
 pub(super) enum RowKind<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
-    Postgres(&'a postgres::value::PostgresRow),
+    Postgres(&'a PostgresRow),
 }

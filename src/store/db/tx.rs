@@ -1,8 +1,9 @@
 //! A transaction, of whichever engine.
 
-use super::sqlite::{self};
+use super::postgres::statement::Tx as PostgresTx;
+use super::sqlite::tx::Tx as SqliteTx;
 use super::value::Value;
-use super::{Result, Row, postgres};
+use super::{Result, Row};
 
 /// An open transaction or read connection.
 pub struct Tx<'a>(pub(super) Kind<'a>);
@@ -44,6 +45,6 @@ impl Tx<'_> {
 }
 
 pub(super) enum Kind<'a> {
-    Sqlite(sqlite::Tx<'a>),
-    Postgres(postgres::Tx<'a>),
+    Sqlite(SqliteTx<'a>),
+    Postgres(PostgresTx<'a>),
 }

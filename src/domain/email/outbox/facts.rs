@@ -30,10 +30,10 @@ pub(super) struct Facts {
     /// When the token that it carries first left the service, or may have: Unix milliseconds. Its life began then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) issued_at: Option<i64>,
-    /// It has been counted, and there may be this one.
+    /// It was counted against the limit of the address, which allows it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_counted: bool,
-    /// Somebody has asked for it, and whether there may be one more has not been found out.
+    /// A client requested it. Whether the limit of the address allows it is checked when it is sent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_to_be_counted: bool,
 }

@@ -28,7 +28,7 @@ pub(in crate::domain) struct Mail {
 }
 
 impl Mail {
-    /// To a user, at the address that he has now.
+    /// To a user, at their present address.
     pub fn to_user(services: &Services, kind: Kind, user_id: UserId, address: &str) -> Self {
         Self {
             user_id: Some(user_id),
@@ -36,7 +36,7 @@ impl Mail {
         }
     }
 
-    /// To an address of which nobody has looked up whose it is.
+    /// To an address that may or may not have an account.
     pub fn to_address(services: &Services, kind: Kind, address: &str) -> Self {
         Self {
             id: MailId::new(&services.ids),
@@ -48,7 +48,7 @@ impl Mail {
         }
     }
 
-    /// To that user instead: whoever it is for was found out in the transaction.
+    /// To this user instead, whom the transaction found.
     pub fn readdressed(mut self, user_id: UserId, address: &str) -> Self {
         self.user_id = Some(user_id);
         self.recipient = address.to_owned();
@@ -95,7 +95,7 @@ impl Mail {
         self
     }
 
-    /// Writes it. Whoever commits then calls [`Outbox::wake`](super::Outbox::wake).
+    /// Writes it. The caller commits, then calls [`Outbox::wake`](super::Outbox::wake).
     pub async fn enqueue(&self, tx: &mut Tx<'_>) -> Result<()> {
         let facts = self.facts.to_text()?;
         let new = NewMail {
@@ -127,7 +127,7 @@ impl Notice {
         }
     }
 
-    /// Writes the mail to the user's address. Whoever commits then calls [`Outbox::wake`](super::Outbox::wake).
+    /// Writes the mail to the user's address. The caller commits, then calls [`Outbox::wake`](super::Outbox::wake).
     pub async fn enqueue(&self, tx: &mut Tx<'_>, address: &str, now: Timestamp) -> Result<()> {
         if self.allowance.take(tx, now).await? {
             let mail = self.mail.clone().readdressed(self.user_id, address);
@@ -137,8 +137,8 @@ impl Notice {
     }
 }
 
-/// Asks for a mail to an address, whoever has it, if anybody does. Says nothing of what becomes of it: whether there may be one
-/// more is found out when it is sent. So those that nobody would have got use up nothing, and nobody can tell.
+/// Requests a mail to an address, which may or may not have an account. The limit of the address is checked when the mail is
+/// sent. So mail that is not delivered does not count, and the request reveals nothing.
 pub(in crate::domain) async fn request(
     services: &Services,
     kind: Kind,

@@ -23,7 +23,7 @@ impl Lease {
     }
 }
 
-/// Tells whoever sends that there is something to send.
+/// Wakes the sender when there is mail to send.
 #[derive(Default)]
 pub struct Outbox {
     wake: Notify,
@@ -69,7 +69,7 @@ impl Outbox {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers that a mail was sent, or has nobody to go to, until that is noted.
+    /// Remembers that a mail was sent, or has no recipient, until the database says so.
     pub(super) fn set_done(&self, id: MailId, reached: Option<Contact>) {
         self.done().insert(id, reached);
     }

@@ -6,7 +6,7 @@ mod hosts;
 mod migrations;
 mod placeholders;
 mod runner;
-mod statement;
+pub(super) mod statement;
 mod tls;
 mod unit;
 pub(super) mod value;
@@ -25,7 +25,6 @@ use crate::config;
 pub use connect::reach;
 pub use migrations::{migrate, pending};
 pub use statement::{Form, Tx};
-pub use value::column;
 
 /// Why we make no backups of it.
 /// Asks for the time by the server's clock.

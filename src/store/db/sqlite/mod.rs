@@ -8,7 +8,7 @@ mod migrations;
 mod restore;
 mod schema;
 mod snapshot;
-mod tx;
+pub(super) mod tx;
 pub(super) mod value;
 mod writer;
 
