@@ -178,6 +178,25 @@ async fn the_device_that_proves_an_address_is_known_and_that_of_its_registration
     }
 }
 
+/// The reader of the mail is the owner, where the account exists beforehand, too.
+#[tokio::test]
+async fn the_device_that_verifies_the_address_of_an_account_is_known() {
+    let app = spawn("3/15m").await;
+    app.register("ada").await;
+    let token = app.mail("verify_email", "ada@example.com").await.token();
+    let proves = app
+        .post("/auth/verify-email")
+        .json(&json!({ "token": token }));
+    let proves = OWNER.sends(proves).answer().await;
+    proves.expect(StatusCode::NO_CONTENT);
+    for name in ["ada", "ada@example.com"] {
+        for _ in 0..4 {
+            STRANGER.tries(&app, name, OTHER_PASSWORD).await;
+        }
+        OWNER.logs_in(&app, name).await;
+    }
+}
+
 /// What succeeds elsewhere is not told to strangers: their limit does not suddenly go.
 #[tokio::test]
 async fn a_login_of_the_owner_does_not_show_in_the_limit_of_strangers() {
